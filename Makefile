@@ -1,0 +1,57 @@
+# Two commands on a fresh machine: `make compare` and `make test`. They install what they need into this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help compare synth test bench clean snapshots lock
+
+EVENTS ?=
+RUN_ID ?=
+
+# Python 3.11 to 3.13: the versions that numpy 2.1.0 and pyspark 3.5.9 (the services' versions) run on.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+  $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$python; break; }; done)
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=...)
+	@python -m comparison run $(if $(EVENTS),--events $(EVENTS)) $(if $(RUN_ID),--run-id $(RUN_ID))
+
+synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
+	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"
+
+test: .venv/installed-dev  ## Lint, check types, run every test
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@pytest
+
+snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review the diff)
+	@pytest tests/stacks --snapshot-update
+
+lock: .venv/installed-dev  ## Pin again what the requirements pull in
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements.lock
+
+clean:  ## Remove what was built and installed
+	@rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requirements.txt workloads/emr/requirements.txt
+
+.venv/installed: $(REQUIREMENTS) package.json package-lock.json
+	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
+	@echo "Installing into .venv and node_modules (once; some minutes) ..."
+	@[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --requirement requirements.txt --constraint requirements.lock
+	@echo "$(CURDIR)/workloads" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workloads.pth"
+	@.venv/bin/npm ci --silent --no-audit --no-fund
+	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt --constraint requirements.lock
+	@touch $@

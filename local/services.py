@@ -1,0 +1,131 @@
+"""The services of a laptop run: which executor carries out which call of a state machine."""
+
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from local.build import CodeBuild
+from local.emr import Emr
+from local.jobs import JobFailed, RequestRefused
+from local.progress import Progress
+from local.s3 import LocalS3
+from local.sagemaker import SageMaker
+from local.states import Call, Execution, StateMachines, TaskFailed
+from local.template import Assembly
+from stacks.layout import SIDES
+
+
+class SetupError(Exception):
+    """What a deployment runs before the pipelines failed; the message ends with the log's tail."""
+
+
+class Services:
+    """The services of one laptop run."""
+
+    def __init__(self, assembly: Assembly, s3: LocalS3, logs: Path, work: Path, progress: Progress) -> None:
+        self.assembly = assembly
+        self.s3 = s3
+        self.logs = logs
+        self.progress = progress
+        self.machines: StateMachines
+        """The engine that walks the machines; set before anything is answered."""
+        self.cluster = assembly.only("AWS::EMR::Cluster")
+        self.sagemaker = SageMaker(s3, logs, work)
+        self.emr = Emr(s3, logs, work, self.cluster.get("Configurations", []))
+        self.codebuild = CodeBuild(assembly, s3, logs, work)
+        self.failures: dict[tuple[str, str], JobFailed | RequestRefused] = {}
+        self.sides: dict[str, Execution] = {}
+        self.definitions = assembly.state_machines()
+        self._side_ended = {side: threading.Event() for side in SIDES}
+        self._actions = {
+            "codebuild:startBuild.sync": self.codebuild.start_build,
+            "sagemaker:createProcessingJob.sync": self.sagemaker.create_processing_job,
+            "sagemaker:createTrainingJob.sync": self.sagemaker.create_training_job,
+            "sagemaker:createModel": self.sagemaker.create_model,
+            "sagemaker:createTransformJob.sync": self.sagemaker.create_transform_job,
+            "aws-sdk:sagemaker:deleteModel": self.sagemaker.delete_model,
+            "elasticmapreduce:addStep.sync": self.emr.add_step,
+        }
+
+    def answer(self, call: Call) -> dict[str, Any]:
+        """Carry out what a Task state asks for."""
+        if call.action == "states:startExecution.sync:2":
+            return self._start_execution(call)
+        if call.action not in self._actions:
+            raise TaskFailed("States.Runtime", f"{call.state}: the laptop run has no answer to {call.action}")
+        try:
+            with self.progress.step(machine_name(call.machine), call.state) if _is_job(call.action) else ExitStack():
+                return self._actions[call.action](call.request)
+        except RequestRefused as refused:
+            self.failures[call.machine, call.state] = refused
+            raise TaskFailed("ValidationException", str(refused)) from refused
+        except JobFailed as failed:
+            self.failures[call.machine, call.state] = failed
+            raise TaskFailed("States.TaskFailed", failed.reason) from failed
+
+    def _start_execution(self, call: Call) -> dict[str, Any]:
+        """One side after the other, in the order of SIDES, so that neither disturbs the other's times."""
+        machine = call.request["StateMachineArn"]
+        side = next(side for side in SIDES if machine.endswith(f"-{side}"))
+        for earlier in SIDES[: SIDES.index(side)]:
+            self._side_ended[earlier].wait()
+        try:
+            run_input = call.request["Input"]
+            execution = self.machines.execute(machine, f"{run_input['run_id']}-{side}", run_input)
+            self.sides[side] = execution
+        finally:
+            self._side_ended[side].set()
+        if execution.status != "SUCCEEDED":
+            raise TaskFailed("States.TaskFailed", execution.cause or execution.status)
+        return {"ExecutionArn": execution.arn, "Status": execution.status, "Output": execution.output}
+
+    def prepare_account(self) -> None:
+        """What a deployment runs before the pipelines: the code is published, the data generated."""
+        for logical_id, machine, run_input in self.assembly.executions():
+            if machine_name(machine) in SIDES:
+                continue
+            execution = self.machines.execute(machine, logical_id, {"run_id": "deploy-local", **run_input})
+            if execution.status != "SUCCEEDED":
+                failure = next((failure for (of, _), failure in self.failures.items() if of == machine), None)
+                tail = "\n".join(failure.tail()) if isinstance(failure, JobFailed) else ""
+                raise SetupError(f"{machine_name(machine)}: {execution.cause or execution.status}\n{tail}".rstrip())
+            self.assembly.attributes[logical_id] = execution.output
+
+    def compare(self, run_id: str) -> Execution:
+        """Both pipelines, as the comparison's state machine starts them."""
+        machine = next(arn for arn in self.definitions if machine_name(arn) == "comparison")
+        return self.machines.execute(machine, run_id, {"run_id": run_id, "raw": self.raw})
+
+    def failure(self, machine: str, state: str) -> JobFailed | RequestRefused | None:
+        """Why a state of a machine failed, None when it did not."""
+        return next((f for (of, at), f in self.failures.items() if machine_name(of) == machine and at == state), None)
+
+    @property
+    def bucket(self) -> str:
+        """The data bucket's name: the one that the cluster writes its logs to."""
+        return str(self.cluster["LogUri"]).split("/")[2]
+
+    @property
+    def first_run(self) -> str:
+        """The logical id of the deployment's first run of the SageMaker pipeline."""
+        return next(
+            logical_id for logical_id, machine, _ in self.assembly.executions() if machine_name(machine) == "sagemaker"
+        )
+
+    @property
+    def raw(self) -> str:
+        """Where the raw tables lie: what the deployment's first run is given."""
+        return next(
+            run["raw"] for _, machine, run in self.assembly.executions() if machine_name(machine) == "sagemaker"
+        )
+
+
+def machine_name(arn: str) -> str:
+    """What a machine is: the end of its name, which begins with the project's."""
+    return arn.rsplit("-", 1)[1]
+
+
+def _is_job(action: str) -> bool:
+    """Whether a call is work that takes a while, and is worth a line."""
+    return action.endswith(".sync")

@@ -1,0 +1,177 @@
+"""State machines on the laptop: moto's Step Functions engine walks the states, local executors answer the calls.
+
+moto evaluates paths, intrinsic functions, retries, catches and parallel branches as Step Functions does, and keeps
+the same execution history. What it cannot do, calls of SageMaker, EMR, CodeBuild and of other executions that are
+waited for (``.sync``), is answered here by a function per call. moto offers no hook for that, so its factory of
+service calls is replaced while machines run (moto 5.2.5).
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_factory
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_unsupported import (
+    StateTaskServiceUnsupported,
+)
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+from local.template import ACCOUNT, REGION
+
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
+
+
+class TaskFailed(Exception):
+    """A call failed the way the service fails it: ``error`` is Step Functions' name for it, e.g. States.TaskFailed."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that a Task state makes: ``action`` as in ``sagemaker:createTrainingJob.sync``."""
+
+    action: str
+    machine: str
+    state: str
+    request: dict[str, Any]
+
+
+Answer = Callable[[Call], dict[str, Any]]
+"""Carries a call out and returns the service's answer; raises TaskFailed."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution that ended, with the history that Step Functions would give for it."""
+
+    arn: str
+    machine: str
+    status: str
+    output: dict[str, Any]
+    error: str
+    cause: str
+
+
+class StateMachines:
+    """The machines of an app, by ARN, on one engine."""
+
+    def __init__(self, definitions: Mapping[str, dict[str, Any]], answer: Answer) -> None:
+        self._answer = answer
+        self._client = boto3.client("stepfunctions", region_name=REGION)
+        self._interrupted = threading.Event()
+        for arn, definition in definitions.items():
+            self._client.create_state_machine(
+                name=arn.rsplit(":", 1)[1], definition=json.dumps(definition), roleArn=_ROLE
+            )
+
+    def execute(self, machine: str, name: str, run: Mapping[str, Any]) -> Execution:
+        """Start a machine and wait until it ends; polls, so that Ctrl-C reaches the caller at once."""
+        started = self._client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(run))
+        arn = started["executionArn"]
+        try:
+            while not self._interrupted.is_set():
+                execution = self._client.describe_execution(executionArn=arn)
+                if execution["status"] != "RUNNING":
+                    return Execution(
+                        arn,
+                        machine,
+                        execution["status"],
+                        json.loads(execution.get("output") or "{}"),
+                        execution.get("error", ""),
+                        execution.get("cause", ""),
+                    )
+                time.sleep(0.05)
+        except BaseException:
+            self._interrupted.set()
+            raise
+        raise TaskFailed("States.Runtime", "interrupted")
+
+    def history(self, arn: str) -> list[dict[str, Any]]:
+        """Every event of an execution, oldest first, as GetExecutionHistory gives them."""
+        pages = self._client.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [event for page in pages for event in page["events"]]
+
+
+@contextmanager
+def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterator[StateMachines]:
+    """moto's engine with the machines in it; calls go to ``answer``."""
+
+    class LocalCall(StateTaskServiceUnsupported):
+        """A Task state whose call is answered by ``answer``."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            # With the task token, since moto's waiting for an answer is built on one.
+            self._supported_integration_patterns = {
+                ResourceCondition.Sync,
+                ResourceCondition.Sync2,
+                ResourceCondition.WaitForTaskToken,
+            }
+
+        def _validate_service_integration_is_supported(self) -> None:
+            """Every call is; ``answer`` refuses what it does not know."""
+
+        def _eval_service_task(self, env, resource_runtime_part, normalised_parameters, state_credentials) -> None:
+            context = env.states.context_object.context_object_data
+            condition = f".{self.resource.condition}" if self.resource.condition else ""
+            action = f"{self.resource.service_name}:{self._api()}{self.resource.api_action}{condition}"
+            call = Call(action, context["StateMachine"]["Id"], context["State"]["Name"], normalised_parameters)
+            try:
+                env.stack.append(answer(call))
+            except TaskFailed as failure:
+                details = TaskFailedEventDetails(
+                    error=failure.error,
+                    cause=failure.cause,
+                    resource=self._get_sfn_resource(),
+                    resourceType=self._get_sfn_resource_type(),
+                )
+                raise FailureEventException(
+                    FailureEvent(
+                        env=env,
+                        error_name=_error_name(failure.error),
+                        event_type=HistoryEventType.TaskFailed,
+                        event_details=EventDetails(taskFailedEventDetails=details),
+                    )
+                ) from failure
+
+        def _api(self) -> str:
+            return f"{self.resource.api_name}:" if self.resource.service_name == "aws-sdk" else ""
+
+        def _build_sync_resolver(self, env, *_arguments, **_named):
+            answered = env.stack.pop()
+            return lambda: answered or {"answered": True}
+
+        _build_sync2_resolver = _build_sync_resolver
+
+    # moto logs every failed state with its whole syntax tree; failures are reported from the history instead.
+    logging.getLogger("moto").setLevel(logging.CRITICAL)
+    with (
+        mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
+        patch.object(state_task_factory, "state_task_service_for", lambda service_name: LocalCall()),
+    ):
+        yield StateMachines(definitions, answer)
+
+
+def _error_name(error: str) -> ErrorName:
+    """moto's class for an error's name: Step Functions' own names have one apart."""
+    own = next((each for each in StatesErrorNameType if each.to_name() == error), None)
+    return CustomErrorName(error) if own is None else StatesErrorName(typ=own)

@@ -1,0 +1,229 @@
+"""The synthesised templates, resolved to local values: where the laptop run takes every definition from."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+ACCOUNT = "123456789012"  # moto's
+REGION = "us-east-1"
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::NoValue": None,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+# Resources that AWS names by an id of its own.
+_IDS = {"AWS::EC2::SecurityGroup": "sg", "AWS::EC2::Subnet": "subnet", "AWS::EC2::VPC": "vpc", "AWS::EMR::Cluster": "j"}
+
+
+class TemplateError(Exception):
+    """The templates hold something that the laptop run cannot resolve; the message names it."""
+
+
+class SynthesisError(Exception):
+    """The app refused to synthesise; the message is the app's own."""
+
+
+def synthesise(folder: Path, overrides: Mapping[str, str]) -> "Assembly":
+    """Run the app as the CDK CLI would, with ``-c`` overrides, and read what it wrote into the folder.
+
+    Raises SynthesisError with the app's message, for instance about an impossible setting.
+    """
+    # With construct paths in the templates, as the CLI asks for.
+    context = {
+        **json.loads((REPOSITORY / "cdk.json").read_text())["context"],
+        "aws:cdk:enable-path-metadata": True,
+        **overrides,
+    }
+    environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
+    app = subprocess.run(
+        [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    if app.returncode != 0:
+        lines = app.stderr.strip().splitlines() or [f"app.py ended with {app.returncode}"]
+        raise SynthesisError(
+            next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
+        )
+    return Assembly(folder)
+
+
+class Assembly:
+    """A cloud assembly (cdk.out): its templates, and its file assets.
+
+    Names of resources that CloudFormation would make up are made up from the construct path, so the same template
+    always gives the same local names. Attributes of custom resources are what ran locally (``attributes``).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        manifest = json.loads((folder / "manifest.json").read_text())
+        self.templates: dict[str, dict[str, Any]] = {
+            name: json.loads((folder / artifact["properties"]["templateFile"]).read_text())
+            for name, artifact in manifest["artifacts"].items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+        self.attributes: dict[str, Mapping[str, str]] = {}
+        self._exports = {
+            json.dumps(output["Export"]["Name"]): (stack, output["Value"])
+            for stack, template in self.templates.items()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        }
+
+    def resources(self, resource_type: str) -> list[tuple[str, str]]:
+        """Stack and logical id of every resource of a type."""
+        return [
+            (stack, logical_id)
+            for stack, template in self.templates.items()
+            for logical_id, resource in template.get("Resources", {}).items()
+            if resource["Type"] == resource_type
+        ]
+
+    def only(self, resource_type: str) -> dict[str, Any]:
+        """The properties of the only resource of a type, resolved."""
+        found = self.resources(resource_type)
+        if len(found) != 1:
+            raise TemplateError(f"the templates hold {len(found)} resources {resource_type}, one is needed")
+        return self.properties(*found[0])
+
+    def properties(self, stack: str, logical_id: str) -> dict[str, Any]:
+        """The properties of a resource, resolved."""
+        resolved = self.resolve(stack, self.templates[stack]["Resources"][logical_id].get("Properties", {}))
+        assert isinstance(resolved, dict)
+        return resolved
+
+    def state_machines(self) -> dict[str, dict[str, Any]]:
+        """Our state machines' definitions by ARN; not the nameless ones that the CDK adds to wait for a Lambda."""
+        machines = {}
+        for stack, logical_id in self.resources("AWS::StepFunctions::StateMachine"):
+            properties = self.properties(stack, logical_id)
+            if "StateMachineName" in properties:
+                machines[self._arn(stack, logical_id)] = json.loads(properties["DefinitionString"])
+        return machines
+
+    def executions(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Every ``Custom::Execution``, in deployment order: logical id, the machine's ARN, the input."""
+        found = []
+        for stack, logical_id in self.resources("Custom::Execution"):
+            properties = self.properties(stack, logical_id)
+            found.append((logical_id, properties["StateMachineArn"], properties["Input"]))
+        return found
+
+    def asset(self, location: str) -> Path:
+        """The folder of a file asset, by the location in the asset bucket that a template names."""
+        digest = re.search(r"([0-9a-f]{64})\.zip$", location)
+        folder = self.folder / f"asset.{digest[1]}" if digest else None
+        if folder is None or not folder.is_dir():
+            raise TemplateError(f"{location} is not a folder asset of {self.folder}")
+        return folder
+
+    def resolve(self, stack: str, value: Any) -> Any:
+        """A value of a template with its intrinsic functions computed."""
+        if isinstance(value, list):
+            return [self.resolve(stack, item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((function, argument),) = value.items()
+            if function == "Ref" or function.startswith("Fn::"):
+                return self._intrinsic(stack, function, argument)
+        resolved = {key: self.resolve(stack, item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not None}
+
+    def _intrinsic(self, stack: str, function: str, argument: Any) -> Any:
+        match function:
+            case "Ref":
+                return self._ref(stack, argument)
+            case "Fn::GetAtt":
+                return self._attribute(stack, *(argument if isinstance(argument, list) else argument.split(".", 1)))
+            case "Fn::ImportValue":
+                return self.resolve(*self._exports[json.dumps(argument)])
+            case "Fn::Join":
+                separator, items = argument
+                return separator.join(str(item) for item in self.resolve(stack, items))
+            case "Fn::Sub":
+                template, names = argument if isinstance(argument, list) else (argument, {})
+                local = {name: self.resolve(stack, item) for name, item in names.items()}
+                return re.sub(r"\$\{([^!}]+)\}", lambda m: str(local.get(m[1]) or self._ref(stack, m[1])), template)
+            case "Fn::Select":
+                index, items = argument
+                return self.resolve(stack, items)[int(index)]
+            case "Fn::Split":
+                separator, text = argument
+                return self.resolve(stack, text).split(separator)
+            case "Fn::GetAZs":
+                return [f"{REGION}{zone}" for zone in "ab"]
+            case "Fn::FindInMap":
+                name, *keys = self.resolve(stack, argument)
+                found = self.templates[stack]["Mappings"][name]
+                for key in keys:
+                    found = found[key]
+                return found
+        raise TemplateError(f"{stack}: {function} is not known to the laptop run")
+
+    def _ref(self, stack: str, name: str) -> Any:
+        if name in _PSEUDO_PARAMETERS:
+            return _PSEUDO_PARAMETERS[name]
+        if name == "AWS::StackName":
+            return stack
+        parameters = self.templates[stack].get("Parameters", {})
+        if name in parameters:
+            return parameters[name]["Default"]
+        return (
+            self._arn(stack, name)
+            if self._type(stack, name).startswith("AWS::StepFunctions")
+            else self._name(stack, name)
+        )
+
+    def _attribute(self, stack: str, logical_id: str, attribute: str) -> str:
+        if self._type(stack, logical_id) == "Custom::Execution":
+            try:
+                return self.attributes[logical_id][attribute]
+            except KeyError:
+                raise TemplateError(f"{stack}: {logical_id} has not run, its {attribute} is not known") from None
+        if attribute == "Arn":
+            return self._arn(stack, logical_id)
+        return self._name(stack, logical_id)
+
+    def _type(self, stack: str, logical_id: str) -> str:
+        try:
+            return str(self.templates[stack]["Resources"][logical_id]["Type"])
+        except KeyError:
+            raise TemplateError(f"{stack}: no resource {logical_id}") from None
+
+    def _name(self, stack: str, logical_id: str) -> str:
+        """The name that a resource gives itself, or one made from its construct path."""
+        resource = self.templates[stack]["Resources"][logical_id]
+        service = resource["Type"].split("::")[-1]
+        given = resource.get("Properties", {}).get(f"{service}Name")
+        if isinstance(given, str):
+            return given
+        if resource["Type"] in _IDS:
+            return f"{_IDS[resource['Type']]}-{hashlib.sha256(f'{stack} {logical_id}'.encode()).hexdigest()[:17]}"
+        path = resource.get("Metadata", {}).get("aws:cdk:path", f"{stack}/{logical_id}").removesuffix("/Resource")
+        return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:63].strip("-")
+
+    def _arn(self, stack: str, logical_id: str) -> str:
+        _, service, kind = self._type(stack, logical_id).split("::")
+        if service == "S3":
+            return f"arn:aws:s3:::{self._name(stack, logical_id)}"
+        service, region = {"StepFunctions": ("states", REGION), "IAM": ("iam", "")}.get(
+            service, (service.lower(), REGION)
+        )
+        resource = f"{kind[0].lower()}{kind[1:]}"
+        separator = ":" if service == "states" else "/"
+        return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}{separator}{self._name(stack, logical_id)}"
+
+
+def digest(definition: Mapping[str, Any]) -> str:
+    """SHA-256 of a definition, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,41 @@
+"""Where things lie in the bucket: the one place that knows the prefixes.
+
+::
+
+    raw/<dataset>/<table>/...            both sides read, neither writes
+    code/<hash>/...                      the workloads, as deployed
+    runs/<run id>/<side>/<output>/...    what a run writes
+    logs/emr/...                         the cluster's logs
+"""
+
+import re
+
+CODE = "code"
+LOGS = "logs"
+RAW = "raw"
+RUNS = "runs"
+
+SIDES = ("sagemaker", "emr")
+STAGES = ("prepare", "train", "evaluate", "score")
+
+# What a stage writes, below runs/<run id>/<side>/.
+OUTPUTS = {"prepare": "features", "train": "model", "evaluate": "evaluation", "score": "predictions"}
+
+# Long enough to name a run, short enough that <project>-<run id>-<stage>-<attempt> stays within the 63 characters of a
+# SageMaker job name (API_CreateTrainingJob, read 2026-11-22).
+RUN_ID = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$")
+
+
+def raw_prefix(bucket: str, dataset: str) -> str:
+    """The S3 URI of a dataset's raw tables."""
+    return f"s3://{bucket}/{RAW}/{dataset}/"
+
+
+def code_prefix(bucket: str, code_hash: str) -> str:
+    """The S3 URI of the published workloads of one version."""
+    return f"s3://{bucket}/{CODE}/{code_hash}"
+
+
+def run_location(bucket: str, side: str, below: str = "") -> str:
+    """Where one side of a run writes, as the intrinsic function that a state computes it with from its ``run_id``."""
+    return f"States.Format('s3://{bucket}/{RUNS}/{{}}/{side}/{below}', $.run_id)"

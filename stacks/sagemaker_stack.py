@@ -1,0 +1,230 @@
+"""The SageMaker side: the pipeline's jobs, and the endpoint that serves the trained model."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_applicationautoscaling as autoscaling
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.data_stack import DataStack
+from stacks.execution import Execution
+from stacks.layout import CODE, OUTPUTS, RUNS, run_location
+from stacks.network_stack import NetworkStack
+from stacks.pipeline import Pipeline, StageRun
+from stacks.sagemaker_jobs import CHANNELS, ERRORS, PROCESSING, SageMakerJobs, volume_key
+from stacks.settings import Settings
+from stacks.states import Task
+
+SIDE = "sagemaker"
+
+
+class SageMakerStack(Stack):
+    """How each stage runs on SageMaker, and what serves."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, settings: Settings, network: NetworkStack, data: DataStack
+    ) -> None:
+        super().__init__(scope, construct_id, description="Side by side: the pipeline on SageMaker, and its endpoint")
+        self.settings = settings
+        self.data = data
+        self.jobs = SageMakerJobs(
+            self,
+            "Jobs",
+            project=settings.project,
+            vpc=network.vpc,
+            key=data.key,
+            minutes=settings.stage_minutes,
+            list_buckets=data.listed_buckets,
+            read=[data.raw_objects, data.bucket.arn_for_objects(f"{CODE}/*")],
+            write=[data.bucket.arn_for_objects(f"{RUNS}/*/{SIDE}/*")],
+        )
+        self.pipeline = Pipeline(
+            self,
+            "Pipeline",
+            name=f"{settings.project}-{SIDE}",
+            stages={
+                "prepare": self._prepare(),
+                "train": self._train(),
+                "evaluate": self._evaluate(),
+                "score": self._score(),
+            },
+            model="$.train.model",
+            permissions=self._permissions(),
+            stage_minutes=settings.stage_minutes,
+            key=data.key,
+        )
+        first_run = self._first_run()
+        self._endpoint(first_run.output("model"))
+
+    def _prepare(self) -> StageRun:
+        tables = self.data.dataset.definition.tables
+        raw = {f"raw/{table.location}".rstrip("/"): f"States.Format('{{}}{table.location}', $.raw)" for table in tables}
+        return self._processing(
+            "prepare",
+            inputs=raw,
+            arguments={"raw": f"{PROCESSING}/input/raw", "output": f"{PROCESSING}/output/features"},
+            outputs={"features": self._run("prepare")},
+        )
+
+    def _train(self) -> StageRun:
+        chosen = self.settings.sagemaker.train
+        request = self.jobs.training(
+            "train",
+            instance_type=chosen.instance_type,
+            volume_gb=chosen.volume_gb,
+            program="train.py",
+            hyperparameters={
+                "dataset": f"{CHANNELS}/code/{self._dataset}",
+                **self.settings.hyperparameters.named(),
+            },
+            channels={
+                "code": f"{self.data.code}/workloads/",
+                "train": self._run("prepare", "train/"),
+                "validation": self._run("prepare", "validation/"),
+            },
+            output=self._run("train"),
+        )
+        result = {"model.$": "$.ModelArtifacts.S3ModelArtifacts"}
+        return StageRun(Task("sagemaker:createTrainingJob.sync", request, ERRORS, result))
+
+    def _evaluate(self) -> StageRun:
+        truth = self.data.dataset.definition.truth
+        inputs = {
+            "features/validation": self._run("prepare", "validation/"),
+            "features/test": self._run("prepare", "test/"),
+            "model": "$.train.model",
+        }
+        arguments = {"features": f"{PROCESSING}/input/features", "model": f"{PROCESSING}/input/model"}
+        if truth is not None:
+            inputs["truth"] = f"States.Format('{{}}{truth}', $.raw)"
+            arguments["truth"] = f"{PROCESSING}/input/truth"
+        return self._processing(
+            "evaluate",
+            inputs=inputs,
+            arguments={**arguments, "output": f"{PROCESSING}/output/evaluation"},
+            outputs={"evaluation": self._run("evaluate")},
+        )
+
+    def _score(self) -> StageRun:
+        """Batch Transform wants a model resource; it is made for the job and goes with it."""
+        chosen = self.settings.sagemaker.score
+        model_name = f"States.Format('{self.settings.project}-{{}}-model', $.run_id)"
+        create = {
+            "ModelName.$": model_name,
+            "ExecutionRoleArn": self.jobs.role.role_arn,
+            "PrimaryContainer": {
+                "Image": self.jobs.image,
+                "ModelDataUrl.$": "$.train.model",
+                "Environment": self.jobs.serving_environment("score.py"),
+            },
+            "VpcConfig": self.jobs.vpc_config(),
+        }
+        request = self.jobs.transform(
+            "score",
+            model_name=model_name,
+            instance_type=chosen.instance_type,
+            instance_count=chosen.instance_count,
+            records=self._run("prepare", "score-csv/"),
+            output=self._run("score"),
+        )
+        return StageRun(
+            Task("sagemaker:createTransformJob.sync", request, ERRORS),
+            before={"create model": Task("sagemaker:createModel", create, ERRORS)},
+            after={"delete model": Task("aws-sdk:sagemaker:deleteModel", {"ModelName.$": model_name}, ())},
+        )
+
+    def _processing(
+        self, stage: str, *, inputs: dict[str, str], arguments: dict[str, str], outputs: dict[str, str]
+    ) -> StageRun:
+        """A Processing job that installs the published wheels and runs the stage's script."""
+        chosen = getattr(self.settings.sagemaker, stage)
+        request = self.jobs.processing(
+            stage,
+            instance_type=chosen.instance_type,
+            volume_gb=chosen.volume_gb,
+            entrypoint=["/bin/bash", f"{PROCESSING}/input/code/sagemaker/run.sh"],
+            arguments=[
+                f"{stage}.py",
+                f"--dataset={PROCESSING}/input/code/{self._dataset}",
+                *[f"--{name}={value}" for name, value in arguments.items()],
+            ],
+            inputs={"code": f"{self.data.code}/workloads/", "wheels": f"{self.data.code}/wheels/{SIDE}/", **inputs},
+            outputs=outputs,
+        )
+        return StageRun(Task("sagemaker:createProcessingJob.sync", request, ERRORS))
+
+    def _run(self, stage: str, below: str = "") -> str:
+        """Where a stage's output of the running execution lies."""
+        return run_location(self.data.bucket.bucket_name, SIDE, f"{OUTPUTS[stage]}/{below}")
+
+    @property
+    def _dataset(self) -> str:
+        return f"datasets/{self.settings.dataset.name}"
+
+    def _permissions(self) -> list[iam.PolicyStatement]:
+        jobs = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
+        models = iam.PolicyStatement(
+            actions=["sagemaker:CreateModel", "sagemaker:DeleteModel"], resources=[self.jobs.arn("model")]
+        )
+        return [*self.jobs.permissions(jobs), models]
+
+    def _first_run(self) -> Execution:
+        """The pipeline's first run, so that one deployment ends with a trained model behind the endpoint.
+
+        It runs again whenever a request of the pipeline or the raw data changes.
+        """
+        first_run = Execution(
+            self, "FirstRun", machine=self.pipeline.machine, key=self.data.key, run={"raw": self.data.dataset.raw}
+        )
+        return first_run
+
+    def _endpoint(self, model_data: str) -> None:
+        chosen = self.settings.sagemaker.endpoint
+        # Model and EndpointConfig have no names of their own: a change replaces them, and a fixed name would forbid it.
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=self.jobs.role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=self.jobs.image,
+                model_data_url=model_data,
+                environment=self.jobs.serving_environment("score.py"),
+            ),
+            vpc_config=sagemaker.CfnModel.VpcConfigProperty(
+                security_group_ids=self.jobs.vpc_config()["SecurityGroupIds"], subnets=self.jobs.vpc_config()["Subnets"]
+            ),
+        )
+        # The model is fetched and its network interfaces are made with the role's permissions.
+        model.node.add_dependency(self.jobs.role)
+        config = sagemaker.CfnEndpointConfig(
+            self,
+            "EndpointConfig",
+            kms_key_id=volume_key(chosen.instance_type, self.data.key),
+            production_variants=[
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    variant_name="main",
+                    model_name=model.attr_model_name,
+                    instance_type=chosen.instance_type,
+                    initial_instance_count=chosen.minimum,
+                    initial_variant_weight=1,
+                    container_startup_health_check_timeout_in_seconds=300,
+                )
+            ],
+        )
+        self.endpoint = sagemaker.CfnEndpoint(
+            self, "Endpoint", endpoint_name=self.settings.project, endpoint_config_name=config.attr_endpoint_config_name
+        )
+        target = autoscaling.ScalableTarget(
+            self,
+            "ScalableTarget",
+            service_namespace=autoscaling.ServiceNamespace.SAGEMAKER,
+            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            resource_id=f"endpoint/{self.endpoint.attr_endpoint_name}/variant/main",
+            min_capacity=chosen.minimum,
+            max_capacity=chosen.maximum,
+        )
+        target.scale_to_track_metric(
+            "Invocations",
+            target_value=chosen.invocations_per_instance,
+            predefined_metric=autoscaling.PredefinedMetric.SAGEMAKER_VARIANT_INVOCATIONS_PER_INSTANCE,
+        )

@@ -1,0 +1,265 @@
+"""What can be set, checked before any construct exists.
+
+Every setting has a dotted name (``emr.core.instance_type``) and is given in cdk.json's context or on the command line
+as ``cdk synth -c emr.core.instance_type=m5.2xlarge``; the command line wins, as always with the CDK CLI. Sizes are in
+GiB, times in the unit that the name ends with.
+"""
+
+import difflib
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import botocore.loaders
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+DATASETS = Path(__file__).resolve().parents[1] / "workloads" / "datasets"
+
+# Context keys of the CDK itself: feature flags, look-up caches, CLI options.
+_CDK_CONTEXT = re.compile(r"^(@|aws:|aws-cdk:|cdk:|cli-telemetry$|tree-metadata$|acknowledged-issue-numbers$)|.+:.+=")
+
+
+class SettingsError(ValueError):
+    """A setting is unknown, mistyped or impossible; the message names the key, the value and what is allowed."""
+
+
+@functools.cache
+def _instance_types(service: str, shape: str) -> frozenset[str]:
+    """The instance types in botocore's own model of a service: the ones that its API accepts."""
+    model = botocore.loaders.Loader().load_service_model(service, "service-2")
+    return frozenset(model["shapes"][shape]["enum"])
+
+
+def _nearest(value: str, allowed: frozenset[str] | set[str]) -> str:
+    near = difflib.get_close_matches(value, sorted(allowed), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _known(service: str, shape: str, what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        allowed = _instance_types(service, shape)
+        if value not in allowed:
+            raise ValueError(f"is not an instance type of {what}{_nearest(value, allowed)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _emr_node(value: str) -> str:
+    """EMR nodes run the x86 wheels that are published for them, and 7.x does not start below xlarge sizes."""
+    family, size = value.split(".", 1)
+    if re.match(r"^([a-z]+[0-9]+g[a-z]*|a1)$", family):
+        raise ValueError("is an Arm instance type; the published wheels are for x86_64")
+    if not size.endswith("xlarge"):
+        raise ValueError("is smaller than the sizes EMR runs on; use xlarge or larger")
+    return value
+
+
+ProcessingInstance = Annotated[str, _known("sagemaker", "ProcessingInstanceType", "SageMaker Processing")]
+TrainingInstance = Annotated[str, _known("sagemaker", "TrainingInstanceType", "SageMaker Training")]
+TransformInstance = Annotated[str, _known("sagemaker", "TransformInstanceType", "SageMaker Batch Transform")]
+EndpointInstance = Annotated[str, _known("sagemaker", "ProductionVariantInstanceType", "SageMaker Hosting")]
+EmrInstance = Annotated[str, _known("ec2", "InstanceType", "EC2"), AfterValidator(_emr_node)]
+
+# EMR 7 holds Spark 3.5, Hadoop, Hive and Python 3.11. emr-spark-8 has no Hive; releases before 7 have no Python 3.11.
+EmrRelease = Annotated[str, Field(pattern=r"^emr-7\.\d+\.\d+$")]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetSettings(_Group):
+    """Which dataset both pipelines read."""
+
+    name: str = Field("webshop", description="a folder below workloads/datasets")
+    location: str | None = Field(
+        None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^/ ]+/)*$",
+        description="where a dataset of your own lies, s3://bucket/prefix/; none: it is generated in the account",
+    )
+    events: int = Field(200_000, ge=1_000, le=10_000_000_000, description="log events to generate")
+    seed: int = Field(7, ge=0, le=2**31 - 1, description="seed of the generator")
+    instance_type: ProcessingInstance = Field("ml.m5.xlarge", description="where the generator runs")
+    instance_count: int = Field(1, ge=1, le=20)
+    volume_gb: int = Field(50, ge=1, le=16_384)
+
+
+class NetworkSettings(_Group):
+    """The private network of the jobs, the endpoint and the cluster."""
+
+    cidr: str = Field("10.42.0.0/20", pattern=r"^(10|172|192)\.\d{1,3}\.\d{1,3}\.0/(16|17|18|19|20|21|22)$")
+
+
+class ProcessingSettings(_Group):
+    """The instances of a Processing job."""
+
+    instance_type: ProcessingInstance = "ml.m5.xlarge"
+    volume_gb: int = Field(30, ge=1, le=16_384)
+
+
+class TrainingSettings(ProcessingSettings):
+    """The instance of a Training job."""
+
+    instance_type: TrainingInstance = "ml.m5.xlarge"
+
+
+class TransformSettings(_Group):
+    """The instances of a Batch Transform job."""
+
+    instance_type: TransformInstance = "ml.m5.xlarge"
+    instance_count: int = Field(1, ge=1, le=100)
+
+
+class EndpointSettings(_Group):
+    """The real-time endpoint and its autoscaling."""
+
+    instance_type: EndpointInstance = "ml.m5.large"
+    minimum: int = Field(1, ge=1, le=100, description="instances")
+    maximum: int = Field(4, ge=1, le=100, description="instances")
+    invocations_per_instance: int = Field(1_000, ge=1, le=1_000_000, description="target a minute")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "EndpointSettings":
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+
+class SageMakerSettings(_Group):
+    """The SageMaker side, stage by stage."""
+
+    prepare: ProcessingSettings = ProcessingSettings()
+    train: TrainingSettings = TrainingSettings()
+    evaluate: ProcessingSettings = ProcessingSettings()
+    score: TransformSettings = TransformSettings()
+    endpoint: EndpointSettings = EndpointSettings()
+
+
+class NodeSettings(_Group):
+    """One node of the cluster, or a group of them."""
+
+    instance_type: EmrInstance = "m5.xlarge"
+    volume_gb: int = Field(64, ge=10, le=16_384)
+
+
+class EmrSettings(_Group):
+    """The EMR side."""
+
+    release: EmrRelease = "emr-7.14.0"
+    primary: NodeSettings = NodeSettings()
+    core: NodeSettings = NodeSettings()
+    minimum: int = Field(1, ge=1, le=1_000, description="nodes beside the primary")
+    maximum: int = Field(4, ge=1, le=1_000, description="nodes beside the primary")
+    idle_minutes: int = Field(60, ge=1, le=10_080, description="the cluster ends itself after this time without work")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "EmrSettings":
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+
+class HyperparameterSettings(_Group):
+    """XGBoost's hyper-parameters, by XGBoost's names; both sides train with these."""
+
+    num_round: int = Field(120, ge=1, le=10_000)
+    max_depth: int = Field(4, ge=1, le=20)
+    eta: float = Field(0.1, gt=0, le=1)
+    min_child_weight: float = Field(10.0, ge=0)
+    subsample: float = Field(1.0, gt=0, le=1)
+    colsample_bytree: float = Field(1.0, gt=0, le=1)
+    reg_lambda: float = Field(1.0, ge=0, alias="lambda")
+    reg_alpha: float = Field(0.0, ge=0, alias="alpha")
+    seed: int = Field(7, ge=0, le=2**31 - 1)
+
+    def named(self) -> dict[str, str]:
+        """The values by XGBoost's names, as texts: what the jobs are called with."""
+        return {
+            name: f"{value:g}" if isinstance(value, float) else str(value)
+            for name, value in self.model_dump(by_alias=True).items()
+        }
+
+
+class Settings(_Group):
+    """Everything that can be set."""
+
+    project: str = Field(
+        "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
+    )
+    owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
+    stage_minutes: int = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on both sides")
+    dataset: DatasetSettings = DatasetSettings()
+    network: NetworkSettings = NetworkSettings()
+    sagemaker: SageMakerSettings = SageMakerSettings()
+    emr: EmrSettings = EmrSettings()
+    hyperparameters: HyperparameterSettings = HyperparameterSettings()
+
+    @model_validator(mode="after")
+    def _dataset_exists(self) -> "Settings":
+        names = sorted(
+            folder.name for folder in DATASETS.iterdir() if folder.is_dir() and not folder.name.startswith(("_", "."))
+        )
+        if self.dataset.name not in names:
+            raise ValueError(
+                f"dataset.name={self.dataset.name!r} is not a folder of workloads/datasets; allowed: {', '.join(names)}"
+            )
+        return self
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> "Settings":
+        """Build the settings from the CDK's context; keys of the CDK itself are left alone.
+
+        Raises SettingsError for the first unknown key (with the nearest valid one) or impossible value.
+        """
+        known = set(setting_names())
+        tree: dict[str, Any] = {}
+        for key, value in context.items():
+            if _CDK_CONTEXT.search(key):
+                continue
+            if key not in known:
+                raise SettingsError(
+                    f"unknown setting {key}={value!r}{_nearest(key, known)} (README lists all settings)"
+                )
+            *groups, leaf = key.split(".")
+            node = tree
+            for group in groups:
+                node = node.setdefault(group, {})
+            node[leaf] = value
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise SettingsError(_one_line(error)) from error
+
+    def flat(self) -> dict[str, object]:
+        """Every setting by its dotted name."""
+        return dict(_leaves(self))
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if not where:
+        return message
+    if isinstance(first["input"], dict | BaseModel):
+        return f"setting {where}: {message}"
+    return f"setting {where}={json.dumps(first['input'])}: {message[0].lower()}{message[1:]}"
+
+
+def _leaves(group: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, field in type(group).model_fields.items():
+        value = getattr(group, name)
+        dotted = f"{prefix}{field.alias or name}"
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{dotted}.")
+        else:
+            yield dotted, value
+
+
+def setting_names() -> list[str]:
+    """The dotted name of every setting, in the order of the model."""
+    return [name for name, _ in _leaves(Settings())]

@@ -1,0 +1,95 @@
+"""State machines and their calls of services, as every stack here makes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+
+@dataclass(frozen=True)
+class Task:
+    """A call of a service: ``action`` as in ``sagemaker:createTrainingJob.sync``, and what of its result is kept.
+
+    ``errors`` are the service's own error names that are worth another try: API failures and throttling. A job that
+    ran and failed (``States.TaskFailed``) is never tried again, it would fail on the same data again.
+    """
+
+    action: str
+    parameters: Mapping[str, Any]
+    errors: Sequence[str]
+    result: Mapping[str, Any] | None = None
+
+
+def task_state(scope: Construct, name: str, task: Task, minutes: int | None = None) -> sfn.CustomState:
+    """The Task state of a call, with retries; ``minutes`` bounds a job that is waited for."""
+    state: dict[str, Any] = {
+        "Type": "Task",
+        "Resource": f"arn:{Aws.PARTITION}:states:::{task.action}",
+        "Parameters": dict(task.parameters),
+    }
+    if minutes is not None:
+        state["TimeoutSeconds"] = minutes * 60
+    if task.result is None:
+        state["ResultPath"] = sfn.JsonPath.DISCARD
+    else:
+        state |= {"ResultSelector": dict(task.result), "ResultPath": f"$.{name}"}
+    custom = sfn.CustomState(scope, name, state_json=state)
+    custom.add_retry(
+        errors=[*task.errors, "ThrottlingException"], interval=Duration.seconds(5), backoff_rate=2, max_attempts=4
+    )
+    return custom
+
+
+def state_machine(
+    scope: Construct,
+    construct_id: str,
+    *,
+    name: str,
+    start: sfn.IChainable,
+    minutes: int,
+    key: kms.IKey,
+    permissions: Sequence[iam.PolicyStatement],
+) -> sfn.StateMachine:
+    """A Standard state machine with its log, traced, allowed to do just ``permissions``."""
+    machine = sfn.StateMachine(
+        scope,
+        construct_id,
+        state_machine_name=name,
+        definition_body=sfn.DefinitionBody.from_chainable(start),
+        timeout=Duration.minutes(minutes),
+        tracing_enabled=True,
+        logs=sfn.LogOptions(destination=log_group(scope, f"{construct_id}Log", key), level=sfn.LogLevel.ALL),
+    )
+    for statement in permissions:
+        machine.add_to_role_policy(statement)
+    return machine
+
+
+def log_group(scope: Construct, construct_id: str, key: kms.IKey) -> logs.LogGroup:
+    """A log group that goes with its stack, encrypted with our key."""
+    return logs.LogGroup(
+        scope,
+        construct_id,
+        retention=logs.RetentionDays.ONE_MONTH,
+        encryption_key=key,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def wait_permission(scope: Construct, rule: str) -> iam.PolicyStatement:
+    """What a ``.sync`` call needs to learn of its job's end: Step Functions' own EventBridge rule."""
+    arn = Stack.of(scope).format_arn(
+        service="events", resource="rule", resource_name=rule, arn_format=ArnFormat.SLASH_RESOURCE_NAME
+    )
+    return iam.PolicyStatement(actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"], resources=[arn])
+
+
+def allow(role: iam.Role, actions: Sequence[str], *resources: str) -> None:
+    """Allow a role to do these actions on these resources."""
+    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))

@@ -1,0 +1,156 @@
+"""EMR steps on local Spark."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emr import Emr
+from local.jobs import JOBS, JobFailed, RequestRefused
+from tests.local.conftest import Account
+from tests.local.test_sagemaker import stop_when
+
+CLUSTER: list[dict[str, Any]] = [
+    {
+        "Classification": "spark-defaults",
+        "ConfigurationProperties": {
+            "spark.sql.ansi.enabled": "true",
+            "spark.sql.shuffle.partitions": "200",
+            "spark.executor.memory": "48g",
+            "spark.dynamicAllocation.enabled": "true",
+            "spark.pyspark.python": "/usr/bin/python3.11",
+        },
+    },
+    {
+        "Classification": "spark-env",
+        "Configurations": [
+            {
+                "Classification": "export",
+                "ConfigurationProperties": {"PYSPARK_PYTHON": "/usr/bin/python3.11", "STAGE": "test"},
+            }
+        ],
+    },
+]
+
+PREPARE = """\
+import os, pathlib, sys, time
+from pyspark.sql import SparkSession
+raw, output = (argument.split("=", 1)[1] for argument in sys.argv[1:])
+first = pathlib.Path(raw.removeprefix("file://"), "a.csv").read_text().split()[0]
+if first in ("fail", "wait"):
+    half = pathlib.Path(output.removeprefix("file://"), "features/_temporary/0")
+    half.mkdir(parents=True)
+    (half / "part-0").write_text("half")
+    pathlib.Path(raw.removeprefix("file://"), "new.csv").write_text("new")
+    if first == "wait":
+        time.sleep(300)
+    raise ValueError("row 1: not a number")
+spark = SparkSession.builder.getOrCreate()
+names = ["spark.sql.ansi.enabled", "spark.sql.shuffle.partitions", "spark.sql.session.timeZone", "spark.app.name"]
+said = " ".join([os.environ["STAGE"], *(spark.conf.get(name) for name in names)])
+rows = spark.read.text(raw).rdd.map(lambda row: sum(map(int, row[0].split(",")))).collect()
+spark.createDataFrame([(f"{said} {rows}",)], "said string").coalesce(1).write.text(output + "features/")
+"""
+
+
+@pytest.fixture
+def emr(account: Account) -> Emr:
+    account.put("s3://lake/code/emr/prepare.py", PREPARE)
+    return Emr(account.s3, account.logs, account.work, CLUSTER)
+
+
+def step(*arguments: str, name: str = "prepare", jar: str = "command-runner.jar") -> dict[str, Any]:
+    return {
+        "ClusterId": "j-2AXXXXXXGAPLF",
+        "Step": {
+            "Name": name,
+            "ActionOnFailure": "CONTINUE",
+            "HadoopJarStep": {"Jar": jar, "Args": list(arguments)},
+        },
+    }
+
+
+PREPARE_STEP = step(
+    "spark-submit",
+    "--deploy-mode=client",
+    "--conf=spark.sql.shuffle.partitions=3",
+    "--name=prepare",
+    "s3://lake/code/emr/prepare.py",
+    "--raw=s3://lake/raw/",
+    "--output=s3://lake/runs/1/emr/",
+)
+
+
+def test_a_step_runs_with_the_clusters_settings_and_its_own_arguments(account: Account, emr: Emr) -> None:
+    account.put("s3://lake/raw/a.csv", "1,2\n3,4\n")
+    answer = emr.add_step(PREPARE_STEP)["Step"]
+    assert (answer["Name"], answer["Status"]["State"]) == ("prepare", "COMPLETED")
+    written = account.keys("s3://lake/runs/")
+    assert [uri.rsplit("/", 1)[1].split("-")[0] for uri in written] == ["_SUCCESS", "part"]  # and no .crc files
+    assert account.get(written[1]) == "test true 3 UTC prepare [3, 7]\n"
+    assert (account.logs / "prepare.log").exists()
+    assert account.left_behind() == []
+
+
+def test_a_failed_step_says_why_and_leaves_nothing(account: Account, emr: Emr, tmp_path: Path) -> None:
+    own = tmp_path / "own"  # someone's own data, linked into a bucket, is not touched
+    own.mkdir()
+    account.s3.path("s3://lake/").mkdir(exist_ok=True)
+    account.s3.path("s3://lake/raw").symlink_to(own)
+    (own / "empty").mkdir()
+    account.put("s3://lake/raw/a.csv", "fail")
+    account.put("s3://lake/runs/1/emr/earlier/part-0.csv", "kept")
+    before = account.keys()
+    with pytest.raises(JobFailed) as failed:
+        emr.add_step(PREPARE_STEP)
+    assert (failed.value.job, failed.value.reason) == ("prepare", "ValueError: row 1: not a number")
+    assert failed.value.answer["Step"]["Status"]["State"] == "FAILED"
+    assert account.keys() == sorted([*before, "s3://lake/raw/new.csv"])
+    assert not account.s3.path("s3://lake/runs/1/emr/features").exists()
+    assert (own / "new.csv").exists()
+    assert (own / "empty").exists()
+    assert account.left_behind() == []
+
+
+def test_a_stopped_step_leaves_nothing(account: Account, emr: Emr) -> None:
+    account.put("s3://lake/raw/a.csv", "wait")
+    before = account.keys()
+    started = account.s3.path("s3://lake/runs/1/emr/features/_temporary/0/part-0")
+    stopper = threading.Thread(target=stop_when, args=(started,))
+    stopper.start()
+    try:
+        with pytest.raises(JobFailed, match="stopped") as failed:
+            emr.add_step(PREPARE_STEP)
+    finally:
+        stopper.join()
+        JOBS.resume()
+    assert failed.value.answer["Step"]["Status"]["State"] == "CANCELLED"
+    assert account.keys() == before
+    assert account.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        (step("spark-submit", jar="s3://lake/x.jar"), "only command-runner.jar with spark-submit"),
+        (step("hive-script"), "only command-runner.jar with spark-submit"),
+        ({"ClusterId": "j-1"}, "addStep takes"),
+        ({**step("spark-submit"), "JobFlowId": "j-1"}, "addStep takes"),
+        ({"ClusterId": "j-1", "Step": {"Name": "x", "HadoopJarStep": {"Args": []}}}, "Jar"),
+        ({"ClusterId": "j-1", "Step": {**step("spark-submit")["Step"], "ActionOnFailure": "STOP"}}, "ActionOnFailure"),
+    ],
+)
+def test_refuses(emr: Emr, request_: dict[str, Any], named: str) -> None:
+    with pytest.raises(RequestRefused, match=named):
+        emr.add_step(request_)
+
+
+def test_only_what_names_the_cluster_is_changed(emr: Emr, account: Account) -> None:
+    arguments = ["spark-submit", "--master", "yarn", "--deploy-mode=cluster", "--py-files=s3://lake/w.zip",
+                 "s3://lake/x.py", "--master=keep", "--deploy-mode", "keep"]  # fmt: skip
+    root = account.s3.root
+    assert emr._spark_arguments({"Jar": "command-runner.jar", "Args": arguments}) == [
+        "--master", "local[*]", "--deploy-mode=client", f"--py-files=file://{root}/lake/w.zip",
+        f"file://{root}/lake/x.py", "--master=keep", "--deploy-mode", "keep",
+    ]  # fmt: skip

@@ -1,0 +1,71 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stacks.settings import Settings, SettingsError, setting_names
+from tests.stacks.conftest import CHANGED
+
+
+def test_defaults_need_nothing() -> None:
+    assert Settings.from_context({}) == Settings()
+
+
+def test_changed_configuration_changes_every_setting_but_the_only_dataset() -> None:
+    defaults, changed = Settings().flat(), Settings.from_context(CHANGED).flat()
+    assert [name for name in setting_names() if defaults[name] == changed[name]] == ["dataset.name"]
+
+
+def test_command_line_texts_are_converted() -> None:
+    settings = Settings.from_context({"dataset.events": "5000", "hyperparameters.lambda": "2.5"})
+    assert settings.dataset.events == 5000
+    assert settings.hyperparameters.named()["lambda"] == "2.5"
+
+
+def test_keys_of_the_cdk_are_left_alone() -> None:
+    context = {
+        "@aws-cdk/core:checkSecretUsage": True,
+        "aws:cdk:enable-path-metadata": True,
+        "availability-zones:account=1:region=eu-west-1": ["eu-west-1a"],
+        "acknowledged-issue-numbers": [1],
+    }
+    assert Settings.from_context(context) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"emr.core.instance_typ": "m5.xlarge"}, "unknown setting emr.core.instance_typ.*did you mean emr.core.instance_type?"),
+        ({"dataset": "webshop"}, "unknown setting dataset='webshop'"),
+        ({"dataset.events": "many"}, 'setting dataset.events="many": .*integer'),
+        ({"dataset.events": "10"}, 'setting dataset.events="10": .*1000'),
+        ({"dataset.name": "nowhere"}, "dataset.name='nowhere' is not a folder .* allowed: .*webshop"),
+        ({"dataset.location": "/tmp/data"}, "setting dataset.location="),
+        ({"sagemaker.train.instance_type": "ml.m5.xlrge"}, "not an instance type of SageMaker Training; did you mean ml.m5."),
+        ({"sagemaker.train.instance_type": "m5.xlarge"}, "not an instance type of SageMaker Training"),
+        ({"emr.core.instance_type": "ml.m5.xlarge"}, "not an instance type of EC2"),
+        ({"emr.core.instance_type": "m6g.xlarge"}, "Arm"),
+        ({"emr.core.instance_type": "m5.large"}, "xlarge or larger"),
+        ({"emr.release": "emr-spark-8.1.0"}, 'setting emr.release="emr-spark-8.1.0"'),
+        ({"emr.release": "emr-6.15.0"}, "setting emr.release="),
+        ({"emr.minimum": "9"}, "setting emr: minimum 9 is above maximum 4"),
+        ({"sagemaker.endpoint.minimum": "9"}, "setting sagemaker.endpoint: minimum 9 is above maximum 4"),
+        ({"hyperparameters.eta": "0"}, "setting hyperparameters.eta="),
+        ({"project": "Has Spaces"}, "setting project="),
+        ({"network.cidr": "8.8.8.0/20"}, "setting network.cidr="),
+    ],
+)
+def test_bad_setting_is_one_clear_line(context: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as error:
+        Settings.from_context(context)
+    assert "\n" not in str(error.value)
+
+
+@given(st.dictionaries(st.sampled_from(setting_names()), st.one_of(st.text(max_size=20), st.integers(), st.none()), max_size=3))
+def test_any_value_is_accepted_or_named(context: dict[str, object]) -> None:
+    try:
+        settings = Settings.from_context(context)
+    except SettingsError as error:
+        assert any(key in str(error) or key.rsplit(".", 1)[0] in str(error) for key in context)
+    else:
+        # What was accepted is a fixed point: giving the values back changes nothing.
+        assert Settings.from_context(settings.flat()) == settings

@@ -1,0 +1,123 @@
+"""The definition of a dataset is read, or refused with a message that helps."""
+
+from pathlib import Path
+
+import pytest
+from common.command import InputError
+from common.dataset import DEFINITION, Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.workloads.small import DATASET_TOML, FILES, write_definition
+
+
+def parse(definition: str, **files: str) -> Dataset:
+    """Parse the small dataset with another dataset.toml."""
+    return Dataset.parse({**FILES, DEFINITION: definition, **files}, "s3://bucket/small/")
+
+
+def test_small(tmp_path: Path) -> None:
+    """Everything that the definition says arrives; a semicolon at the end of a SQL text does no harm."""
+    folder = write_definition(tmp_path, features="SELECT 1 -- one\n;\n")
+    (folder / "generate.py").write_bytes(b"\xff")
+    dataset = Dataset.load(folder)
+    assert (dataset.name, dataset.entity, dataset.label, dataset.truth) == ("small", "visitor_id", "bought", "truth/")
+    assert dataset.cutoffs == {
+        "train": 1768003200, "validation": 1768867200, "test": 1769731200, "score": 1770595200,
+    }  # fmt: skip
+    visits, people = dataset.tables
+    assert (visits.name, visits.location, visits.format, visits.clean_name) == (
+        "visits",
+        "visits/",
+        "text",
+        "visits.sql",
+    )
+    assert visits.clean.strip().startswith("SELECT")
+    assert people.columns == {"visitor_id": "BIGINT", "age": "BIGINT", "country": "VARCHAR"}
+    assert dataset.features == "SELECT 1 -- one\n\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('entity = "visitor_id"', "", r"dataset.toml: 'entity' is missing"),
+        ('entity = "visitor_id"', "entity = 7", r"entity = 7 must be a text"),
+        ('entity = "visitor_id"', 'entity = "visitor id"', r"'visitor id' must be a plain SQL identifier"),
+        ('entity = "visitor_id"', 'entity = "Split"', r"must differ and not be 'split'"),
+        ('label = "bought"', 'lable = "bought"', r"unknown key 'lable'; did you mean 'label'\?"),
+        ('name = "small"', 'name = "Small shop"', r"name 'Small shop' must be lower-case"),
+        ("score = 2026-02-09", "score = 2026-01-30", r"test = 2026-01-30 must be before score = 2026-01-30"),
+        ("score = 2026-02-09", "scores = 2026-02-09", r"\[cutoffs\]: unknown key 'scores'; did you mean 'score'\?"),
+        ("score = 2026-02-09", "", r"\[cutoffs\]: 'score' is missing"),
+        ("score = 2026-02-09", 'score = "2026-02-09"', r"must be a date, as in 2026-03-12"),
+        ("score = 2026-02-09", "score = 2026-02-09T00:00:00Z", r"must be a date without a time"),
+        ('format = "text"', 'format = "txt"', r"\[tables.visits\]: format = 'txt'; did you mean 'text'\?"),
+        ('format = "text"', 'formt = "text"', r"\[tables.visits\]: 'format' is missing"),
+        ('format = "text"', 'format = "parquet"', r"\[tables.visits\]: unknown key 'clean'"),
+        ('clean = "visits.sql"', 'clean = "clean.sql"', r"small: clean.sql is missing"),
+        ('location = "visits/"', 'location = "../visits/"', r"must be a path below the raw prefix"),
+        ('location = "visits/"', 'location = "s3://other/"', r"must be a path below the raw prefix"),
+        ('location = "visits/"', 'location = "/"', r"must be a path below the raw prefix"),
+        ("[tables.visits]", "[tables.lines]", r"'lines' has a name that is taken"),
+        ("[tables.people]", "[tables.Visits]", r"'Visits' has a name that is taken"),
+        ("[tables.visits]", '[tables."a-b"]', r"'a-b' must be a plain SQL identifier"),
+        ('age = "BIGINT"', 'age = "bigint"', r"age = 'bigint'; did you mean 'BIGINT'\? allowed: BIGINT"),
+        ('age = "BIGINT"', 'age = "TIMESTAMP"', r"age = 'TIMESTAMP'; allowed: BIGINT"),
+        ('columns = { visitor_id = "BIGINT", age = "BIGINT", country = "VARCHAR" }', "columns = {}", r"no column"),
+        ('location = "truth/"', 'locations = "truth/"', r"\[truth\]: unknown key 'locations'"),
+        ("[cutoffs]", "[cutoffs", r"not valid TOML"),
+    ],
+)  # fmt: skip
+def test_mistakes(old: str, new: str, message: str) -> None:
+    """Each names the place, the value and what is allowed."""
+    assert old in DATASET_TOML
+    with pytest.raises(InputError, match=message) as raised:
+        parse(DATASET_TOML.replace(old, new, 1))
+    assert str(raised.value).startswith("s3://bucket/small")
+
+
+def test_numbers_of_tables() -> None:
+    """None is too few; more than eight do not fit into a Processing job."""
+    head = DATASET_TOML.split("[tables.visits]")[0]
+    table = '[tables.t{0}]\nlocation = "t{0}"\nformat = "parquet"\ncolumns = {{ id = "BIGINT" }}\n'
+    assert len(parse(head + "".join(table.format(number) for number in range(8))).tables) == 8
+    with pytest.raises(InputError, match="9 tables; allowed: 1 to 8"):
+        parse(head + "".join(table.format(number) for number in range(9)))
+    with pytest.raises(InputError, match="0 tables"):
+        parse(head + "[tables]\n")
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    """No folder, no definition, no features, not UTF-8, empty."""
+    with pytest.raises(InputError, match="no such dataset folder"):
+        Dataset.load(tmp_path / "none")
+    with pytest.raises(InputError, match=r"dataset\.toml is missing"):
+        Dataset.load(tmp_path)
+    write_definition(tmp_path)
+    (tmp_path / "features.sql").write_bytes(b"SELECT '\xe9'")
+    with pytest.raises(InputError, match=r"features\.sql: not UTF-8"):
+        Dataset.load(tmp_path)
+    (tmp_path / "features.sql").write_text(" ;\n")
+    with pytest.raises(InputError, match=r"features\.sql: empty"):
+        Dataset.load(tmp_path)
+    (tmp_path / "features.sql").unlink()
+    with pytest.raises(InputError, match=r"features\.sql is missing"):
+        Dataset.load(tmp_path)
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_nothing_else_is_raised(data: st.DataObject) -> None:
+    """A definition with pieces cut out, doubled or replaced is read or refused, never a crash."""
+    lines = DATASET_TOML.splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(lines) - 1))
+        value = data.draw(
+            st.sampled_from(["{}", "[]", "0", "true", '""', "nan", "2026-01-15", '"a b"', "[{}]", "07:00:00"])
+        )
+        key = lines[place].split("=")[0]
+        lines[place] = data.draw(st.sampled_from(["", f"{key}= {value}", lines[place - 1], lines[place] * 2]))
+    try:
+        parse("\n".join(lines))
+    except InputError as problem:
+        assert str(problem)

@@ -1,0 +1,101 @@
+"""Both engines read the same lines from the same files."""
+
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+from common import duck, lines, spark
+from common.command import InputError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+CONTENTS = [
+    b"",
+    b"\n",
+    b"\n\n",
+    b"a\nb",
+    b"a\r\nb\r\n",
+    b"a\rb\n\r\r\n\r",
+    b"nul \x00 inside\n\x00\n\x00",
+    "caf\xe9 \xff\xfe".encode("iso-8859-1") + b"\n\xc3\xa9 in UTF-8\n\x80\x81\n",
+    b"\xef\xbb\xbfafter a byte order mark\n\xef\xbb\xbfand in the middle\n",
+    b"\"quote\n'quote, \\ \t\x0b\x0c\x1c\x85\n",
+    b"\xe2\x80\xa8line separators\x85are no newline\n",
+    b"x" * 5_000_000 + b"\ny\r\n" + b"z" * 5_000_000,
+]
+
+
+def expected(content: bytes) -> list[str]:
+    """What a line is, in plain Python."""
+    text = content.removeprefix(b"\xef\xbb\xbf")
+    if not text:
+        return []
+    parts = text.removesuffix(b"\n").split(b"\n")
+    return [part.removesuffix(b"\r").decode("iso-8859-1") for part in parts]
+
+
+def read_with_duckdb(files: list[Path]) -> Counter[str]:
+    """All lines, through DuckDB."""
+    with duck.connect() as engine:
+        engine.register("lines", lines.Lines(files, threads=2))
+        return Counter(line for (line,) in engine.execute("SELECT line FROM lines").fetchall())
+
+
+def test_awkward_files_on_both_engines(tmp_path: Path, spark: SparkSession) -> None:
+    """Carriage returns, NUL, invalid UTF-8, byte order marks, long lines; plain, gzip, and gzip in several members."""
+    files = []
+    wanted: Counter[str] = Counter()
+    for number, content in enumerate(CONTENTS):
+        plain, packed = tmp_path / f"{number}.log", tmp_path / f"{number}.log.gz"
+        plain.write_bytes(content)
+        middle = len(content) // 2
+        packed.write_bytes(gzip.compress(content[:middle]) + gzip.compress(content[middle:]))
+        files += [plain, packed]
+        wanted.update(expected(content) * 2)
+    on_spark = Counter(row.line for row in lines_on_spark(spark, files))
+    assert read_with_duckdb(files) == wanted
+    assert on_spark == wanted
+
+
+def lines_on_spark(session: SparkSession, files: list[Path]) -> list[object]:
+    """All lines, through Spark."""
+    return list(spark.lines(session, [f"file://{path}" for path in files]).collect())
+
+
+@given(content=st.binary(max_size=60) | st.text(alphabet="a\r\n\x00\xe9", max_size=40).map(str.encode))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_lines(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """No sequence of bytes fails, whatever the size of a chunk."""
+    path = tmp_path_factory.mktemp("lines") / "a.log"
+    path.write_bytes(content)
+    for chunk in (1, 3, 1 << 22):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lines, "CHUNK_BYTES", chunk)
+            found = [line.as_py() for batch in lines.read(path) for line in batch.column(0)]
+        # A byte order mark that a chunk of one byte cuts apart is not worth more code: chunks are megabytes.
+        if chunk >= 3 or not content.startswith(b"\xef"):
+            assert found == expected(content)
+
+
+def test_lines_can_be_scanned_again(tmp_path: Path) -> None:
+    """A clean SQL may read its view twice."""
+    (tmp_path / "a.log").write_text("1\n2\n3\n")
+    with duck.connect() as engine:
+        engine.register("lines", lines.Lines([tmp_path / "a.log"], threads=2))
+        assert engine.execute("SELECT COUNT(*) FROM lines AS a CROSS JOIN lines AS b").fetchone() == (9,)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda packed: packed[:-20], lambda packed: b"no gzip", lambda packed: packed[:50] + b"x" * 40]
+)
+def test_damaged_gzip_is_bad_input(tmp_path: Path, damage: object) -> None:
+    """The message names the file; nothing is read as if the file had ended."""
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(damage(gzip.compress(bytes(range(256)) * 4000)))  # type: ignore[operator]
+    with duckdb.connect() as engine:
+        engine.register("lines", lines.Lines([path], threads=1))
+        with pytest.raises((InputError, duckdb.Error), match=r"a\.log\.gz: not readable"):
+            engine.execute("SELECT COUNT(*) FROM lines").fetchall()

@@ -1,0 +1,107 @@
+"""metrics.sql on both engines against scikit-learn."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from common import duck, metrics
+from common.command import InputError
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+Scores = list[tuple[int, float]]
+
+PROBABILITIES = (
+    st.sampled_from([0.0, 1.0, 0.5, 0.1, 0.3, 1e-300, 1e-17, 5e-324, math.nextafter(1, 0)])
+    | st.floats(0, 1)
+    | st.floats(0, 1, width=32)
+)
+SCORES = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES), min_size=2, max_size=60).filter(
+    lambda scores: len({label for label, _ in scores}) == 2
+)
+
+
+def by_sklearn(scores: Scores) -> dict[str, float]:
+    """The same metrics by scikit-learn."""
+    label, probability = np.array([row[0] for row in scores]), np.array([row[1] for row in scores])
+    return {
+        "rows": len(scores),
+        "positives": int(label.sum()),
+        "auc": roc_auc_score(label, probability),
+        "average_precision": average_precision_score(label, probability),
+        "log_loss": log_loss(label, probability),
+        "brier": brier_score_loss(label, probability),
+    }
+
+
+def by_duckdb(scores: Scores) -> dict[str, Any]:
+    """The metrics by metrics.sql on DuckDB."""
+    table = pa.table({"label": pa.array([row[0] for row in scores], pa.int64()),
+                      "probability": pa.array([row[1] for row in scores], pa.float64())})  # fmt: skip
+    with duck.connect() as engine:
+        engine.register("predictions", table)
+        return metrics.collect(duck.rows_of(engine, metrics.metrics_sql()), "here")
+
+
+def by_spark(session: SparkSession, scores: Scores) -> dict[str, Any]:
+    """The metrics by metrics.sql on Spark."""
+    session.createDataFrame(scores, "label BIGINT, probability DOUBLE").createOrReplaceTempView("predictions")
+    rows = [tuple(row) for row in session.sql(metrics.metrics_sql()).collect()]
+    return metrics.collect(rows, "here")
+
+
+def check(found: dict[str, Any], scores: Scores) -> None:
+    """Compare with scikit-learn and with ten bins counted by hand."""
+    for name, value in by_sklearn(scores).items():
+        assert found[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
+    bins: dict[int, Scores] = {}
+    for label, probability in scores:
+        bins.setdefault(min(9, math.floor(probability * 10)), []).append((label, probability))
+    assert [entry["bin"] for entry in found["calibration"]] == sorted(bins)
+    for entry in found["calibration"]:
+        rows = bins[entry["bin"]]
+        assert entry["rows"] == len(rows)
+        assert entry["mean_probability"] == pytest.approx(np.mean([row[1] for row in rows]), rel=1e-9, abs=1e-12)
+        assert entry["positive_rate"] == pytest.approx(np.mean([row[0] for row in rows]), rel=1e-9, abs=1e-12)
+
+
+@given(scores=SCORES)
+@example(scores=[(0, 0.5), (1, 0.5), (1, 0.5)])
+@example(scores=[(0, 1.0), (1, 0.0)])
+@example(scores=[(0, 0.0), (1, 1.0)])
+@settings(max_examples=80, deadline=None)
+def test_duckdb_agrees_with_sklearn(scores: Scores) -> None:
+    """Ties, equal scores, 0 and 1."""
+    check(by_duckdb(scores), scores)
+
+
+def test_spark_agrees_with_sklearn(spark: SparkSession) -> None:
+    """The same text on Spark; fewer cases, each takes a second."""
+    random = np.random.default_rng(3)
+    label = random.integers(0, 2, 3000)
+    many = list(zip(label.tolist(), np.round(random.random(3000), 2).tolist(), strict=True))
+    for scores in ([(0, 0.5), (1, 0.5), (1, 0.5)], [(0, 1.0), (1, 0.0), (1, 1.0)], many):
+        check(by_spark(spark, scores), scores)
+
+
+@pytest.mark.parametrize("scores", [[], [(1, 0.4), (1, 0.6)], [(0, 0.4)]])
+def test_one_class_is_an_error(scores: Scores, spark: SparkSession) -> None:
+    """AUC has no value there; a number would mislead."""
+    for by in (by_duckdb, lambda scores: by_spark(spark, scores)):
+        with pytest.raises(InputError, match=rf"here: \d positives in {len(scores)} rows"):
+            by(scores)
+
+
+def test_pairs_do_not_overflow() -> None:
+    """Four billion rows: the number of pairs is beyond 64 bits."""
+    sql = metrics.metrics_sql().replace("COUNT(*) AS n", "2000000000 * COUNT(*) AS n", 1)
+    sql = sql.replace("SUM(label)", "2000000000 * SUM(label)", 1)
+    with duck.connect() as engine:
+        engine.execute(
+            "CREATE TABLE predictions AS SELECT * FROM (VALUES (0, 0.1), (1, 0.2), (0, 0.3), (1, 0.4)) AS t(label, probability)"
+        )
+        assert metrics.collect(duck.rows_of(engine, sql), "here")["auc"] == 0.75

@@ -1,0 +1,52 @@
+"""The command line that every workload script has: one line per mistake, exit code 2 when the input is at fault."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+BAD_INPUT = 2
+"""Exit code for input that the caller has to correct; a second try with the same input cannot succeed."""
+
+SAGEMAKER_OUTPUT = Path("/opt/ml/output")
+"""Where a SageMaker container leaves a message that Describe{Processing,Training}Job then shows (read 2026-11-22)."""
+
+
+class InputError(Exception):
+    """Input that a person has to correct. The message names the place, the value found and what is allowed."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises InputError where argparse would print the usage and exit."""
+
+    def __init__(self, description: str | None) -> None:
+        """Take a script's docstring; abbreviations are off because `--seed` must never mean a later `--seed_x`."""
+        super().__init__(
+            description=description, allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError instead of exiting."""
+        raise InputError(message)
+
+
+def run(main: Callable[[Sequence[str] | None], None]) -> None:
+    """Run a script's main with the process's arguments; turn InputError into one line on stderr and exit code 2."""
+    try:
+        main(None)
+    except InputError as problem:
+        line = f"error: {one_line(str(problem))}"
+        print(line, file=sys.stderr)
+        # Describe*Job shows this instead of "exit code 2"; 1 KB is what the service keeps.
+        if SAGEMAKER_OUTPUT.is_dir():
+            for name in ("message", "failure"):
+                with contextlib.suppress(OSError):
+                    (SAGEMAKER_OUTPUT / name).write_text(line[:1000], "utf-8")
+        raise SystemExit(BAD_INPUT) from None
+
+
+def one_line(text: str) -> str:
+    """Join the lines of a message; engines draw theirs over several."""
+    return " ".join(text.split())

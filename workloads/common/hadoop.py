@@ -1,0 +1,126 @@
+"""Files as a cluster sees them: URIs (s3://..., file:///...). `common.local` has the same functions for folders."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from common.command import InputError
+from common.dataset import NOT_LINES, Dataset, Table, decode, is_definition
+from common.results import SUCCESS
+
+
+def join(*parts: str) -> str:
+    """Join the parts of a URI."""
+    return "/".join(part.strip("/") if number else part.rstrip("/") for number, part in enumerate(parts))
+
+
+def read_dataset(spark: SparkSession, uri: str) -> Dataset:
+    """Read the definition of a dataset from a URI, or raise InputError."""
+    system, path = _open(spark, uri)
+    if not system.exists(path):
+        raise InputError(f"{uri}: no such dataset folder")
+    files = {}
+    for status in system.listStatus(path):
+        name = status.getPath().getName()
+        if status.isFile() and is_definition(name):
+            files[name] = decode(read(spark, join(uri, name)), join(uri, name))
+    return Dataset.parse(files, uri)
+
+
+def data_files(spark: SparkSession, uri: str, text: bool = False) -> list[str]:
+    """List the data files below a URI at any depth, sorted; names that start with _ or . are no data.
+
+    Raises:
+        InputError: there is none, or a text file is packed in a way that is not gzip.
+    """
+    system, path = _open(spark, uri)
+    if not system.exists(path):
+        raise InputError(f"{uri}: no such folder")
+    root = system.getFileStatus(path).getPath().toString().rstrip("/") + "/"
+    files = []
+    listing = system.listFiles(path, True)
+    while listing.hasNext():
+        name = listing.next().getPath().toString()
+        if not any(part.startswith(("_", ".")) for part in name.removeprefix(root).split("/")):
+            files.append(name)
+    if not files:
+        raise InputError(f"{uri}: holds no data file")
+    for name in files:
+        if text and name.endswith(NOT_LINES):
+            raise InputError(f"{name}: a text table's files must be plain or gzip (.gz)")
+    return sorted(files)
+
+
+def table_files(spark: SparkSession, raw: str, table: Table) -> list[str]:
+    """List the files of a raw table, or raise InputError."""
+    return data_files(spark, join(raw, table.location), table.format == "text")
+
+
+@contextmanager
+def publish(spark: SparkSession, uri: str) -> Iterator[str]:
+    """Give the URI to write to; at the end write _SUCCESS, or leave nothing there.
+
+    S3 has no rename, so the files go to their final place at once and _SUCCESS says that they are whole.
+
+    Raises:
+        InputError: the place holds a finished result, which is never replaced.
+    """
+    if exists(spark, join(uri, SUCCESS)):
+        raise InputError(f"{uri}: holds a finished result ({SUCCESS}); give another place")
+    clear(spark, uri)
+    try:
+        yield uri.rstrip("/")
+        write(spark, join(uri, SUCCESS), b"")
+    except BaseException:
+        clear(spark, uri)
+        raise
+
+
+def clear(spark: SparkSession, uri: str) -> None:
+    """Remove what lies below a URI."""
+    system, path = _open(spark, uri)
+    system.delete(path, True)
+
+
+def exists(spark: SparkSession, uri: str) -> bool:
+    """Whether a file or folder is there."""
+    system, path = _open(spark, uri)
+    return bool(system.exists(path))
+
+
+def read(spark: SparkSession, uri: str) -> bytes:
+    """Read a small file, or raise InputError when it is missing."""
+    system, path = _open(spark, uri)
+    if not system.exists(path):
+        raise InputError(f"{uri}: no such file")
+    stream = system.open(path)
+    try:
+        return bytes(_jvm(spark).org.apache.commons.io.IOUtils.toByteArray(stream))
+    finally:
+        stream.close()
+
+
+def write(spark: SparkSession, uri: str, content: bytes) -> None:
+    """Write a small file; an object appears in S3 only when it is whole."""
+    system, path = _open(spark, uri)
+    stream = system.create(path, True)
+    try:
+        stream.write(bytearray(content))
+    finally:
+        stream.close()
+
+
+def _open(spark: SparkSession, uri: str) -> tuple[Any, Any]:
+    """The file system behind a URI and the path on it, as Java objects."""
+    try:
+        path = _jvm(spark).org.apache.hadoop.fs.Path(uri)
+        return path.getFileSystem(spark._jsc.hadoopConfiguration()), path  # type: ignore[attr-defined]
+    except Py4JJavaError as problem:
+        raise InputError(f"{uri}: not a place that Hadoop knows: {problem.java_exception.getMessage()}") from None
+
+
+def _jvm(spark: SparkSession) -> Any:
+    return spark._jvm  # type: ignore[attr-defined]

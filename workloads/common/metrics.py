@@ -1,0 +1,72 @@
+"""The metrics of evaluation.json, from the rows of metrics.sql."""
+
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+from common.command import InputError
+from common.dataset import Dataset
+
+NAMES = ("rows", "positives", "auc", "average_precision", "log_loss", "brier")
+_COUNTS = ("rows", "positives")
+
+
+def metrics_sql() -> str:
+    """The text of metrics.sql, which both engines run over the view `predictions(label, probability)`."""
+    # Not __file__: on a cluster this package is inside a zip.
+    return resources.files("common").joinpath("metrics.sql").read_text("utf-8")
+
+
+def collect(rows: Iterable[tuple[str, int | None, float | None]], where: str) -> dict[str, Any]:
+    """Build the metrics from rows (name, bin, value).
+
+    Returns:
+        rows, positives, auc, average_precision, log_loss (nats), brier, and calibration: per bin that holds rows its
+        bin (0 to 9), rows, mean_probability, positive_rate.
+
+    Raises:
+        InputError: the rows hold one class only, for which AUC has no value (scikit-learn returns NaN and warns).
+    """
+    values: dict[str, float | None] = {}
+    bins: dict[int, dict[str, Any]] = {}
+    for name, bin_number, value in rows:
+        if bin_number is None:
+            values[name] = value
+        else:
+            bins.setdefault(bin_number, {"bin": bin_number})[name.removeprefix("bin_")] = value
+    if values["auc"] is None:
+        raise InputError(
+            f"{where}: {values['positives']:.0f} positives in {values['rows']:.0f} rows; metrics need both labels"
+        )
+    metrics: dict[str, Any] = {name: values[name] for name in NAMES}
+    for name in _COUNTS:
+        metrics[name] = round(metrics[name])
+    metrics["calibration"] = [
+        {key: round(entry["rows"]) if key == "rows" else entry[key] for key in KEYS}
+        for entry in (bins[number] for number in sorted(bins))
+    ]
+    return metrics
+
+
+KEYS = ("bin", "rows", "mean_probability", "positive_rate")
+"""The fields of one calibration bin."""
+
+TRUTH_GAPS = "SELECT COUNT(*), COUNT(probability) FROM predictions"
+"""The portable SELECT that `check_truth` judges."""
+
+
+def truth_sql(dataset: Dataset, test: str, truth: str) -> str:
+    """The portable SELECT behind the view `predictions` that gives the attainable metrics.
+
+    `test` and `truth` are what a FROM clause reads: the rows of the test split and the generator's probabilities.
+    """
+    return f"""SELECT test.{dataset.label} AS label, truth.probability AS probability
+FROM {test} AS test
+LEFT JOIN {truth} AS truth ON truth.{dataset.entity} = test.{dataset.entity} AND truth.split = 'test'"""
+
+
+def check_truth(dataset: Dataset, gaps: Iterable[tuple[int, int]], where: str) -> None:
+    """Check that the generator knows a probability for each row of the test split, or raise InputError."""
+    for rows, known in gaps:
+        if known < rows:
+            raise InputError(f"{where}: no probability for {rows - known} of {rows} {dataset.entity} of split 'test'")

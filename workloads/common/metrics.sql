@@ -1,0 +1,84 @@
+-- The metrics of a binary classifier, for DuckDB and for Spark, verbatim.
+-- In:  view predictions(label BIGINT of 0 and 1, probability DOUBLE of 0 to 1).
+-- Out: rows (name VARCHAR, bin BIGINT, value DOUBLE); bin is NULL but for the calibration rows, three per bin.
+-- Everything starts from one row per distinct probability: ties are exact, and the one window over all of them sees
+-- few rows, because a model's outputs are float32.
+WITH scores AS (
+    SELECT
+        probability,
+        COUNT(*) AS n,
+        CAST(SUM(label) AS BIGINT) AS pos
+    FROM predictions
+    GROUP BY probability
+),
+running AS (
+    SELECT
+        probability,
+        n,
+        pos,
+        n - pos AS neg,
+        -- With this probability or a higher one.
+        CAST(SUM(n) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS n_from,
+        CAST(SUM(pos) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS pos_from
+    FROM scores
+),
+sums AS (
+    SELECT
+        CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n,
+        CAST(COALESCE(SUM(pos), 0) AS BIGINT) AS pos,
+        CAST(COALESCE(SUM(neg), 0) AS BIGINT) AS neg,
+        -- Twice the number of (negative, positive) pairs in the right order, ties counting half: an exact integer,
+        -- beyond 64 bits from some billions of rows on.
+        SUM(CAST(neg AS DECIMAL(19, 0)) * CAST(2 * pos_from - pos AS DECIMAL(19, 0))) AS pairs,
+        -- Precision at this threshold, weighted by the recall gained there: scikit-learn's average precision.
+        SUM(CAST(pos AS DOUBLE) * CAST(pos_from AS DOUBLE) / CAST(n_from AS DOUBLE)) AS precisions,
+        -- Clipped as scikit-learn clips float64: 2.220446049250313E-16 is the distance from 1 to the next number.
+        SUM(
+            -CAST(pos AS DOUBLE)
+            * LN(GREATEST(LEAST(probability, 1E0 - 2.220446049250313E-16), 2.220446049250313E-16))
+            - CAST(neg AS DOUBLE)
+            * LN(GREATEST(LEAST(1E0 - probability, 1E0 - 2.220446049250313E-16), 2.220446049250313E-16))
+        ) AS losses,
+        SUM(
+            CAST(pos AS DOUBLE) * (1E0 - probability) * (1E0 - probability)
+            + CAST(neg AS DOUBLE) * probability * probability
+        ) AS squares
+    FROM running
+),
+bins AS (
+    -- Ten bins of equal width; 1 belongs to the last.
+    SELECT
+        LEAST(CAST(FLOOR(probability * 1E1) AS BIGINT), CAST(9 AS BIGINT)) AS bin,
+        CAST(SUM(n) AS DOUBLE) AS n,
+        CAST(SUM(pos) AS DOUBLE) AS pos,
+        SUM(CAST(n AS DOUBLE) * probability) AS probabilities
+    FROM scores
+    GROUP BY LEAST(CAST(FLOOR(probability * 1E1) AS BIGINT), CAST(9 AS BIGINT))
+)
+SELECT
+    metric.name,
+    CAST(NULL AS BIGINT) AS bin,
+    CASE
+        WHEN metric.name = 'rows' THEN CAST(sums.n AS DOUBLE)
+        WHEN metric.name = 'positives' THEN CAST(sums.pos AS DOUBLE)
+        WHEN metric.name = 'auc' AND sums.pos > 0 AND sums.neg > 0
+            THEN CAST(sums.pairs AS DOUBLE) / (2E0 * CAST(sums.pos AS DOUBLE) * CAST(sums.neg AS DOUBLE))
+        WHEN metric.name = 'average_precision' AND sums.pos > 0 THEN sums.precisions / CAST(sums.pos AS DOUBLE)
+        WHEN metric.name = 'log_loss' AND sums.n > 0 THEN sums.losses / CAST(sums.n AS DOUBLE)
+        WHEN metric.name = 'brier' AND sums.n > 0 THEN sums.squares / CAST(sums.n AS DOUBLE)
+    END AS value
+FROM sums
+CROSS JOIN (
+    VALUES ('rows'), ('positives'), ('auc'), ('average_precision'), ('log_loss'), ('brier')
+) AS metric(name)
+UNION ALL
+SELECT
+    metric.name,
+    bins.bin,
+    CASE
+        WHEN metric.name = 'bin_rows' THEN bins.n
+        WHEN metric.name = 'bin_mean_probability' THEN bins.probabilities / bins.n
+        WHEN metric.name = 'bin_positive_rate' THEN bins.pos / bins.n
+    END AS value
+FROM bins
+CROSS JOIN (VALUES ('bin_rows'), ('bin_mean_probability'), ('bin_positive_rate')) AS metric(name)

@@ -1,0 +1,80 @@
+"""Train the model: an EMR step, with XGBoost on Spark."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from xgboost.spark import SparkXGBClassifier
+
+from common import hadoop, hyperparameters
+from common.arrays import feature_names
+from common.command import InputError, Parser, run
+from common.dataset import Dataset
+from common.results import MODEL, STATS, Stats
+from common.spark import connect
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the arguments and run."""
+    parser = Parser(__doc__)
+    parser.add_argument("--dataset", required=True, help="URI of the dataset folder")
+    parser.add_argument("--features", required=True, help="URI of the features")
+    parser.add_argument("--output", required=True, help="URI where the model goes")
+    parser.add_argument("--workers", type=int, default=1, help="Spark tasks that train together")
+    hyperparameters.add_arguments(parser)
+    arguments = parser.parse_args(argv)
+    values = hyperparameters.from_arguments(arguments)
+    # All workers must run at the same time (a barrier stage), which Spark refuses while it may remove executors.
+    settings = {"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": str(arguments.workers)}
+    with connect("train", settings) as engine:
+        train(engine, arguments.dataset, arguments.features, arguments.output, arguments.workers, values)
+
+
+def train(
+    engine: SparkSession, dataset_at: str, features_at: str, output: str, workers: int, values: dict[str, float]
+) -> Stats:
+    """Train on one split, report on the other, write the model.
+
+    Raises:
+        InputError: the definition or the features are at fault.
+    """
+    if workers < 1:
+        raise InputError(f"--workers {workers} must be at least 1")
+    dataset = hadoop.read_dataset(engine, dataset_at)
+    train_at, validation_at = hadoop.join(features_at, "train"), hadoop.join(features_at, "validation")
+    train_rows, validation_rows = read(engine, train_at), read(engine, validation_at)
+    names = feature_names(dataset, train_rows.columns, train_at)
+    others = feature_names(dataset, validation_rows.columns, validation_at)
+    hyperparameters.check_features(names, others, validation_at)
+
+    stats = Stats(rows_in=train_rows.count() + validation_rows.count())
+    print(f"{stats.rows_in:,} rows to train and to report on", flush=True)
+    both = train_rows.withColumn("held_out", F.lit(False)).unionByName(
+        validation_rows.withColumn("held_out", F.lit(True))
+    )
+    # Training depends on the order of the rows where it samples them: sorted, a second run gives the same model.
+    both = both.repartitionByRange(workers, dataset.entity).sortWithinPartitions(dataset.entity)
+    estimator = SparkXGBClassifier(
+        features_col=names,
+        label_col=dataset.label,
+        validation_indicator_col="held_out",
+        num_workers=workers,
+        verbose=hyperparameters.PRINT_EVERY,
+        **hyperparameters.for_estimator(values),
+    )
+    booster = estimator.fit(both).get_booster()
+    booster.feature_names = names
+
+    with hadoop.publish(engine, output) as folder:
+        hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
+        hadoop.write(engine, hadoop.join(folder, MODEL), bytes(booster.save_raw("json")))
+    return stats
+
+
+def read(engine: SparkSession, uri: str) -> DataFrame:
+    """The rows of one split, or InputError."""
+    return engine.read.parquet(*hadoop.data_files(engine, uri))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -46,7 +46,9 @@ REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requireme
 	@echo "Installing into .venv and node_modules (once; some minutes) ..."
 	@[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --requirement requirements.txt --constraint requirements.lock
-	@echo "$(CURDIR)/workloads" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workloads.pth"
+	@# The workloads are on the path here, so that the scripts start as they are; not in jobs, where the request says so.
+	@echo 'import os, sys; os.environ.get("LOCAL_JOB_TOKEN") or sys.path.append("$(CURDIR)/workloads")' \
+	  > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workloads.pth"
 	@.venv/bin/npm ci --silent --no-audit --no-fund
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 	@touch $@

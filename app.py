@@ -30,5 +30,6 @@ if __name__ == "__main__":
     try:
         build(app)
     except SettingsError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     app.synth()

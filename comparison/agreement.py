@@ -59,11 +59,11 @@ def _compare_features(engine: duckdb.DuckDBPyConnection, run: Path) -> tuple[int
             engine.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall()
             for table in (sagemaker, emr)
         ]
-        rows += _number(engine, f"SELECT count(*) FROM {sagemaker}")
+        rows += int(_number(engine, f"SELECT count(*) FROM {sagemaker}"))
         equal = equal and columns[0] == columns[1]
         for left, right in ((sagemaker, emr), (emr, sagemaker)):
             equal = equal and _number(engine, f"SELECT count(*) FROM (FROM {left} EXCEPT ALL FROM {right})") == 0
-    return int(rows), equal
+    return rows, equal
 
 
 def _scores(run: Path, side: SideName) -> str:
@@ -136,4 +136,4 @@ def _batches(folder: Path) -> Iterator[pa.RecordBatch]:
 def _number(engine: duckdb.DuckDBPyConnection, query: str) -> float:
     row = engine.execute(query).fetchone()
     assert row is not None
-    return float(row[0]) if not isinstance(row[0], int) else row[0]
+    return float(row[0])

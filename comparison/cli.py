@@ -42,9 +42,9 @@ def run(
     Example: compare run --events 50000 --set hyperparameters.max_depth=6
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
+    from local.progress import Progress
     from local.run import Options, RunError
     from local.run import run as run_locally
-    from local.progress import Progress
     from local.services import SetupError
     from local.template import SynthesisError
     from stacks.settings import SettingsError
@@ -55,8 +55,8 @@ def run(
     name = run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     options = Options(name, settings, output.resolve(), raw)
     try:
-        record, folder = run_locally(options, Progress())
-        publish(record, folder)
+        result = run_locally(options, Progress())
+        publish(result.record, result.folder)
     except (RunError, SettingsError, SynthesisError) as error:
         _bad_input(str(error))
     except SetupError as error:
@@ -65,7 +65,9 @@ def run(
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted: every job was stopped, nothing of this run is left.")
         raise typer.Exit(130) from None
-    raise typer.Exit(_exit_code(record))
+    if all(side.status == "succeeded" for _, side in result.record.both()):
+        raise typer.Exit(0)
+    raise typer.Exit(2 if result.bad_input else 1)
 
 
 def publish(record: Record, folder: Path) -> None:
@@ -88,10 +90,6 @@ def _settings(texts: list[str]) -> dict[str, str]:
             _bad_input(f"--set {text!r}: must be key=value")
         settings[key] = value
     return settings
-
-
-def _exit_code(record: Record) -> int:
-    return 0 if all(side.status == "succeeded" for _, side in record.both()) else 1
 
 
 def _bad_input(message: str) -> NoReturn:

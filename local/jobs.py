@@ -30,11 +30,11 @@ _EXCEPTION_LINE = re.compile(
 )
 
 
-class RequestRefused(ValueError):  # noqa: N818 - named after what happened, as the next one
+class RequestRefused(ValueError):
     """A request that the service would refuse (ValidationException), or that the laptop cannot carry out."""
 
 
-class JobFailed(Exception):  # noqa: N818
+class JobFailed(Exception):
     """A job that started and did not succeed."""
 
     def __init__(self, job: str, reason: str, log: Path, exit_code: int | None = None) -> None:

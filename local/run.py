@@ -14,9 +14,11 @@ from local.result import build_record
 from local.s3 import LocalS3
 from local.services import Services
 from local.states import engine
-from local.template import synthesise
+from local.template import app_context, synthesise
 from stacks.layout import RUN_ID
 from stacks.settings import Settings
+
+_OWN_DATA = "s3://own-data/raw/"
 
 
 class RunError(Exception):
@@ -33,37 +35,48 @@ class Options:
     raw: Path | None = None
 
 
-def run(options: Options, progress: Progress) -> tuple[Record, Path]:
-    """Run both pipelines; returns the record and the run's folder, which holds all that the run wrote.
+@dataclass(frozen=True)
+class Result:
+    """A run that came to its end: ``folder`` holds all that it wrote, but not yet the record."""
+
+    record: Record
+    folder: Path
+    bad_input: bool
+    """The jobs that failed did so because of what they were given, not by a fault."""
+
+
+def run(options: Options, progress: Progress) -> Result:
+    """Run both pipelines.
 
     A side that failed is in the record. Raises RunError, SettingsError, SynthesisError or SetupError when no side was
     run; then, and when it is interrupted, no folder is left behind.
     """
     if not RUN_ID.match(options.run_id):
         raise RunError(f"run id {options.run_id!r}: allowed are 1 to 26 lower-case letters, digits and hyphens")
-    overrides = dict(options.settings)
+    overrides: dict[str, object] = dict(options.settings)
     if options.raw is not None:
         if not options.raw.is_dir():
             raise RunError(f"raw data {options.raw}: no such folder")
-        overrides["dataset.location"] = "s3://own-data/raw/"
-    Settings.from_context(overrides)
+        overrides["dataset.location"] = _OWN_DATA
+    context = app_context(overrides)
+    settings = Settings.from_context(context)
     with _folder(options.output / options.run_id) as folder:
         work = folder / ".work"
         s3 = LocalS3(folder / "s3")
         if options.raw is not None:
-            own = s3.path(overrides["dataset.location"])
+            own = s3.path(_OWN_DATA)
             own.parent.mkdir(parents=True)
             own.symlink_to(options.raw.resolve(), target_is_directory=True)
         with progress.step("app", "synth"):
-            assembly = synthesise(work / "cdk.out", overrides)
+            assembly = synthesise(work / "cdk.out", context)
         services = Services(assembly, s3, folder / "logs", work, progress)
         with engine(services.answer, services.definitions) as machines:
             services.machines = machines
             services.prepare_account()
             services.compare(options.run_id)
-            record = build_record(options.run_id, services, Settings.from_context(overrides))
+            record = build_record(options.run_id, services, settings)
         shutil.rmtree(work)
-        return record, folder
+        return Result(record, folder, services.bad_input)
 
 
 @contextmanager

@@ -31,8 +31,8 @@ class Services:
         self.machines: StateMachines
         """The engine that walks the machines; set before anything is answered."""
         self.cluster = assembly.only("AWS::EMR::Cluster")
-        self.sagemaker = SageMaker(s3, logs, work)
-        self.emr = Emr(s3, logs, work, self.cluster.get("Configurations", []))
+        self.sagemaker = SageMaker(s3, logs / "sagemaker", work)
+        self.emr = Emr(s3, logs / "emr", work, self.cluster.get("Configurations", []))
         self.codebuild = CodeBuild(assembly, s3, logs, work)
         self.failures: dict[tuple[str, str], JobFailed | RequestRefused] = {}
         self.sides: dict[str, Execution] = {}
@@ -100,6 +100,12 @@ class Services:
     def failure(self, machine: str, state: str) -> JobFailed | RequestRefused | None:
         """Why a state of a machine failed, None when it did not."""
         return next((f for (of, at), f in self.failures.items() if machine_name(of) == machine and at == state), None)
+
+    @property
+    def bad_input(self) -> bool:
+        """Whether jobs failed, and each of them because of what it was given (exit code 2)."""
+        failures = list(self.failures.values())
+        return bool(failures) and all(isinstance(f, JobFailed) and f.exit_code == 2 for f in failures)
 
     @property
     def bucket(self) -> str:

@@ -74,10 +74,11 @@ class Execution:
 class StateMachines:
     """The machines of an app, by ARN, on one engine."""
 
-    def __init__(self, definitions: Mapping[str, dict[str, Any]], answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, definitions: Mapping[str, dict[str, Any]]) -> None:
         self._client = boto3.client("stepfunctions", region_name=REGION)
         self._interrupted = threading.Event()
+        self._waiting = threading.Condition()
+        self._waits = 0
         for arn, definition in definitions.items():
             self._client.create_state_machine(
                 name=arn.rsplit(":", 1)[1], definition=json.dumps(definition), roleArn=_ROLE
@@ -85,9 +86,11 @@ class StateMachines:
 
     def execute(self, machine: str, name: str, run: Mapping[str, Any]) -> Execution:
         """Start a machine and wait until it ends; polls, so that Ctrl-C reaches the caller at once."""
-        started = self._client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(run))
-        arn = started["executionArn"]
+        with self._waiting:
+            self._waits += 1
         try:
+            started = self._client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(run))
+            arn = started["executionArn"]
             while not self._interrupted.is_set():
                 execution = self._client.describe_execution(executionArn=arn)
                 if execution["status"] != "RUNNING":
@@ -100,10 +103,17 @@ class StateMachines:
                         execution.get("cause", ""),
                     )
                 time.sleep(0.05)
-        except BaseException:
-            self._interrupted.set()
-            raise
+        finally:
+            with self._waiting:
+                self._waits -= 1
+                self._waiting.notify_all()
         raise TaskFailed("States.Runtime", "interrupted")
+
+    def interrupt(self) -> None:
+        """Let nobody wait any longer, so that no call is made once the engine is gone."""
+        self._interrupted.set()
+        with self._waiting:
+            self._waiting.wait_for(lambda: self._waits == 0, timeout=10)
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         """Every event of an execution, oldest first, as GetExecutionHistory gives them."""
@@ -115,7 +125,7 @@ class StateMachines:
 def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterator[StateMachines]:
     """moto's engine with the machines in it; calls go to ``answer``."""
 
-    class LocalCall(StateTaskServiceUnsupported):
+    class LocalCall(StateTaskServiceUnsupported):  # type: ignore[misc]  # moto is not typed
         """A Task state whose call is answered by ``answer``."""
 
         def __init__(self) -> None:
@@ -130,7 +140,9 @@ def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterato
         def _validate_service_integration_is_supported(self) -> None:
             """Every call is; ``answer`` refuses what it does not know."""
 
-        def _eval_service_task(self, env, resource_runtime_part, normalised_parameters, state_credentials) -> None:
+        def _eval_service_task(
+            self, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
+        ) -> None:
             context = env.states.context_object.context_object_data
             condition = f".{self.resource.condition}" if self.resource.condition else ""
             action = f"{self.resource.service_name}:{self._api()}{self.resource.api_action}{condition}"
@@ -156,7 +168,7 @@ def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterato
         def _api(self) -> str:
             return f"{self.resource.api_name}:" if self.resource.service_name == "aws-sdk" else ""
 
-        def _build_sync_resolver(self, env, *_arguments, **_named):
+        def _build_sync_resolver(self, env: Any, *_arguments: Any, **_named: Any) -> Callable[[], Any]:
             answered = env.stack.pop()
             return lambda: answered or {"answered": True}
 
@@ -168,7 +180,11 @@ def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterato
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
         patch.object(state_task_factory, "state_task_service_for", lambda service_name: LocalCall()),
     ):
-        yield StateMachines(definitions, answer)
+        machines = StateMachines(definitions)
+        try:
+            yield machines
+        finally:
+            machines.interrupt()
 
 
 def _error_name(error: str) -> ErrorName:

@@ -33,26 +33,26 @@ class SynthesisError(Exception):
     """The app refused to synthesise; the message is the app's own."""
 
 
-def synthesise(folder: Path, overrides: Mapping[str, str]) -> "Assembly":
-    """Run the app as the CDK CLI would, with ``-c`` overrides, and read what it wrote into the folder.
+def app_context(overrides: Mapping[str, object]) -> dict[str, object]:
+    """The context that the CDK CLI would hand to the app: cdk.json's, with ``-c`` overrides."""
+    context = json.loads((REPOSITORY / "cdk.json").read_text())["context"]
+    # The CLI asks for construct paths in the templates.
+    return {**context, "aws:cdk:enable-path-metadata": True, **overrides}
+
+
+def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
+    """Run the app as the CDK CLI would, and read what it wrote into the folder.
 
     Raises SynthesisError with the app's message, for instance about an impossible setting.
     """
-    # With construct paths in the templates, as the CLI asks for.
-    context = {
-        **json.loads((REPOSITORY / "cdk.json").read_text())["context"],
-        "aws:cdk:enable-path-metadata": True,
-        **overrides,
-    }
     environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
     app = subprocess.run(
         [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )
     if app.returncode != 0:
         lines = app.stderr.strip().splitlines() or [f"app.py ended with {app.returncode}"]
-        raise SynthesisError(
-            next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
-        )
+        message = next((line for line in lines if line.startswith("error: ")), lines[-1])
+        raise SynthesisError(message.removeprefix("error: "))
     return Assembly(folder)
 
 

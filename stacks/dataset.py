@@ -28,7 +28,8 @@ class RawDataset:
         self.generated = chosen.location is None
         if self.generated and not (folder / "generate.py").is_file():
             raise SettingsError(
-                f"dataset.name={chosen.name!r}: {folder.name}/ has no generate.py; set dataset.location to where its raw tables lie"
+                f"dataset.name={chosen.name!r}: {folder.name}/ has no generate.py; "
+                "set dataset.location to where its raw tables lie"
             )
         digest = hashlib.sha256(f"{chosen.events} {chosen.seed}".encode())
         if self.generated:

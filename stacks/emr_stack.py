@@ -177,7 +177,10 @@ class EmrStack(Stack):
         return cluster
 
     def _security_configuration(self) -> emr.CfnSecurityConfiguration:
-        """Encryption at rest with our key and in transit; IMDSv2 (MG/emr-create-security-configuration.html, 2026-11-22)."""
+        """Encryption at rest with our key, encryption in transit, and IMDSv2.
+
+        Source: docs.aws.amazon.com/emr/latest/ManagementGuide/emr-create-security-configuration.html (2026-11-22).
+        """
         key = self.data.key.key_arn
         return emr.CfnSecurityConfiguration(
             self,
@@ -234,7 +237,8 @@ class EmrStack(Stack):
         allow(role, ["s3:DeleteObject"], runs)
         allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], *self.data.listed_buckets)
         allow(role, _KEY_USE, self.data.key.key_arn)
-        # EMR finds the profile's role by the profile's name (MG/emr-iam-role-for-ec2.html, archived, read 2026-11-22).
+        # EMR finds the profile's role by the profile's name
+        # (ManagementGuide/emr-iam-role-for-ec2.html, archived copy, 2026-11-22).
         profile = iam.CfnInstanceProfile(
             self, "InstanceProfile", roles=[role.role_name], instance_profile_name=role.role_name
         )

@@ -1,9 +1,9 @@
-"""A state machine's execution as a resource: started at deployment, waited for, its output usable by other resources."""
+"""A state machine's execution as a resource: started at deployment, waited for, its output usable by others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy
+from aws_cdk import ArnFormat, CustomResource, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -11,6 +11,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import custom_resources as cr
 from constructs import Construct
+
+from stacks.states import log_group
 
 _HANDLER = Path(__file__).parent / "handlers"
 
@@ -30,23 +32,17 @@ class Execution(Construct):
         self, scope: Construct, construct_id: str, *, machine: sfn.StateMachine, key: kms.IKey, run: Mapping[str, str]
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self,
-            "Log",
-            retention=logs.RetentionDays.ONE_MONTH,
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log = log_group(self, "Log", key)
         provider = cr.Provider(
             self,
             "Provider",
             on_event_handler=self._handler(
-                "OnEvent", "on_event", machine, log_group, ["states:StartExecution", "states:ListExecutions"]
+                "OnEvent", "on_event", log, self._may_start(machine), self._may_stop(machine)
             ),
-            is_complete_handler=self._handler("IsComplete", "is_complete", machine, log_group, []),
+            is_complete_handler=self._handler("IsComplete", "is_complete", log, self._may_look(machine)),
             query_interval=Duration.seconds(15),
             total_timeout=Duration.minutes(_LONGEST_MINUTES),
-            log_group=log_group,
+            log_group=log,
             disable_waiter_state_machine_logging=True,
         )
         self._resource = CustomResource(
@@ -68,38 +64,39 @@ class Execution(Construct):
         return self._resource.get_att_string(name)
 
     def _handler(
-        self,
-        construct_id: str,
-        function: str,
-        machine: sfn.StateMachine,
-        log_group: logs.ILogGroup,
-        actions: Sequence[str],
+        self, construct_id: str, function: str, log: logs.ILogGroup, *permissions: iam.PolicyStatement
     ) -> lambda_.Function:
-        handler = lambda_.Function(
+        return lambda_.Function(
             self,
             construct_id,
             runtime=lambda_.Runtime.PYTHON_3_13,
             handler=f"execution.{function}",
             code=lambda_.Code.from_asset(str(_HANDLER), exclude=["__pycache__"]),
             timeout=Duration.minutes(1),
-            log_group=log_group,
+            log_group=log,
+            initial_policy=list(permissions),
         )
-        if actions:
-            handler.add_to_role_policy(
-                iam.PolicyStatement(actions=list(actions), resources=[machine.state_machine_arn])
-            )
-        # The executions of this very machine: arn:...:stateMachine:<name> -> arn:...:execution:<name>:*.
-        name = machine.state_machine_name
-        executions = machine.stack.format_arn(
-            service="states", resource="execution", resource_name=f"{name}:*", arn_format=self._colon()
-        )
-        handler.add_to_role_policy(
-            iam.PolicyStatement(actions=["states:DescribeExecution", "states:StopExecution"], resources=[executions])
-        )
-        return handler
 
     @staticmethod
-    def _colon():  # noqa: ANN205
-        from aws_cdk import ArnFormat
+    def _may_start(machine: sfn.StateMachine) -> iam.PolicyStatement:
+        actions = ["states:StartExecution", "states:ListExecutions"]
+        return iam.PolicyStatement(actions=actions, resources=[machine.state_machine_arn])
 
-        return ArnFormat.COLON_RESOURCE_NAME
+    @classmethod
+    def _may_stop(cls, machine: sfn.StateMachine) -> iam.PolicyStatement:
+        actions = ["states:DescribeExecution", "states:StopExecution"]
+        return iam.PolicyStatement(actions=actions, resources=[cls._executions(machine)])
+
+    @classmethod
+    def _may_look(cls, machine: sfn.StateMachine) -> iam.PolicyStatement:
+        return iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[cls._executions(machine)])
+
+    @staticmethod
+    def _executions(machine: sfn.StateMachine) -> str:
+        """The executions of this very machine."""
+        return machine.stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )

@@ -67,7 +67,7 @@ class Pipeline(Construct):
         job.add_catch(self._after(run, failed, " of a failure"), errors=["States.ALL"], result_path="$.error")
         job.next(self._after(run, following))
         first: sfn.State = job
-        for name, task in reversed(run.before.items()):
+        for name, task in reversed(list(run.before.items())):
             call = task_state(self, name, task)
             call.add_catch(failed, errors=["States.ALL"], result_path="$.error")
             call.next(first)
@@ -76,7 +76,7 @@ class Pipeline(Construct):
 
     def _after(self, run: StageRun, following: sfn.State, suffix: str = "") -> sfn.State:
         """The calls after a job, in order; one that fails does not stop the pipeline."""
-        for name, task in reversed(run.after.items()):
+        for name, task in reversed(list(run.after.items())):
             call = task_state(self, f"{name}{suffix}", task)
             call.add_catch(following, errors=["States.ALL"], result_path="$.after")
             call.next(following)

@@ -220,7 +220,10 @@ class SageMakerJobs(Construct):
         }
 
     def permissions(self, jobs: Mapping[str, str]) -> list[iam.PolicyStatement]:
-        """What a state machine needs to run these jobs: ``{"ProcessingJob": "processing-job", ...}``, API to ARN name."""
+        """What a state machine needs to run these jobs, given as API name to ARN name.
+
+        For instance ``{"ProcessingJob": "processing-job"}``.
+        """
         statements = [
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
@@ -268,7 +271,10 @@ class SageMakerJobs(Construct):
         return group
 
     def _role(self, list_buckets: Sequence[str], read: Sequence[str], write: Sequence[str]) -> iam.Role:
-        """The jobs' role (docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, archived 2023, read 2026-11-22)."""
+        """What the jobs may do.
+
+        Source: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (archived copy of 2023, 2026-11-22).
+        """
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         allow(role, ["s3:GetObject"], *read, *write)
         allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)

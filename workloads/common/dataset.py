@@ -7,6 +7,7 @@ from S3 by handing the texts to `Dataset.parse`.
 import calendar
 import datetime
 import difflib
+import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -222,7 +223,7 @@ def _cutoffs(section: _Section) -> dict[str, int]:
         if isinstance(date, datetime.datetime):
             raise InputError(f"{section.where}: {split} = {date} must be a date without a time, as in 2026-03-12")
         dates[split] = date
-    for earlier, later in zip(SPLITS, SPLITS[1:], strict=False):
+    for earlier, later in itertools.pairwise(SPLITS):
         if not dates[earlier] < dates[later]:
             raise InputError(
                 f"{section.where}: {earlier} = {dates[earlier]} must be before {later} = {dates[later]}; "

@@ -74,6 +74,11 @@ def rows_of(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
     return connection.execute(sql).fetchall()
 
 
+def threads(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many threads DuckDB uses: all cores of the container."""
+    return int(rows_of(connection, "SELECT current_setting('threads')")[0][0])
+
+
 def parquet(files: Sequence[Path]) -> str:
     """The table function that reads Parquet files, for a FROM clause; folder names like `day=1` are not columns."""
     names = ", ".join(literal(str(path)) for path in files)

@@ -1,6 +1,6 @@
 """The checks that the SQL texts of a dataset must pass, worded once and run by both engines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from common.command import InputError
 from common.dataset import FEATURES, LABELLED, Dataset, Table
@@ -21,10 +21,10 @@ def check_table(dataset: Dataset, table: Table, found: Columns, where: str) -> N
     check_types(table.columns, found, where, f"[tables.{table.name}.columns] of {dataset.place}")
 
 
-def check_types(wanted: "Iterable[tuple[str, str]] | dict[str, str]", found: Columns, where: str, by: str) -> None:
+def check_types(wanted: Mapping[str, str], found: Columns, where: str, by: str) -> None:
     """Check that the columns found in `where` include those wanted `by` a definition, or raise InputError."""
     types = dict(found)
-    for column, type_name in dict(wanted).items():
+    for column, type_name in wanted.items():
         if column not in types:
             raise InputError(f"{where}: column {column!r} is missing, wanted by {by}; there are: {', '.join(types)}")
         if types[column] != type_name:
@@ -123,9 +123,10 @@ def check_rows(
         for name, number in zip(doubles, strange, strict=True):
             if number:
                 raise InputError(
-                    f"{where}: {name} is NaN or infinite in {number} rows of split {split!r}; return NULL for missing"
+                    f"{where}: {name} is NaN or infinite in {number} rows of split {split!r}, as XGBoost's 32 bits see "
+                    "it; return NULL for missing"
                 )
         rows[split] = count
-    for split, entity, number in duplicates:
-        raise InputError(f"{where}: {number} rows for {dataset.entity} {entity!r} in split {split!r}; one is allowed")
+    for row in duplicates:
+        raise InputError(f"{where}: {row[2]} rows for {dataset.entity} {row[1]!r} in split {row[0]!r}; one is allowed")
     return rows

@@ -117,10 +117,10 @@ def _open(spark: SparkSession, uri: str) -> tuple[Any, Any]:
     """The file system behind a URI and the path on it, as Java objects."""
     try:
         path = _jvm(spark).org.apache.hadoop.fs.Path(uri)
-        return path.getFileSystem(spark._jsc.hadoopConfiguration()), path  # type: ignore[attr-defined]
+        return path.getFileSystem(spark._jsc.hadoopConfiguration()), path
     except Py4JJavaError as problem:
         raise InputError(f"{uri}: not a place that Hadoop knows: {problem.java_exception.getMessage()}") from None
 
 
 def _jvm(spark: SparkSession) -> Any:
-    return spark._jvm  # type: ignore[attr-defined]
+    return spark._jvm

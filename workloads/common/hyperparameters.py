@@ -1,4 +1,4 @@
-"""The hyper-parameters of the model, under XGBoost's names, with their defaults and bounds: defined here, used by both."""
+"""The hyper-parameters of the model, under XGBoost's names, with defaults and bounds: defined here, used by both."""
 
 import argparse
 import math

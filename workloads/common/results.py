@@ -30,7 +30,7 @@ class Stats:
     def lines(self, table: str, rows: list[tuple[str | None, int, int]]) -> None:
         """Count a text table's lines from the rows of `rejected_sql`: reason, distinct lines, lines."""
         counts: dict[str, int] = {}
-        for reason, distinct, lines in rows:
+        for reason, _, lines in rows:
             self.rows_in += lines
             if reason is not None:
                 counts[reason] = lines

@@ -42,7 +42,7 @@ def evaluate(
         InputError: the definition, the features, the model or the truth is at fault; nothing is left in `output`.
     """
     dataset = hadoop.read_dataset(engine, dataset_at)
-    model = hadoop.read(engine, hadoop.join(model_at, MODEL))
+    model = read_model(engine, model_at)
     stats = Stats()
     with hadoop.publish(engine, output) as folder:
         measured = {}
@@ -61,6 +61,11 @@ def evaluate(
         hadoop.write(engine, hadoop.join(folder, EVALUATION), text.encode())
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats
+
+
+def read_model(engine: SparkSession, uri: str) -> bytes:
+    """Read the model that train wrote."""
+    return hadoop.read(engine, hadoop.join(uri, MODEL))
 
 
 def write_predictions(engine: SparkSession, dataset: Dataset, model: bytes, split_at: str, model_at: str) -> DataFrame:

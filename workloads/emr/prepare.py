@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 from pyspark.storagelevel import StorageLevel
 
 from common import features, hadoop
@@ -35,9 +35,7 @@ def prepare(engine: SparkSession, dataset_at: str, raw: str, output: str) -> Sta
     with hadoop.publish(engine, output) as folder:
         for table in dataset.tables:
             read_table(engine, dataset, table, raw, stats)
-        make_features(engine, dataset)
-        found = columns_of(engine, "features")
-        features.check_features(dataset, found)
+        found = make_features(engine, dataset)
         summary = rows_of(engine, features.summary_sql(dataset, found))
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
         stats.rows = features.check_rows(dataset, found, summary, duplicates)
@@ -71,17 +69,20 @@ def read_table(engine: SparkSession, dataset: Dataset, table: Table, raw: str, s
     print(f"{table.name}: {len(files)} files, {stats.rows_in:,} rows read so far", flush=True)
 
 
-def make_features(engine: SparkSession, dataset: Dataset) -> None:
-    """Evaluate features.sql once, into the view `features`; it spills to disk when it is large."""
+def make_features(engine: SparkSession, dataset: Dataset) -> features.Columns:
+    """Evaluate features.sql once, into the view `features`, which spills to disk when it is large."""
     engine.sql(dataset.cutoffs_sql).createOrReplaceTempView("cutoffs")
     with sql_of(f"{dataset.place}/{FEATURES}"):
         engine.sql(dataset.features).persist(StorageLevel.MEMORY_AND_DISK).createOrReplaceTempView("features")
+        found = columns_of(engine, "features")
+        features.check_features(dataset, found)
         engine.table("features").count()
+    return found
 
 
 def write_split(engine: SparkSession, split: str, folder: str) -> None:
     """Write the rows of one split without its name."""
-    engine.table("features").where(F.col("split") == split).drop("split").write.parquet(hadoop.join(folder, split))
+    engine.table("features").where(sf.col("split") == split).drop("split").write.parquet(hadoop.join(folder, split))
     print(f"{split}: written", flush=True)
 
 

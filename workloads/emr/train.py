@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 from xgboost.spark import SparkXGBClassifier
 
 from common import hadoop, hyperparameters
 from common.arrays import feature_names
 from common.command import InputError, Parser, run
-from common.dataset import Dataset
 from common.results import MODEL, STATS, Stats
 from common.spark import connect
 
@@ -49,8 +48,8 @@ def train(
 
     stats = Stats(rows_in=train_rows.count() + validation_rows.count())
     print(f"{stats.rows_in:,} rows to train and to report on", flush=True)
-    both = train_rows.withColumn("held_out", F.lit(False)).unionByName(
-        validation_rows.withColumn("held_out", F.lit(True))
+    both = train_rows.withColumn("held_out", sf.lit(False)).unionByName(
+        validation_rows.withColumn("held_out", sf.lit(True))
     )
     # Training depends on the order of the rows where it samples them: sorted, a second run gives the same model.
     both = both.repartitionByRange(workers, dataset.entity).sortWithinPartitions(dataset.entity)

@@ -14,7 +14,7 @@ from common import features, local, metrics
 from common.arrays import feature_array, feature_names, load_model, predict
 from common.command import InputError, Parser, run
 from common.dataset import Dataset
-from common.duck import columns_of, connect, literal, parquet, rows_of, sql_of
+from common.duck import columns_of, connect, parquet, rows_of, sql_of
 from common.results import EVALUATION, MODEL, STATS, Stats, to_json
 
 SPLITS = ("test", "validation")

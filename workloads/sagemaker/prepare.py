@@ -8,7 +8,7 @@ import duckdb
 from common import features, local
 from common.command import Parser, run
 from common.dataset import FEATURES, Dataset, Table
-from common.duck import columns_of, connect, literal, parquet, rows_of, sql_of
+from common.duck import columns_of, connect, literal, parquet, rows_of, sql_of, threads
 from common.lines import Lines
 from common.results import STATS, Stats, rejected_sql
 
@@ -38,9 +38,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, dataset_at: Path, raw: Path, outp
     with local.publish(output) as folder:
         for table in dataset.tables:
             read_table(engine, dataset, table, raw, stats)
-        make_features(engine, dataset)
-        found = columns_of(engine, "features")
-        features.check_features(dataset, found)
+        found = make_features(engine, dataset)
         summary = rows_of(engine, features.summary_sql(dataset, found))
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
         stats.rows = features.check_rows(dataset, found, summary, duplicates)
@@ -55,7 +53,7 @@ def read_table(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table
     """Make the view of a raw table."""
     files = local.table_files(raw, table)
     if table.format == "text":
-        engine.register("lines", Lines(files, threads=threads(engine)))
+        engine.register("lines", Lines(files, threads(engine)))
         cleaned = f"{table.name}__cleaned"
         with sql_of(f"{dataset.place}/{table.clean_name}"):
             engine.execute(f"CREATE TEMP TABLE {cleaned} AS {table.clean}")
@@ -74,11 +72,14 @@ def read_table(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table
     print(f"{table.name}: {len(files)} files, {stats.rows_in:,} rows read so far", flush=True)
 
 
-def make_features(engine: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Evaluate features.sql once, into the table `features`; it spills to disk when it is large."""
+def make_features(engine: duckdb.DuckDBPyConnection, dataset: Dataset) -> features.Columns:
+    """Evaluate features.sql once, into the table `features`, which spills to disk when it is large."""
     engine.execute(f"CREATE TEMP VIEW cutoffs AS {dataset.cutoffs_sql}")
     with sql_of(f"{dataset.place}/{FEATURES}"):
+        found = columns_of(engine, dataset.features)
+        features.check_features(dataset, found)
         engine.execute(f"CREATE TEMP TABLE features AS {dataset.features}")
+    return found
 
 
 def write_split(
@@ -96,11 +97,6 @@ def write_split(
             f"(FORMAT csv, HEADER false, FILE_SIZE_BYTES {CSV_FILE_BYTES}, FILENAME_PATTERN 'part-{{i}}')"
         )
     print(f"{split}: written", flush=True)
-
-
-def threads(engine: duckdb.DuckDBPyConnection) -> int:
-    """How many threads DuckDB uses: all cores of the container."""
-    return int(rows_of(engine, "SELECT current_setting('threads')")[0][0])
 
 
 if __name__ == "__main__":

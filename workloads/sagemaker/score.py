@@ -39,7 +39,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 Rows = npt.NDArray[np.float32]
 
 
-class BadRequest(Exception):
+class RequestError(Exception):
     """A request that the caller has to correct, with the HTTP status to answer."""
 
     def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
@@ -68,16 +68,16 @@ def transform_fn(model: xgboost.Booster, content: bytes | str, content_type: str
         answer = accepted(accept, form)
         rows = parse(content, form, model.feature_names or [])
         return format_answer(predict(model, rows), answer), answer
-    except BadRequest as problem:
+    except RequestError as problem:
         return refuse(problem)
 
 
-def refuse(problem: BadRequest) -> Any:
+def refuse(problem: RequestError) -> Any:
     """Answer an error: the XGBoost image's server takes a response, AWS's sagemaker-inference an exception.
 
     Raises:
         sagemaker_inference.errors.GenericInferenceToolkitError: under the server of that name.
-        BadRequest: under neither.
+        RequestError: under neither.
     """
     if "sagemaker_containers" in sys.modules:
         from flask import Response
@@ -91,10 +91,10 @@ def refuse(problem: BadRequest) -> Any:
 
 
 def media_type(content_type: str | None) -> str:
-    """Take the form of the request out of its Content-Type, or raise BadRequest."""
+    """Take the form of the request out of its Content-Type, or raise RequestError."""
     form = (content_type or "").split(";")[0].strip().lower()
     if form not in FORMS:
-        raise BadRequest(
+        raise RequestError(
             f"Content-Type {content_type!r} is not one of {', '.join(FORMS)}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         )
     return form
@@ -108,31 +108,31 @@ def accepted(accept: str | None, form: str) -> str:
             return part
         if part in ("*/*", f"{form.split('/')[0]}/*"):
             return form
-    raise BadRequest(f"Accept {accept!r} is not one of {', '.join(FORMS)}", HTTPStatus.NOT_ACCEPTABLE)
+    raise RequestError(f"Accept {accept!r} is not one of {', '.join(FORMS)}", HTTPStatus.NOT_ACCEPTABLE)
 
 
 def parse(content: bytes | str, form: str, names: Sequence[str]) -> Rows:
     """Read the rows of a request: float32, NaN where a value is missing.
 
     Raises:
-        BadRequest: names the row, from 1, and what is wrong with it.
+        RequestError: names the row, from 1, and what is wrong with it.
     """
     if isinstance(content, bytes | bytearray):
         try:
             content = content.decode("utf-8")
         except UnicodeDecodeError as problem:
-            raise BadRequest(f"the body is not UTF-8: {problem.reason} at byte {problem.start}") from None
+            raise RequestError(f"the body is not UTF-8: {problem.reason} at byte {problem.start}") from None
     if not content.strip("\r\n" if form == CSV else None):
-        raise BadRequest("the body is empty")
+        raise RequestError("the body is empty")
     rows = list(csv_rows(content) if form == CSV else json_rows(content, names))
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
-            raise BadRequest(f"row {number}: {len(row)} values, expected {len(names)}: {', '.join(names)}")
+            raise RequestError(f"row {number}: {len(row)} values, expected {len(names)}: {', '.join(names)}")
     array = np.array(rows, np.float64)
     wrong = np.argwhere(np.abs(array) > _LARGEST)
     if len(wrong):
         row_number, column = wrong[0]
-        raise BadRequest(f"row {row_number + 1}: {names[column]} is too large for a 32-bit float")
+        raise RequestError(f"row {row_number + 1}: {names[column]} is too large for a 32-bit float")
     return array.astype(np.float32)
 
 
@@ -144,16 +144,16 @@ def csv_rows(text: str) -> Iterable[list[float]]:
             # A line without anything is one empty field, which only a model of one feature can take.
             yield [csv_value(field, number) for field in fields or [""]]
     except csv.Error as problem:
-        raise BadRequest(f"row {reader.line_num}: not CSV: {problem}") from None
+        raise RequestError(f"row {reader.line_num}: not CSV: {problem}") from None
 
 
 def csv_value(field: str, number: int) -> float:
-    """Read one field, or raise BadRequest."""
+    """Read one field, or raise RequestError."""
     field = field.strip(" \t")
     if not field:
         return np.nan
     if not _NUMBER.fullmatch(field):
-        raise BadRequest(f"row {number}: {shown(field)} is not a number")
+        raise RequestError(f"row {number}: {shown(field)} is not a number")
     return float(field)
 
 
@@ -162,22 +162,22 @@ def json_rows(text: str, names: Sequence[str]) -> Iterable[list[float]]:
     try:
         value = json.loads(text, parse_constant=not_json)
     except RecursionError:
-        raise BadRequest("not JSON that this model takes: nested too deeply") from None
+        raise RequestError("not JSON that this model takes: nested too deeply") from None
     except ValueError as problem:
-        raise BadRequest(f"not JSON: {problem}") from None
+        raise RequestError(f"not JSON: {problem}") from None
     if isinstance(value, dict):
         if set(value) != {"instances"}:
-            raise BadRequest(f"a JSON object must have the one key 'instances', found: {shown(list(value))}")
+            raise RequestError(f"a JSON object must have the one key 'instances', found: {shown(list(value))}")
         value = value["instances"]
     if not isinstance(value, list) or not value:
-        raise BadRequest("the instances must be a list of rows that is not empty")
+        raise RequestError("the instances must be a list of rows that is not empty")
     if not any(isinstance(row, list | dict) for row in value):
         value = [value]
     for number, row in enumerate(value, 1):
         if isinstance(row, dict):
             row = row["features"] if set(row) == {"features"} and names != ["features"] else by_name(row, names, number)
         if not isinstance(row, list):
-            raise BadRequest(f"row {number}: {shown(row)} is not a row: a list, or an object of features")
+            raise RequestError(f"row {number}: {shown(row)} is not a row: a list, or an object of features")
         yield [json_value(field, number) for field in row]
 
 
@@ -185,19 +185,19 @@ def by_name(row: dict[str, Any], names: Sequence[str], number: int) -> list[Any]
     """Put the values of an object in the order of the features; each must be there, if only as null."""
     for name in row:
         if name not in names:
-            raise BadRequest(f"row {number}: unknown feature {shown(name)}; expected: {', '.join(names)}")
+            raise RequestError(f"row {number}: unknown feature {shown(name)}; expected: {', '.join(names)}")
     for name in names:
         if name not in row:
-            raise BadRequest(f"row {number}: feature {name!r} is not there; null stands for a missing value")
+            raise RequestError(f"row {number}: feature {name!r} is not there; null stands for a missing value")
     return [row[name] for name in names]
 
 
 def json_value(value: Any, number: int) -> float:
-    """Read one value, or raise BadRequest."""
+    """Read one value, or raise RequestError."""
     if value is None:
         return np.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequest(f"row {number}: {shown(value)} is not a number")
+        raise RequestError(f"row {number}: {shown(value)} is not a number")
     try:
         return float(value)
     except OverflowError:
@@ -235,11 +235,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     try:
         if not (Path(arguments.model) / MODEL).is_file():
-            raise BadRequest(f"{arguments.model}: {MODEL} is missing")
+            raise RequestError(f"{arguments.model}: {MODEL} is missing")
         model = model_fn(arguments.model)
         rows = parse(sys.stdin.buffer.read(), CSV, model.feature_names or [])
         sys.stdout.write(format_answer(predict(model, rows), CSV))
-    except BadRequest as problem:
+    except RequestError as problem:
         print(f"error: {problem}", file=sys.stderr)
         raise SystemExit(2) from None
 

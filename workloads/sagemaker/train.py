@@ -10,7 +10,7 @@ import xgboost
 
 from common import hyperparameters, local
 from common.arrays import feature_array, feature_names, label_array
-from common.command import InputError, Parser, run
+from common.command import Parser, run
 from common.dataset import Dataset
 from common.results import MODEL, STATS, Stats
 

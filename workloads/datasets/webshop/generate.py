@@ -50,35 +50,35 @@ DAY = 86_400
 HORIZON = 7
 """Days that the label looks ahead."""
 
-EVENTS_PER_CUSTOMER = 20
+EVENTS_PER_CUSTOMER = 22
 """Mean number of log lines per customer over all days, strangers, robots and dirty lines included."""
 
 SITE = "https://shop.example.com"
 
-# --- The hidden model. Rows and columns: idle, browsing, intent. -------------------------------------------------------
+# --- The hidden model. Rows and columns: idle, browsing, intent. --------------------------------------------
 
 IDLE, BROWSING, INTENT = range(3)
-WAKE = (0.010, 0.0022)  # idle -> browsing, intent: times the customer's activity
-SETTLE = (0.11, 0.055)  # browsing -> idle, intent
-COOL = (0.055, 0.035)  # intent -> idle, browsing
-BUY = np.array([0.0012, 0.010, 0.105])  # chance to buy on a day: times the customer's propensity
-SATISFIED = 0.30  # chance to be idle after a purchase
-ACTIVITY_SHAPE = 4.0  # the higher, the more alike the customers
-PROPENSITY_SPREAD = 0.3
-BURN_IN = 90  # days simulated before the first one, so that the first day is like any other
+WAKE = (0.0018, 0.0040)  # idle -> browsing, intent: times the customer's activity
+SETTLE = (0.10, 0.03)  # browsing -> idle, intent
+COOL = (0.020, 0.002)  # intent -> idle, browsing
+BUY = np.array([0.004, 0.009, 0.085])  # chance to buy on a day: times the customer's propensity
+SATISFIED = 0.02  # chance to be idle after a purchase
+ACTIVITY_SHAPE = 10.0  # of the gamma distribution of activities: the higher, the more alike
+PROPENSITY_SPREAD = 0.2  # of the lognormal distribution of propensities
+BURN_IN = 180  # days simulated before the first one, so that the first day is like any other
 
-SESSIONS = np.array([0.017, 0.36, 0.62])  # sessions a day
+SESSIONS = np.array([0.007, 0.29, 0.58])  # sessions a day
 MAX_SESSIONS = 3
-PAGES = np.array([0.45, 0.95, 1.25])  # pages of a session after the first
+PAGES = np.array([0.4, 0.5, 0.3])  # pages of a session after the first
 MAX_PAGES = 8
-CART = np.array([0.02, 0.06, 0.34])  # chance that a session without a purchase fills the cart
-CHECKOUT = 0.30  # chance that such a cart reaches the checkout
+CART = np.array([0.01, 0.05, 0.35])  # chance that a session without a purchase fills the cart
+CHECKOUT = 0.20  # chance that such a cart reaches the checkout
 MAX_GAP = 90  # seconds between two pages of a session
-VISITORS = 0.0105  # anonymous sessions a day and customer
-ROBOTS = 0.0035  # crawls a day and customer
+VISITORS = 0.008  # anonymous sessions a day and customer
+ROBOTS = 0.0025  # crawls a day and customer
 ANONYMOUS_ENTRY = 0.15  # sessions whose first page comes before the login
 
-# --- What the pages look like. -----------------------------------------------------------------------------------------
+# --- What the pages look like. ------------------------------------------------------------------------------
 
 HOME, CATEGORY, SEARCH, PRODUCT, CART_PAGE, CHECKOUT_PAGE, ORDER_PAGE, ROBOTS_TXT = range(8)
 REQUESTS = (
@@ -106,10 +106,12 @@ COUNTRIES = ("DE", "FR", "IT", "ES", "NL", "AT", "PL", "SE")
 DESKTOP, MOBILE, TABLET, ROBOT = range(4)
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+    " Version/26.1 Safari/605.1.15",
     "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0",
     'Mozilla/5.0 (compatible; Intranet \\"Kiosk\\" 2.1)',  # servers escape a quote with a backslash
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+    " Version/26.1 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Mobile Safari/537.36",
     "Mozilla/5.0 (Android 15; Mobile; rv:146.0) Gecko/146.0 Firefox/146.0",
     "Mozilla/5.0 (iPad; CPU OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/604.1",
@@ -140,7 +142,7 @@ REFERRED = np.cumsum(
 )
 """Where a session comes from, by hidden state."""
 
-# No session starts after 22:30, so that even three long ones end before midnight and a day's folder holds whole sessions.
+# No session starts after 22:30: even three long ones end before midnight, and a day's folder holds whole sessions.
 HOURS = np.array([4, 2, 1, 1, 1, 2, 5, 9, 12, 14, 15, 16, 17, 15, 14, 14, 15, 17, 20, 23, 25, 22, 7], dtype=np.float64)
 HOURS_CDF = np.cumsum(HOURS) / HOURS.sum()
 LAST_START = DAY - 5_400
@@ -164,7 +166,7 @@ COMPLAINTS = (
     "Not worth the money.",
 )
 
-# --- What is wrong with the lines: about one in a hundred. -------------------------------------------------------------
+# --- What is wrong with the lines: about one in a hundred. --------------------------------------------------
 
 SPOILED = 0.006
 """Share of lines that are damaged; beside them come empty lines and repeated ones."""
@@ -217,7 +219,7 @@ class Plan:
         return self.customers * chunk // self.chunks, self.customers * (chunk + 1) // self.chunks
 
 
-# --- Products --------------------------------------------------------------------------------------------------------
+# --- Products -----------------------------------------------------------------------------------------------
 
 
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -266,7 +268,7 @@ def products(plan: Plan) -> pa.Table:
     )
 
 
-# --- Customers and their hidden chain --------------------------------------------------------------------------------
+# --- Customers and their hidden chain -----------------------------------------------------------------------
 
 
 def choose(rng: np.random.Generator, cumulative: Floats, size: int) -> Ints:
@@ -322,7 +324,8 @@ class Customers:
         cumulative = np.cumsum(self.moves[rows, self.state], axis=1)
         moved = (rng.random(self.count)[:, None] >= cumulative[:, :2]).sum(1)
         self.state = np.where(active, moved, self.state)
-        return (rng.random(self.count) < self.hazard[rows, self.state]) & active
+        bought: Bools = (rng.random(self.count) < self.hazard[rows, self.state]) & active
+        return bought
 
     def settle_buyers(self, rng: np.random.Generator, buys: Bools) -> None:
         """After the day: some who bought are satisfied."""
@@ -338,10 +341,11 @@ class Customers:
         mass[np.arange(self.count), self.state] = 1.0
         for _ in range(HORIZON):
             mass = (mass[:, :, None] * self.moves).sum(1) * (1 - self.hazard)
-        return np.round(1 - mass.sum(1), 9)
+        bought: Floats = np.round(1 - mass.sum(1), 9)
+        return bought
 
 
-# --- One day of sessions ---------------------------------------------------------------------------------------------
+# --- One day of sessions ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -352,7 +356,7 @@ class Day:
         client: customer number within the chunk, or the chunk's size + visitor number.
         second: second of the day.
         page: kind of page.
-        subject: what the page is about: product id, category, search word or order id.
+        subject: what the page is about: a product id, an order id, or a number to pick a category or search word by.
         entry: whether the event is the first of its session.
         referrer: index into REFERRERS for entries.
         agent: index into AGENTS.
@@ -437,8 +441,6 @@ def simulate_day(
     subject = 1 + (catalogue * rng.random(total) ** 2).astype(np.int64)
     chosen = ((past == -1) & cart[session]) | (past == 0)
     subject = np.where(chosen, focus[session], subject)
-    subject = np.where(page == CATEGORY, subject % len(CATEGORIES), subject)
-    subject = np.where(page == SEARCH, subject % len(WORDS), subject)
     who = client[session]
     ordered = page == ORDER_PAGE
     subject[ordered] = order_ids[who[ordered]]
@@ -474,7 +476,7 @@ def simulate_day(
     )
 
 
-# --- From events to lines --------------------------------------------------------------------------------------------
+# --- From events to lines -----------------------------------------------------------------------------------
 
 
 def texts(values: Ints) -> pa.Array:
@@ -515,16 +517,13 @@ class Lines:
         # An address per stranger: unique within a day is enough, as the date is in the line.
         hosts = pa.concat_arrays([self.hosts, addresses(2**27 + self.first + strangers)])
         users = pa.concat_arrays([self.users, pa.array(["-"])])
-        numbers = texts(day.subject)
-        subject = pc.if_else(
-            pa.array(day.page == CATEGORY), self.categories.take(pa.array(day.subject % len(CATEGORIES))), numbers
-        )
-        subject = pc.if_else(pa.array(day.page == SEARCH), self.words.take(pa.array(day.subject % len(WORDS))), subject)
+        subject = texts(day.subject)
+        for page, names in ((CATEGORY, self.categories), (SEARCH, self.words)):
+            subject = pc.if_else(pa.array(day.page == page), names.take(pa.array(day.subject % len(names))), subject)
         bare = (day.page == HOME) | (day.page == CHECKOUT_PAGE) | (day.page == ROBOTS_TXT)
         subject = pc.if_else(pa.array(bare), "", subject)
         request = pc.binary_join_element_wise(self.requests.take(pa.array(day.page)), subject, "")
-        path = pc.utf8_slice_codeunits(request, 4)
-        path = pc.utf8_ltrim(path, " ")
+        path = pc.utf8_ltrim(pc.utf8_slice_codeunits(request, 4), " ")  # without GET or POST
         before = pa.array(np.maximum(np.arange(len(day.client)) - 1, 0))
         referrer = pc.if_else(
             pa.array(day.entry),
@@ -632,7 +631,7 @@ def joined(lines: pa.Array) -> bytes:
     return memoryview(data)[int(bounds[0]) : int(bounds[-1])].tobytes()
 
 
-# --- Files -----------------------------------------------------------------------------------------------------------
+# --- Files --------------------------------------------------------------------------------------------------
 
 
 def write(path: Path, content: bytes) -> None:
@@ -747,14 +746,11 @@ def generate_chunk(plan: Plan, chunk: int, prices: Ints, progress: Any) -> None:
     write_table(plan.output / "truth" / f"{part}.parquet", pa.concat_tables(truth))
 
 
-# --- Processes, progress, command line -------------------------------------------------------------------------------
+# --- Processes, progress, command line ----------------------------------------------------------------------
 
 
 def work(plan: Plan, chunks: Sequence[int], progress: Any) -> None:
     """Generate some chunks; what each child process does."""
-    # Ctrl-C reaches the whole process group: the parent alone reacts, and ends its children.
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     pa.set_cpu_count(1)
     prices = products(plan)["price_cents"].to_numpy()
     for chunk in chunks:
@@ -800,8 +796,13 @@ def generate(plan: Plan, processes: int, host: int = 0, hosts: int = 1) -> None:
         for index in range(min(processes, len(mine)))
     ]
     try:
-        for child in children:
-            child.start()
+        # Ctrl-C reaches the whole process group. Children inherit the blocked signal: the parent alone reacts.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for child in children:
+                child.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while any(child.is_alive() for child in children):
             for child in children:
                 child.join(0.1)

@@ -1,0 +1,23 @@
+"""Whole runs on real engines, shared by the tests that look at them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from comparison.cli import publish
+from comparison.record import Record, load
+from local.progress import Progress
+from local.run import Options, run
+
+SMALL = {"dataset.events": "20000", "hyperparameters.num_round": "20"}
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
+    """Both pipelines over 20,000 log events: the record as it was written, and the run's folder."""
+    output = tmp_path_factory.mktemp("runs")
+    result = run(Options("small", SMALL, output), Progress())
+    publish(result.record, result.folder)
+    assert json.loads((result.folder / "comparison.json").read_text())["run_id"] == "small"
+    return load(output / "latest" / "comparison.json"), result.folder

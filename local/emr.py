@@ -38,6 +38,8 @@ _LAPTOP = {
     "spark.ui.showConsoleProgress": "false",
     "spark.eventLog.enabled": "false",  # a cluster's event log goes to HDFS
     "spark.sql.session.timeZone": "UTC",  # the nodes' time zone
+    # Spark's 200 are for a cluster: here each would be a task of some milliseconds.
+    "spark.sql.shuffle.partitions": str(4 * len(os.sched_getaffinity(0))),
     # Without this every file gets a hidden .crc file beside it, which would count as an object of S3.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
     "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",

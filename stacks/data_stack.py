@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import ArnFormat, Aws, Duration, IgnoreMode, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, CfnOutput, Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
@@ -50,6 +50,7 @@ class DataStack(Stack):
         self._tables()
         if self.dataset.generated:
             self._generate(network)
+        CfnOutput(self, "Raw", value=self.dataset.raw, description="The raw tables: the comparison's input `raw`")
 
     def _key(self) -> kms.Key:
         key = kms.Key(

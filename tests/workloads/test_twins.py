@@ -33,7 +33,7 @@ from workloads.sagemaker import prepare as sagemaker_prepare
 from workloads.sagemaker import score as sagemaker_score
 from workloads.sagemaker import train as sagemaker_train
 
-VALUES = {name: given.default for name, given in hyperparameters.HYPERPARAMETERS.items()} | {"num_round": 30}
+VALUES = {name: given.default for name, given in hyperparameters.HYPERPARAMETERS.items()} | {"num_round": 40}
 """The defaults, with fewer rounds."""
 
 

@@ -46,9 +46,9 @@ class Hyperparameter:
 
 
 HYPERPARAMETERS: Mapping[str, Hyperparameter] = {
-    "num_round": Hyperparameter(200, 1, 100_000, "boosting rounds; no early stopping, so that both sides stay equal"),
-    "max_depth": Hyperparameter(5, 1, 16, "depth of a tree"),
-    "eta": Hyperparameter(0.1, 0, 1, "learning rate", above=True),
+    "num_round": Hyperparameter(150, 1, 100_000, "boosting rounds; no early stopping, so that both sides stay equal"),
+    "max_depth": Hyperparameter(4, 1, 16, "depth of a tree"),
+    "eta": Hyperparameter(0.05, 0, 1, "learning rate", above=True),
     "min_child_weight": Hyperparameter(1.0, 0, math.inf, "least sum of instance weights in a leaf"),
     "subsample": Hyperparameter(1.0, 0, 1, "share of the rows that a tree sees", above=True),
     "colsample_bytree": Hyperparameter(1.0, 0, 1, "share of the features that a tree sees", above=True),

@@ -9,13 +9,15 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+from sklearn.metrics import roc_auc_score
+
 from common.command import InputError
 from common.dataset import Dataset
-from datasets.webshop import generate
-from sklearn.metrics import roc_auc_score
+from workloads.datasets.webshop import generate
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "workloads/datasets/webshop/generate.py"
@@ -25,6 +27,11 @@ SMALL = 6_000
 def make(output: Path, events: int = SMALL, seed: int = 7, processes: int = 2, host: int = 0, hosts: int = 1) -> Path:
     generate.generate(generate.Plan.of(events, seed, output), processes, host, hosts)
     return output
+
+
+def query(sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        return connection.execute(sql).fetchall()
 
 
 def digests(*folders: Path) -> dict[str, str]:
@@ -66,7 +73,7 @@ def test_files(raw: Path) -> None:
     assert not list(raw.rglob(".*"))
     for table in Dataset.load(SCRIPT.parent).tables:
         if table.format == "parquet":
-            described = duckdb.sql(f"DESCRIBE SELECT * FROM '{raw}/{table.location}*.parquet'").fetchall()
+            described = query(f"DESCRIBE SELECT * FROM '{raw}/{table.location}*.parquet'")
             assert {row[0]: row[1] for row in described} == table.columns
 
 
@@ -75,9 +82,7 @@ def test_tables_fit_together(raw: Path) -> None:
     tables = {name: f"'{raw}/{name}/*.parquet'" for name in ("customers", "products", "orders", "reviews")}
 
     def one(sql: str) -> int:
-        row = duckdb.sql(sql.format(**tables)).fetchone()
-        assert row is not None
-        return int(row[0])
+        return int(query(sql.format(**tables))[0][0])
 
     for table, key in (("customers", "customer_id"), ("products", "product_id"), ("orders", "order_id")):
         assert one(f"SELECT COUNT(*) - COUNT(DISTINCT {key}) FROM {{{table}}}") == 0
@@ -95,7 +100,7 @@ def test_tables_fit_together(raw: Path) -> None:
 
 def test_pictures(raw: Path) -> None:
     """Every picture is a PNG: signature, checked parts, and as many pixels as the header says."""
-    pictures = duckdb.sql(f"SELECT picture FROM '{raw}/products/*.parquet'").fetchall()
+    pictures = query(f"SELECT picture FROM '{raw}/products/*.parquet'")
     assert len({picture for (picture,) in pictures}) > len(pictures) * 0.9
     for (picture,) in pictures:
         assert picture[:8] == b"\x89PNG\r\n\x1a\n"
@@ -115,10 +120,10 @@ def test_truth(raw: Path) -> None:
     """The probabilities are those of the orders that follow: in the mean, in every tenth, and in their order."""
     cutoffs = Dataset.load(SCRIPT.parent).cutoffs
     for split in ("train", "validation", "test"):
-        found = duckdb.sql(f"""
+        found = query(f"""
             SELECT probability, MAX(COALESCE(ordered_at BETWEEN {cutoffs[split]} AND {cutoffs[split]} + 604799, FALSE))
             FROM '{raw}/truth/*.parquet' LEFT JOIN '{raw}/orders/*.parquet' USING (customer_id)
-            WHERE split = '{split}' GROUP BY customer_id, probability ORDER BY probability""").fetchall()
+            WHERE split = '{split}' GROUP BY customer_id, probability ORDER BY probability""")
         probability, bought = [row[0] for row in found], [bool(row[1]) for row in found]
         assert 0.08 < sum(bought) / len(bought) < 0.20
         assert 0.75 < roc_auc_score(bought, probability) < 0.90
@@ -128,9 +133,9 @@ def test_truth(raw: Path) -> None:
             # The number of buyers is a sum of independent draws: four deviations are one failure in thousands of seeds.
             deviation = sum(p * (1 - p) for p in expected) ** 0.5
             assert abs(sum(bought[start : start + tenth]) - sum(expected)) < 4 * deviation
-    eligible = duckdb.sql(f"""SELECT COUNT(*) FROM '{raw}/customers/*.parquet'
-        WHERE registered_at < {cutoffs["score"]}""").fetchone()
-    assert duckdb.sql(f"SELECT COUNT(*) FROM '{raw}/truth/*.parquet' WHERE split = 'score'").fetchone() == eligible
+    eligible = query(f"""SELECT COUNT(*) FROM '{raw}/customers/*.parquet'
+        WHERE registered_at < {cutoffs["score"]}""")
+    assert query(f"SELECT COUNT(*) FROM '{raw}/truth/*.parquet' WHERE split = 'score'") == eligible
 
 
 @pytest.mark.parametrize(

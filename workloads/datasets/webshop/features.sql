@@ -141,17 +141,23 @@ purchases AS (
     SELECT
         cutoffs.split,
         orders.customer_id,
-        -- The label: the only thing that looks ahead.
-        MAX(CASE WHEN ordered_at >= cutoff AND ordered_at < cutoff + 7 * 86400 THEN 1 ELSE 0 END) AS bought,
-        MIN(CASE WHEN ordered_at < cutoff THEN cutoff - ordered_at END) AS seconds_since_order,
-        SUM(CASE WHEN ordered_at < cutoff AND ordered_at >= cutoff - 7 * 86400 THEN 1 ELSE 0 END) AS orders_7,
-        SUM(CASE WHEN ordered_at < cutoff AND ordered_at >= cutoff - 28 * 86400 THEN 1 ELSE 0 END) AS orders_28,
-        SUM(CASE WHEN ordered_at < cutoff THEN 1 ELSE 0 END) AS orders_70,
-        SUM(CASE WHEN ordered_at < cutoff AND ordered_at >= cutoff - 28 * 86400 THEN total_cents ELSE 0 END) AS spent_28,
-        SUM(CASE WHEN ordered_at < cutoff THEN total_cents ELSE 0 END) AS spent_70
+        COUNT(*) AS orders_70,
+        MIN(cutoff - ordered_at) AS seconds_since_order,
+        SUM(CASE WHEN ordered_at >= cutoff - 7 * 86400 THEN 1 ELSE 0 END) AS orders_7,
+        SUM(CASE WHEN ordered_at >= cutoff - 28 * 86400 THEN 1 ELSE 0 END) AS orders_28,
+        SUM(CASE WHEN ordered_at >= cutoff - 28 * 86400 THEN total_cents ELSE 0 END) AS spent_28,
+        SUM(total_cents) AS spent_70
     FROM orders CROSS JOIN cutoffs
-    WHERE ordered_at >= cutoff - 70 * 86400 AND ordered_at < cutoff + 7 * 86400
+    WHERE ordered_at >= cutoff - 70 * 86400 AND ordered_at < cutoff
     GROUP BY cutoffs.split, orders.customer_id
+),
+
+buyers AS (
+    -- The label is the only thing that looks ahead. It has its own table: were it a column of purchases, a row there
+    -- without an order in the past would give the future away (0 orders instead of none).
+    SELECT DISTINCT cutoffs.split, orders.customer_id, CAST(1 AS BIGINT) AS bought
+    FROM orders CROSS JOIN cutoffs
+    WHERE ordered_at >= cutoff AND ordered_at < cutoff + 7 * 86400
 ),
 
 opinions AS (
@@ -174,7 +180,7 @@ SELECT
     cutoffs.split,
     customers.customer_id,
     -- Nobody knows what comes after the last cut-off.
-    CASE WHEN cutoffs.split <> 'score' THEN CAST(COALESCE(bought, 0) AS BIGINT) END AS bought,
+    CASE WHEN cutoffs.split <> 'score' THEN COALESCE(bought, 0) END AS bought,
 
     -- The customer
     CAST(FLOOR((cutoff - registered_at) / 86400) AS BIGINT) AS days_since_registration,
@@ -203,7 +209,7 @@ SELECT
     -- Money
     CAST(COALESCE(spent_28, 0) AS BIGINT) AS spent_cents_28,
     ROUND(LN(CAST(1 + COALESCE(spent_70, 0) AS DOUBLE)), 6) AS log_spent_70,
-    CAST(spent_70 AS DOUBLE) / NULLIF(CAST(orders_70 AS DOUBLE), 0) AS mean_order_cents_70,
+    CAST(spent_70 AS DOUBLE) / CAST(orders_70 AS DOUBLE) AS mean_order_cents_70,
     CAST(viewed_cents_70 AS DOUBLE) / NULLIF(CAST(priced_views_70 AS DOUBLE), 0) AS mean_viewed_cents_70,
 
     -- Steps of the funnel
@@ -215,7 +221,7 @@ SELECT
     CAST(COALESCE(checkouts_7, 0) AS BIGINT) AS checkouts_7,
     CAST(COALESCE(checkouts_28, 0) AS BIGINT) AS checkouts_28,
     CAST(carts_70 AS DOUBLE) / CAST(sessions_70 AS DOUBLE) AS carts_per_session_70,
-    CAST(orders_70 AS DOUBLE) / NULLIF(CAST(carts_70 AS DOUBLE), 0) AS orders_per_cart_70,
+    CAST(COALESCE(orders_70, 0) AS DOUBLE) / NULLIF(CAST(carts_70 AS DOUBLE), 0) AS orders_per_cart_70,
 
     -- Trends: the last week against its share of the last four
     CAST(4 * sessions_7 AS DOUBLE) / NULLIF(CAST(sessions_28 AS DOUBLE), 0) AS session_trend,
@@ -247,5 +253,6 @@ FROM customers
 CROSS JOIN cutoffs
 LEFT JOIN visits ON visits.split = cutoffs.split AND visits.customer_id = customers.customer_id
 LEFT JOIN purchases ON purchases.split = cutoffs.split AND purchases.customer_id = customers.customer_id
+LEFT JOIN buyers ON buyers.split = cutoffs.split AND buyers.customer_id = customers.customer_id
 LEFT JOIN opinions ON opinions.split = cutoffs.split AND opinions.customer_id = customers.customer_id
 WHERE registered_at < cutoff

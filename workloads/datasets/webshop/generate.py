@@ -309,7 +309,8 @@ class Customers:
         settle = np.tile([SETTLE[0], 1 - sum(SETTLE), SETTLE[1]], (n, 1))
         cool = np.tile([COOL[0], COOL[1], 1 - sum(COOL)], (n, 1))
         self.moves: Floats = np.stack([wake, settle, cool], 1)
-        self.hazard: Floats = np.clip(BUY * propensity[:, None], 0, 0.5)
+        self.hazard: Floats = np.tile(BUY, (n, 1))
+        self.hazard[:, INTENT] = np.minimum(BUY[INTENT] * propensity, 0.5)
         self.session_rate: Floats = SESSIONS * (1 + 0.25 * self.newsletter[:, None] * np.array([1.0, 0.0, 0.0]))
 
         self.state: Ints = np.zeros(n, dtype=np.int64)

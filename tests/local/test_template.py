@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import ACCOUNT, REGION, Assembly, SynthesisError, TemplateError, app_context, synthesise
+
+BUCKET = {"Type": "AWS::S3::Bucket", "Metadata": {"aws:cdk:path": "one/Bucket/Resource"}}
+MACHINE = {
+    "Type": "AWS::StepFunctions::StateMachine",
+    "Properties": {"StateMachineName": "side-by-side-emr", "DefinitionString": "{}"},
+}
+
+
+def assembly(folder: Path, **stacks: dict[str, Any]) -> Assembly:
+    artifacts = {}
+    for name, template in stacks.items():
+        (folder / f"{name}.json").write_text(json.dumps(template))
+        artifacts[name] = {"type": "aws:cloudformation:stack", "properties": {"templateFile": f"{name}.json"}}
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+    return Assembly(folder)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Assembly:
+    exported = {"Value": {"Ref": "Bucket"}, "Export": {"Name": "one:Bucket"}}
+    return assembly(
+        tmp_path,
+        one={
+            "Resources": {"Bucket": BUCKET, "Machine": MACHINE, "Run": {"Type": "Custom::Execution"}},
+            "Outputs": {"Bucket": exported},
+            "Mappings": {"Accounts": {REGION: {"account": "42"}}},
+            "Parameters": {"Version": {"Default": "7"}},
+        },
+        two={"Resources": {}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "resolved"),
+    [
+        ({"Ref": "AWS::Region"}, REGION),
+        ({"Ref": "Bucket"}, "one-bucket"),
+        ({"Ref": "Version"}, "7"),
+        ({"Ref": "Machine"}, f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:side-by-side-emr"),
+        ({"Fn::GetAtt": ["Bucket", "Arn"]}, "arn:aws:s3:::one-bucket"),
+        ({"Fn::Join": ["", ["s3://", {"Ref": "Bucket"}, "/x"]]}, "s3://one-bucket/x"),
+        ({"Fn::Sub": "${AWS::AccountId}-${Bucket}"}, f"{ACCOUNT}-one-bucket"),
+        ({"Fn::Sub": ["${a}/${Bucket}", {"a": {"Ref": "Version"}}]}, "7/one-bucket"),
+        ({"Fn::Select": [1, {"Fn::Split": ["-", {"Ref": "Bucket"}]}]}, "bucket"),
+        ({"Fn::FindInMap": ["Accounts", {"Ref": "AWS::Region"}, "account"]}, "42"),
+        ({"kept": 1, "gone": {"Ref": "AWS::NoValue"}}, {"kept": 1}),
+        ([{"Ref": "Bucket"}, "text"], ["one-bucket", "text"]),
+    ],
+)
+def test_intrinsic_functions(value: Any, resolved: Any, two: Assembly) -> None:
+    assert two.resolve("one", value) == resolved
+
+
+def test_import_from_another_stack(two: Assembly) -> None:
+    assert two.resolve("two", {"Fn::ImportValue": "one:Bucket"}) == "one-bucket"
+
+
+def test_attribute_of_a_custom_resource_is_what_ran(two: Assembly) -> None:
+    with pytest.raises(TemplateError, match="Run has not run, its model is not known"):
+        two.resolve("one", {"Fn::GetAtt": ["Run", "model"]})
+    two.attributes["Run"] = {"model": "s3://b/model.tar.gz"}
+    assert two.resolve("one", {"Fn::GetAtt": ["Run", "model"]}) == "s3://b/model.tar.gz"
+
+
+@pytest.mark.parametrize("value", [{"Ref": "Nowhere"}, {"Fn::Base64": "x"}])
+def test_unknown_things_are_named(value: Any, two: Assembly) -> None:
+    with pytest.raises(TemplateError, match=r"one: (no resource Nowhere|Fn::Base64)"):
+        two.resolve("one", value)
+
+
+def test_app_message_about_a_setting_comes_through(tmp_path: Path) -> None:
+    with pytest.raises(SynthesisError, match="^unknown setting dataset.evnts"):
+        synthesise(tmp_path / "cdk.out", app_context({"dataset.evnts": "5"}))

@@ -7,13 +7,16 @@ import statistics
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common import dataset as definitions
@@ -119,7 +122,9 @@ def _dataset(services: Services, settings: Settings) -> Dataset:
         files = [file for _, file in services.s3.objects(f"{services.raw}{table.location}")]
         size += sum(file.stat().st_size for file in files)
         count = _lines if table.format == "text" else _parquet_rows
-        rows[table.name] = sum(count(file) for file in files)
+        # A damaged table has no number of rows; the stage that read it says what is wrong with it.
+        with suppress(pa.ArrowException, OSError, EOFError, zlib.error):
+            rows[table.name] = sum(count(file) for file in files)
     return Dataset(name=chosen.name, events=chosen.events if chosen.location is None else None, rows=rows, bytes=size)
 
 

@@ -59,7 +59,7 @@ class EmrStack(Stack):
                 "features": self._run("prepare"),
                 "output": self._run("train"),
                 "workers": str(workers),
-                **self.settings.hyperparameters.named(),
+                **self.settings.hyperparameter_texts,
             },
             # Training is a barrier stage, all workers at once, which Spark refuses under dynamic allocation.
             conf=["spark.dynamicAllocation.enabled=false", f"spark.executor.instances={workers}"],

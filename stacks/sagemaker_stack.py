@@ -75,7 +75,7 @@ class SageMakerStack(Stack):
             program="train.py",
             hyperparameters={
                 "dataset": f"{CHANNELS}/code/{self._dataset}",
-                **self.settings.hyperparameters.named(),
+                **self.settings.hyperparameter_texts,
             },
             channels={
                 "code": f"{self.data.code}/workloads/",

@@ -9,12 +9,15 @@ import difflib
 import functools
 import json
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import botocore.loaders
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from common.hyperparameters import HYPERPARAMETERS
 
 DATASETS = Path(__file__).resolve().parents[1] / "workloads" / "datasets"
 
@@ -163,25 +166,17 @@ class EmrSettings(_Group):
         return self
 
 
-class HyperparameterSettings(_Group):
-    """XGBoost's hyper-parameters, by XGBoost's names; both sides train with these."""
-
-    num_round: int = Field(120, ge=1, le=10_000)
-    max_depth: int = Field(4, ge=1, le=20)
-    eta: float = Field(0.1, gt=0, le=1)
-    min_child_weight: float = Field(10.0, ge=0)
-    subsample: float = Field(1.0, gt=0, le=1)
-    colsample_bytree: float = Field(1.0, gt=0, le=1)
-    reg_lambda: float = Field(1.0, ge=0, alias="lambda")
-    reg_alpha: float = Field(0.0, ge=0, alias="alpha")
-    seed: int = Field(7, ge=0, le=2**31 - 1)
-
-    def named(self) -> dict[str, str]:
-        """The values by XGBoost's names, as texts: what the jobs are called with."""
-        return {
-            name: f"{value:g}" if isinstance(value, float) else str(value)
-            for name, value in self.model_dump(by_alias=True).items()
-        }
+def _hyperparameters(given: object) -> dict[str, int | float]:
+    """All hyper-parameters: given ones checked as the training scripts check them, the rest by default."""
+    values = dict(given) if isinstance(given, Mapping) else {}
+    checked: dict[str, int | float] = {}
+    for name, known in HYPERPARAMETERS.items():
+        value = values.get(name, known.default)
+        try:
+            checked[name] = known.parse(str(value))
+        except ArgumentTypeError as error:
+            raise ValueError(f"{name}={error}") from error
+    return checked
 
 
 class Settings(_Group):
@@ -196,7 +191,9 @@ class Settings(_Group):
     network: NetworkSettings = NetworkSettings()
     sagemaker: SageMakerSettings = SageMakerSettings()
     emr: EmrSettings = EmrSettings()
-    hyperparameters: HyperparameterSettings = HyperparameterSettings()
+    hyperparameters: Annotated[dict[str, int | float], BeforeValidator(_hyperparameters)] = Field(
+        default_factory=dict, validate_default=True, description="of both sides' training, by XGBoost's names"
+    )
 
     @model_validator(mode="after")
     def _dataset_exists(self) -> "Settings":
@@ -234,6 +231,11 @@ class Settings(_Group):
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from error
 
+    @property
+    def hyperparameter_texts(self) -> dict[str, str]:
+        """The hyper-parameters as the jobs are called with them."""
+        return {name: str(value) for name, value in self.hyperparameters.items()}
+
     def flat(self) -> dict[str, object]:
         """Every setting by its dotted name."""
         return dict(_leaves(self))
@@ -251,11 +253,13 @@ def _one_line(error: ValidationError) -> str:
 
 
 def _leaves(group: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, field in type(group).model_fields.items():
+    for name in type(group).model_fields:
         value = getattr(group, name)
-        dotted = f"{prefix}{field.alias or name}"
+        dotted = f"{prefix}{name}"
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{dotted}.")
+        elif isinstance(value, dict):
+            yield from ((f"{dotted}.{key}", item) for key, item in value.items())
         else:
             yield dotted, value
 

@@ -76,5 +76,5 @@ def test_unknown_things_are_named(value: Any, two: Assembly) -> None:
 
 
 def test_app_message_about_a_setting_comes_through(tmp_path: Path) -> None:
-    with pytest.raises(SynthesisError, match="^unknown setting dataset.evnts"):
+    with pytest.raises(SynthesisError, match=r"^unknown setting dataset\.evnts"):
         synthesise(tmp_path / "cdk.out", app_context({"dataset.evnts": "5"}))

@@ -47,7 +47,7 @@ CHANGED = {
     "emr.idle_minutes": 30,
     "hyperparameters.num_round": 200,
     "hyperparameters.max_depth": 6,
-    "hyperparameters.eta": 0.05,
+    "hyperparameters.eta": 0.2,
     "hyperparameters.min_child_weight": 2.5,
     "hyperparameters.subsample": 0.9,
     "hyperparameters.colsample_bytree": 0.8,

@@ -18,7 +18,7 @@ def test_changed_configuration_changes_every_setting_but_the_only_dataset() -> N
 def test_command_line_texts_are_converted() -> None:
     settings = Settings.from_context({"dataset.events": "5000", "hyperparameters.lambda": "2.5"})
     assert settings.dataset.events == 5000
-    assert settings.hyperparameters.named()["lambda"] == "2.5"
+    assert settings.hyperparameter_texts["lambda"] == "2.5"
 
 
 def test_keys_of_the_cdk_are_left_alone() -> None:
@@ -55,7 +55,8 @@ def test_keys_of_the_cdk_are_left_alone() -> None:
         ({"emr.release": "emr-6.15.0"}, "setting emr.release="),
         ({"emr.minimum": "9"}, "setting emr: minimum 9 is above maximum 4"),
         ({"sagemaker.endpoint.minimum": "9"}, "setting sagemaker.endpoint: minimum 9 is above maximum 4"),
-        ({"hyperparameters.eta": "0"}, "setting hyperparameters.eta="),
+        ({"hyperparameters.eta": "0"}, "setting hyperparameters: eta='0' must be a number above 0 up to 1"),
+        ({"hyperparameters.max_dept": 3}, "did you mean hyperparameters.max_depth"),
         ({"project": "Has Spaces"}, "setting project="),
         ({"network.cidr": "8.8.8.0/20"}, "setting network.cidr="),
     ],

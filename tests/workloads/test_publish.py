@@ -39,8 +39,10 @@ def test_wheels_install_without_an_index_on_the_services_python(side: str, publi
     options = ["--dry-run", "--no-index", f"--find-links={wheels}", "--target=unused", "--only-binary=:all:"]
     platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in (17, 27, 28)]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options, *platforms, f"--python-version={PYTHONS[side]}"]
-        + ["--platform=manylinux2014_x86_64", f"--requirement={wheels / 'requirements.lock'}"],
+        [
+            *[sys.executable, "-m", "pip", "install", *options, *platforms, "--platform=manylinux2014_x86_64"],
+            *[f"--python-version={PYTHONS[side]}", f"--requirement={wheels / 'requirements.lock'}"],
+        ],
         check=True,
         capture_output=True,
     )

@@ -49,6 +49,7 @@ REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requireme
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
 	@echo "Installing into .venv and node_modules (once; some minutes) ..."
 	@[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet pip==26.3
 	@.venv/bin/python -m pip install --quiet --requirement requirements.txt --constraint requirements.lock
 	@# The workloads are on the path here, so that the scripts start as they are; not in jobs, where the request says so.
 	@echo 'import os, sys; os.environ.get("LOCAL_JOB_TOKEN") or sys.path.append("$(CURDIR)/workloads")' \

@@ -105,8 +105,10 @@ def _model(run: Path, side: SideName, scratch: Path) -> xgboost.Booster:
     if not file.exists():
         archive = next((run / side / "model").rglob("model.tar.gz"))
         with tarfile.open(archive) as tar:
-            tar.extract("xgboost-model.json", scratch, filter="data")
-        file = scratch / "xgboost-model.json"
+            member = tar.extractfile("xgboost-model.json")
+            assert member is not None
+            file = scratch / f"{side}-model.json"
+            file.write_bytes(member.read())
     return xgboost.Booster(model_file=str(file))
 
 

@@ -53,7 +53,7 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
         sides = {side: _side(side, run / side, services) for side in SIDES}
         agreement = compare_sides(run, sides)
     truth = next((found for side in SIDES if (found := attainable(Folder(run / side)))), None)
-    if agreement.auc_difference is not None or sides["sagemaker"].status == "succeeded":
+    if sides["sagemaker"].status == "succeeded":
         with services.progress.step("sagemaker", "endpoint"):
             sides["sagemaker"] = sides["sagemaker"].model_copy(update={"serve": _serve(run / "sagemaker", services)})
     return Record(

@@ -33,6 +33,7 @@ class RawDataset:
             )
         digest = hashlib.sha256(f"{chosen.events} {chosen.seed}".encode())
         if self.generated:
-            digest.update((folder / "generate.py").read_bytes())
+            for decisive in ("dataset.toml", "generate.py"):
+                digest.update((folder / decisive).read_bytes())
         self.folder = f"{chosen.name}-{chosen.events}-{digest.hexdigest()[:8]}"
         self.raw = chosen.location or raw_prefix(bucket, self.folder)

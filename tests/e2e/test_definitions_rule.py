@@ -47,8 +47,10 @@ def test_hyperparameter_of_the_definition_decides_the_model(assembly: Assembly, 
     assert execution.status == "SUCCEEDED", execution.cause
     archive = services.s3.path(execution.output["model"])
     with tarfile.open(archive) as tar:
-        tar.extract("xgboost-model.json", tmp_path, filter="data")
-    assert xgboost.Booster(model_file=str(tmp_path / "xgboost-model.json")).num_boosted_rounds() == 3
+        model = tar.extractfile("xgboost-model.json")
+        assert model is not None
+        booster = xgboost.Booster(model_file=bytearray(model.read()))
+    assert booster.num_boosted_rounds() == 3
 
 
 @pytest.mark.parametrize(

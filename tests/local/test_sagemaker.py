@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.jobs import JOBS, JobFailed, RequestRefused
-from local.sagemaker import pack
+from local.sagemaker import pack, unpack
 from tests.local.conftest import Account, model, processing, training, transform
 
 PREPARE = """\
@@ -170,7 +170,7 @@ def test_train_then_transform(account: Account, tmp_path: Path) -> None:
     assert answer["TrainingJobStatus"] == "Completed"
     assert account.keys("s3://lake/runs/") == [artifact]
     with tarfile.open(account.s3.path(artifact)) as archive:
-        archive.extractall(tmp_path / "model", filter="data")
+        unpack(archive, tmp_path / "model")
     assert (tmp_path / "model/code/score.py").read_text() == SCORE
     assert json.loads((tmp_path / "model/model.json").read_text()) == {"eta": 0.5, "files": ["a.txt", "deep"]}
 

@@ -60,7 +60,7 @@ class Machine(_Model):
 
     cpus: PositiveInt = Field(description="CPU cores the run may use")
     memory_bytes: PositiveInt = Field(description="physical memory, bytes")
-    platform: Text = Field(description="operating system and architecture, as `platform.platform()` names it")
+    platform: Text = Field(description="operating system, architecture and Python")
 
 
 class Dataset(_Model):

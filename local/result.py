@@ -63,7 +63,7 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
         machine=Machine(
             cpus=len(os.sched_getaffinity(0)),
             memory_bytes=psutil.virtual_memory().total,
-            platform=platform.platform(),
+            platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         ),
         dataset=_dataset(services, settings),
         sides=Sides(**sides),

@@ -1,7 +1,5 @@
 """The EMR side: the cluster, and the pipeline's steps on it."""
 
-from collections.abc import Sequence
-
 from aws_cdk import Aws, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_emr as emr
@@ -52,17 +50,14 @@ class EmrStack(Stack):
         return self._step("prepare", {"raw": "$.raw", "output": self._run("prepare")})
 
     def _train(self) -> StageRun:
-        workers = self.settings.emr.minimum
         return self._step(
             "train",
             {
                 "features": self._run("prepare"),
                 "output": self._run("train"),
-                "workers": str(workers),
+                "workers": str(self.settings.emr.minimum),
                 **self.settings.hyperparameter_texts,
             },
-            # Training is a barrier stage, all workers at once, which Spark refuses under dynamic allocation.
-            conf=["spark.dynamicAllocation.enabled=false", f"spark.executor.instances={workers}"],
         )
 
     def _evaluate(self) -> StageRun:
@@ -83,13 +78,12 @@ class EmrStack(Stack):
             {"features": self._run("prepare"), "model": self._run("train"), "output": self._run("score")},
         )
 
-    def _step(self, stage: str, arguments: dict[str, str], conf: Sequence[str] = ()) -> StageRun:
+    def _step(self, stage: str, arguments: dict[str, str]) -> StageRun:
         """A Spark step that runs the stage's script."""
         code = self.data.code
         fixed = [
             "spark-submit",
             "--deploy-mode=client",  # the driver's output is the step's log
-            *[f"--conf={setting}" for setting in conf],
             f"--py-files={code}/workloads.zip",
             f"{code}/workloads/emr/{stage}.py",
             f"--dataset={code}/workloads/datasets/{self.settings.dataset.name}/",

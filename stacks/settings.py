@@ -219,7 +219,7 @@ class Settings(_Group):
                 continue
             if key not in known:
                 raise SettingsError(
-                    f"unknown setting {key}={value!r}{_nearest(key, known)} (README lists all settings)"
+                    f"unknown setting {key}={value!r}{_nearest(key, known)} (all are in stacks/settings.py)"
                 )
             *groups, leaf = key.split(".")
             node = tree

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare synth test bench clean snapshots lock
+.PHONY: help compare synth test clean snapshots lock
 
 EVENTS ?=
 RUN_ID ?=

@@ -3,6 +3,7 @@
 import sys
 
 from aws_cdk import App, Tags
+from aws_cdk import aws_iam as iam
 
 from stacks.comparison_stack import ComparisonStack
 from stacks.data_stack import DataStack
@@ -19,9 +20,15 @@ def build(app: App) -> Settings:
     data = DataStack(app, f"{settings.project}-data", settings, network)
     sagemaker = SageMakerStack(app, f"{settings.project}-sagemaker", settings, network, data)
     emr = EmrStack(app, f"{settings.project}-emr", settings, network, data)
-    ComparisonStack(app, f"{settings.project}-comparison", settings, data, sagemaker, emr)
-    Tags.of(app).add("project", settings.project)
-    Tags.of(app).add("owner", settings.owner)
+    comparison = ComparisonStack(app, f"{settings.project}-comparison", settings, data)
+    comparison.add_dependency(sagemaker)
+    comparison.add_dependency(emr)
+    for stack in (network, data, sagemaker, emr, comparison):
+        for key, value in settings.tags(expires=stack in (sagemaker, emr)).items():
+            Tags.of(stack).add(key, value)
+    if settings.permissions_boundary is not None:
+        boundary = iam.ManagedPolicy.from_managed_policy_name(network, "Boundary", settings.permissions_boundary)
+        iam.PermissionsBoundary.of(app).apply(boundary)
     return settings
 
 

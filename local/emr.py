@@ -1,4 +1,4 @@
-"""EMR on the laptop: carries out an addStep request by running its spark-submit arguments on local Spark.
+"""EMR on the laptop: clusters in name only, whose steps run their spark-submit arguments on local Spark.
 
 The step's arguments stay as they are, but for what names the cluster itself: s3:// locations become file://
 locations, and a master or deploy mode becomes this machine's. The cluster's own `spark-defaults` and `spark-env` apply,
@@ -67,18 +67,59 @@ logger.native.level = error
 
 
 class Emr:
-    """The steps of one cluster. `s3://bucket/...` is a folder, the cluster's settings come from its template."""
+    """Clusters of one definition, and their steps. `s3://bucket/...` is a folder."""
 
-    def __init__(self, s3: LocalS3, logs: Path, work: Path, configurations: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        s3: LocalS3,
+        logs: Path,
+        work: Path,
+        configurations: Sequence[Mapping[str, Any]] = (),
+        persistent: str | None = None,
+    ) -> None:
         """Write one log a step below `logs`; `work` holds what Spark spills while a step runs.
 
-        `configurations` is the cluster's own list (Classification, ConfigurationProperties, nested Configurations).
+        `configurations` is the clusters' own list (Classification, Properties, nested Configurations); `persistent` is
+        the id of the cluster that is there from the beginning.
         """
+        self.states = {} if persistent is None else {persistent: "WAITING"}
+        """The state of every cluster there was, by its id."""
         self.s3 = s3
         self.logs = logs.absolute()
         self.work = work.absolute()
         self.defaults = _properties(configurations, "spark-defaults")
         self.exports = _properties(configurations, "spark-env", "export")
+
+    def create_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A cluster that is ready at once: the answer of `createCluster`."""
+        check_request("emr", "RunJobFlow", request)
+        if "Steps" in request or not request["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
+            raise RequestRefused("createCluster takes no Steps, and KeepJobFlowAliveWhenNoSteps must be true")
+        cluster = f"j-{_random_id()}"
+        self.states[cluster] = "WAITING"
+        return {"ClusterId": cluster}
+
+    def describe_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A cluster's state: the answer of `aws-sdk:emr:describeCluster`."""
+        check_request("emr", "DescribeCluster", request)
+        cluster = self._known(request["ClusterId"])
+        return {"Cluster": {"Id": cluster, "Status": {"State": self.states[cluster], "StateChangeReason": {}}}}
+
+    def terminate_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
+        """End a cluster: the answer of `terminateCluster`."""
+        self.states[self._known(request["ClusterId"])] = "TERMINATED"
+        return {}
+
+    def list_steps(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The steps that are still on their way: none, since a step ends before its answer."""
+        check_request("emr", "ListSteps", request)
+        self._known(request["ClusterId"])
+        return {"Steps": []}
+
+    def _known(self, cluster: str) -> str:
+        if cluster not in self.states:
+            raise RequestRefused(f"Cluster id '{cluster}' is not valid.")
+        return cluster
 
     def add_step(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a step to its end: the answer of `addStep.sync`.
@@ -93,12 +134,14 @@ class Emr:
         if "ExecutionRoleArn" in request:
             api_request["ExecutionRoleArn"] = request["ExecutionRoleArn"]
         check_request("emr", "AddJobFlowSteps", api_request)
+        if self.states[self._known(request["ClusterId"])] != "WAITING":
+            raise RequestRefused(f"A job flow that is shutting down, terminated, or finished: {request['ClusterId']}")
         step = request["Step"]
         arguments = self._spark_arguments(step["HadoopJarStep"])
         name = step["Name"]
         started = time.time_ns() // 1_000_000
         answer: dict[str, Any] = {
-            "Id": "s-" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(13)),
+            "Id": f"s-{_random_id()}",
             "Name": name,
             "Status": {"State": "COMPLETED"},
         }
@@ -205,6 +248,10 @@ def _properties(configurations: Sequence[Mapping[str, Any]], *classifications: s
         else:
             found |= item.get("ConfigurationProperties") or item.get("Properties") or {}
     return found
+
+
+def _random_id() -> str:
+    return "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(13))
 
 
 def _timeline(started: int) -> dict[str, int]:

@@ -105,11 +105,15 @@ def _requested(request: Mapping[str, Any]) -> tuple[Instances, ...]:
 
 
 def _cluster(cluster: Mapping[str, Any]) -> tuple[Instances, ...]:
-    """The machines that the cluster's template starts with: one type once."""
+    """The machines that the cluster's definition starts with: one type once."""
     counts: dict[str, int] = {}
-    for group in ("MasterInstanceGroup", "CoreInstanceGroup"):
-        chosen = cluster["Instances"][group]
-        counts[chosen["InstanceType"]] = counts.get(chosen["InstanceType"], 0) + int(chosen["InstanceCount"])
+    for group in cluster["Instances"].get("InstanceGroups", []):
+        counts[group["InstanceType"]] = counts.get(group["InstanceType"], 0) + int(group["InstanceCount"])
+    for fleet in cluster["Instances"].get("InstanceFleets", []):
+        # A fleet takes the first of its types where there is capacity; every type counts as one unit.
+        first = fleet["InstanceTypeConfigs"][0]["InstanceType"]
+        units = fleet.get("TargetOnDemandCapacity", 0) + fleet.get("TargetSpotCapacity", 0)
+        counts[first] = counts.get(first, 0) + units
     return tuple(Instances(type=name, count=count) for name, count in counts.items())
 
 

@@ -1,6 +1,7 @@
 """The services of a laptop run: which executor carries out which call of a state machine."""
 
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,14 @@ class Services:
         self.progress = progress
         self.machines: StateMachines
         """The engine that walks the machines; set before anything is answered."""
-        self.cluster = assembly.only("AWS::EMR::Cluster")
         self.sagemaker = SageMaker(s3, logs / "sagemaker", work)
-        self.emr = Emr(s3, logs / "emr", work, self.cluster.get("Configurations", []))
         self.codebuild = CodeBuild(assembly, s3, logs, work)
         self.failures: dict[tuple[str, str], JobFailed | RequestRefused] = {}
         self.sides: dict[str, Execution] = {}
         self.definitions = assembly.state_machines()
+        self.cluster = _created_cluster(self.definitions)
+        persistent = [assembly.resolve(stack, {"Ref": name}) for stack, name in assembly.resources("AWS::EMR::Cluster")]
+        self.emr = Emr(s3, logs / "emr", work, self.cluster["Configurations"], next(iter(persistent), None))
         self._side_ended = {side: threading.Event() for side in SIDES}
         self._actions = {
             "codebuild:startBuild.sync": self.codebuild.start_build,
@@ -45,7 +47,15 @@ class Services:
             "sagemaker:createModel": self.sagemaker.create_model,
             "sagemaker:createTransformJob.sync": self.sagemaker.create_transform_job,
             "aws-sdk:sagemaker:deleteModel": self.sagemaker.delete_model,
+            "aws-sdk:emr:describeCluster": self.emr.describe_cluster,
+            "aws-sdk:emr:listSteps": self.emr.list_steps,
             "elasticmapreduce:addStep.sync": self.emr.add_step,
+            "elasticmapreduce:createCluster": self.emr.create_cluster,
+            "elasticmapreduce:terminateCluster": self.emr.terminate_cluster,
+            # A job ends before its answer: there is nothing to stop.
+            "aws-sdk:sagemaker:stopProcessingJob": _nothing_runs,
+            "aws-sdk:sagemaker:stopTrainingJob": _nothing_runs,
+            "aws-sdk:sagemaker:stopTransformJob": _nothing_runs,
         }
 
     def answer(self, call: Call) -> dict[str, Any]:
@@ -72,7 +82,7 @@ class Services:
             self._side_ended[earlier].wait()
         try:
             run_input = call.request["Input"]
-            execution = self.machines.execute(machine, f"{run_input['run_id']}-{side}", run_input)
+            execution = self.machines.execute(machine, call.request["Name"], run_input)
             self.sides[side] = execution
         finally:
             self._side_ended[side].set()
@@ -125,6 +135,21 @@ class Services:
         return next(
             run["raw"] for _, machine, run in self.assembly.executions() if machine_name(machine) == "sagemaker"
         )
+
+
+def _created_cluster(definitions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The cluster's definition, as a run sends it that starts a cluster of its own."""
+    states = next(machine["States"] for arn, machine in definitions.items() if machine_name(arn) == "emr")
+    request: dict[str, Any] = next(
+        state["Parameters"]
+        for state in states.values()
+        if state.get("Resource", "").endswith(":elasticmapreduce:createCluster")
+    )
+    return request
+
+
+def _nothing_runs(_request: dict[str, Any]) -> dict[str, Any]:
+    return {}
 
 
 def machine_name(arn: str) -> str:

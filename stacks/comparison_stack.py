@@ -1,34 +1,34 @@
-"""Both pipelines on the same raw data, in one execution."""
+"""Both pipelines on the same raw data, in one execution; and both on one screen."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.custom_resources import CustomResources, execution_arns, stop_executions
+from stacks.dashboard import dashboard
 from stacks.data_stack import DataStack
-from stacks.emr_stack import EmrStack
 from stacks.layout import SIDES, STAGES
-from stacks.pipeline import Pipeline
-from stacks.sagemaker_stack import SageMakerStack
 from stacks.settings import Settings
-from stacks.states import Task, state_machine, task_state, wait_permission
+from stacks.states import Task, machine_log_name, state_machine, task_state, wait_permission
 
 
 class ComparisonStack(Stack):
-    """Runs both pipelines side by side and keeps going when one of them fails."""
+    """Runs both pipelines side by side and keeps going when one of them fails.
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        settings: Settings,
-        data: DataStack,
-        sagemaker: SageMakerStack,
-        emr: EmrStack,
-    ) -> None:
+    It knows the sides' machines by their names only: the sides may delete themselves at the end of their time to live,
+    and nothing here may hold them back.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, settings: Settings, data: DataStack) -> None:
         super().__init__(scope, construct_id, description="Side by side: both pipelines on the same data")
-        pipelines = dict(zip(SIDES, (sagemaker.pipeline, emr.pipeline), strict=True))
-        minutes = settings.stage_minutes * (len(STAGES) + 1)
+        resources = CustomResources(self, "CustomResources", key=data.key)
+        pipelines = {
+            side: sfn.StateMachine.from_state_machine_name(self, f"{side}-machine", f"{settings.project}-{side}")
+            for side in SIDES
+        }
+        minutes = settings.stage_minutes * len(STAGES) + 60  # a cluster may have to start as well
         # Each branch ends well with its side's status, so a failed side does not stop the other.
         both = sfn.Parallel(
             self,
@@ -53,10 +53,25 @@ class ComparisonStack(Stack):
             key=data.key,
             permissions=self._permissions(pipelines),
         )
+        data.alerts.machine_alarm(self.machine)
+        stop_executions(resources, "StopExecutions", [self.machine], before=[])
+        dashboard(
+            self,
+            settings,
+            machines=pipelines,
+            machine_logs={
+                side: logs.LogGroup.from_log_group_name(
+                    self, f"{side}-log", machine_log_name(f"{settings.project}-{side}")
+                )
+                for side in SIDES
+            },
+        )
 
-    def _branch(self, side: str, pipeline: Pipeline, minutes: int) -> sfn.State:
+    def _branch(self, side: str, pipeline: sfn.IStateMachine, minutes: int) -> sfn.State:
         run = {
-            "StateMachineArn": pipeline.machine.state_machine_arn,
+            "StateMachineArn": pipeline.state_machine_arn,
+            # The same name once more is refused: a run never writes into an earlier one.
+            "Name.$": "$.run_id",
             "Input": {
                 "run_id.$": "$.run_id",
                 "raw.$": "$.raw",
@@ -71,13 +86,15 @@ class ComparisonStack(Stack):
         state.next(ended)
         return state
 
-    def _permissions(self, pipelines: dict[str, Pipeline]) -> list[iam.PolicyStatement]:
-        machines = [pipeline.machine for pipeline in pipelines.values()]
-        executions = [f"{machine.state_machine_arn}:*".replace(":stateMachine:", ":execution:") for machine in machines]
+    def _permissions(self, pipelines: dict[str, sfn.IStateMachine]) -> list[iam.PolicyStatement]:
+        machines = list(pipelines.values())
         return [
             iam.PolicyStatement(
                 actions=["states:StartExecution"], resources=[machine.state_machine_arn for machine in machines]
             ),
-            iam.PolicyStatement(actions=["states:DescribeExecution", "states:StopExecution"], resources=executions),
+            iam.PolicyStatement(
+                actions=["states:DescribeExecution", "states:StopExecution"],
+                resources=[execution_arns(machine) for machine in machines],
+            ),
             wait_permission(self, "StepFunctionsGetEventsForStepFunctionsExecutionRule"),
         ]

@@ -1,36 +1,22 @@
-"""What both sides share: the bucket with its key, the published workloads, the raw dataset and its Glue tables."""
+"""What both sides share: the bucket, the published workloads, the raw dataset with its Glue tables, the alerts."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from aws_cdk import ArnFormat, Aws, CfnOutput, Duration, IgnoreMode, RemovalPolicy, Stack
-from aws_cdk import aws_codebuild as codebuild
-from aws_cdk import aws_glue as glue
+from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from stacks.alerts import Alerts
+from stacks.custom_resources import CustomResources
 from stacks.dataset import RawDataset
-from stacks.execution import Execution
-from stacks.layout import CODE, RAW, code_prefix
-from stacks.network_stack import NetworkStack
+from stacks.execution import execution
+from stacks.layout import CODE, RAW
+from stacks.network_stack import NetworkStack, data_may_go
+from stacks.publish import Publish
+from stacks.rules import acknowledge
 from stacks.sagemaker_jobs import ERRORS, PROCESSING, SageMakerJobs
 from stacks.settings import Settings
-from stacks.states import Task, log_group, state_machine, task_state, wait_permission
-
-WORKLOADS = Path(__file__).resolve().parents[1] / "workloads"
-
-# SQL types of a dataset's definition that Glue calls otherwise.
-_GLUE_TYPES = {
-    "VARCHAR": "string",
-    "BLOB": "binary",
-    "BOOLEAN": "boolean",
-    "DOUBLE": "double",
-    "BIGINT": "bigint",
-    "INTEGER": "int",
-}
+from stacks.states import Task, state_machine, task_state
+from stacks.tables import Tables
 
 
 class DataStack(Stack):
@@ -39,42 +25,34 @@ class DataStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, network: NetworkStack) -> None:
         super().__init__(scope, construct_id, description="Side by side: what both pipelines read")
         self.settings = settings
-        self.key = self._key()
-        self.bucket = self._bucket()
+        self.key = network.key
+        self.resources = CustomResources(self, "CustomResources", key=self.key)
+        self.bucket = self._buckets()
         self.dataset = RawDataset(settings, self.bucket.bucket_name)
-        self.raw_objects = f"arn:{Aws.PARTITION}:s3:::{self.dataset.raw.removeprefix('s3://')}*"
+        # Exported by name, not by reference: the rules' findings are told by these names before references are exports.
+        self._bucket_arn = self.export_value(self.bucket.bucket_arn)
+        raw = RawDataset(settings, self.export_value(self.bucket.bucket_name)).raw
+        self.raw_objects = f"arn:{Aws.PARTITION}:s3:::{raw.removeprefix('s3://')}*"
         self.listed_buckets = [self.bucket.bucket_arn]
         if not self.dataset.generated:
             self.listed_buckets.append(f"arn:{Aws.PARTITION}:s3:::{self.dataset.raw.split('/')[2]}")
-        self.code = self._publish()
-        self._tables()
+        self.alerts = Alerts(self, "Alerts", settings, key=self.key)
+        publish = Publish(self, "Publish", settings, bucket=self.bucket, key=self.key, resources=self.resources)
+        self.code = publish.location
+        self.published = publish.done
+        Tables(self, "Tables", settings, self.dataset)
         if self.dataset.generated:
             self._generate(network)
         CfnOutput(self, "Raw", value=self.dataset.raw, description="The raw tables: the comparison's input `raw`")
 
-    def _key(self) -> kms.Key:
-        key = kms.Key(
-            self,
-            "Key",
-            description=f"{self.settings.project}: data, disks and logs of both pipelines",
-            enable_key_rotation=True,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        log_groups = self.format_arn(
-            service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="LogGroupsOfThisAccount",
-                principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
-                actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-                resources=["*"],  # in a key's own policy, "*" is the key
-                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
-            )
-        )
-        return key
+    def objects(self, below: str) -> str:
+        """The ARN of the bucket's objects below a prefix, for the policies of other stacks."""
+        return f"{self._bucket_arn}/{below}/*"
 
-    def _bucket(self) -> s3.Bucket:
+    def _buckets(self) -> s3.Bucket:
+        """The bucket of everything, and the one for its access logs."""
+        goes = data_may_go(self, self.settings)
+        removal_policy = RemovalPolicy.DESTROY if goes else RemovalPolicy.RETAIN
         access_logs = s3.Bucket(
             self,
             "AccessLogs",
@@ -83,11 +61,14 @@ class DataStack(Stack):
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
+            versioned=True,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(90))],
-            removal_policy=RemovalPolicy.RETAIN,
+            lifecycle_rules=[
+                s3.LifecycleRule(expiration=Duration.days(90), noncurrent_version_expiration=Duration.days(1))
+            ],
+            removal_policy=removal_policy,
         )
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "Bucket",
             encryption=s3.BucketEncryption.KMS,
@@ -104,117 +85,41 @@ class DataStack(Stack):
                     noncurrent_version_expiration=Duration.days(30),
                 )
             ],
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=removal_policy,
         )
+        acknowledge(
+            access_logs.node.default_child,
+            "NIST.800.53.R5-S3DefaultEncryptionKMS",
+            "S3 delivers access logs only to buckets that it encrypts with its own keys.",
+        )
+        for each in (access_logs, bucket):
+            acknowledge(
+                each.node.default_child,
+                "NIST.800.53.R5-S3BucketReplicationEnabled",
+                "A sandbox in one region: the raw data can be generated again, and runs repeated.",
+            )
+        if goes:
+            self._empty_before_deletion("Objects", bucket)
+            # The bucket's own deletion is logged as well: its logs go last.
+            bucket.node.add_dependency(self._empty_before_deletion("AccessLogObjects", access_logs))
+        return bucket
 
-    def _publish(self) -> str:
-        """Publish the workloads and their wheels below code/<hash>/; returns that S3 URI.
-
-        The subnets have no way to a package index, so a CodeBuild project fetches the wheels once, by their hashes,
-        and puts them beside the code.
-        """
-        asset = assets.Asset(
-            self, "Workloads", path=str(WORKLOADS), exclude=["**/__pycache__", "**/*.pyc"], ignore_mode=IgnoreMode.GIT
-        )
-        code = code_prefix(self.bucket.bucket_name, asset.asset_hash)
-        project = codebuild.Project(
-            self,
-            "Publish",
-            description="Puts the workloads and their wheels into the bucket",
-            source=codebuild.Source.s3(bucket=asset.bucket, path=asset.s3_object_key),
-            environment=codebuild.BuildEnvironment(
-                build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5, compute_type=codebuild.ComputeType.SMALL
+    def _empty_before_deletion(self, construct_id: str, bucket: s3.Bucket) -> Construct:
+        emptied = self.resources.add(
+            construct_id,
+            "Objects",
+            {"BucketName": bucket.bucket_name},
+            iam.PolicyStatement(
+                actions=["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], resources=[bucket.bucket_arn]
             ),
-            build_spec=codebuild.BuildSpec.from_object(
-                {"version": "0.2", "phases": {"build": {"commands": ['bash publish.sh "$TARGET"']}}}
-            ),
-            encryption_key=self.key,
-            timeout=Duration.minutes(20),
-            logging=codebuild.LoggingOptions(
-                cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log_group(self, "PublishLog", self.key))
+            iam.PolicyStatement(
+                actions=["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
+                resources=[bucket.arn_for_objects("*")],
             ),
         )
-        project.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects(f"{CODE}/*")])
-        )
-        task = Task(
-            action="codebuild:startBuild.sync",
-            parameters={
-                "ProjectName": project.project_name,
-                "EnvironmentVariablesOverride": [{"Name": "TARGET", "Value": code, "Type": "PLAINTEXT"}],
-            },
-            errors=("CodeBuild.AWSCodeBuildException",),
-        )
-        machine = state_machine(
-            self,
-            "PublishMachine",
-            name=f"{self.settings.project}-publish",
-            start=task_state(self, "publish", task, self.settings.stage_minutes),
-            minutes=self.settings.stage_minutes,
-            key=self.key,
-            permissions=[
-                iam.PolicyStatement(
-                    actions=["codebuild:StartBuild", "codebuild:StopBuild", "codebuild:BatchGetBuilds"],
-                    resources=[project.project_arn],
-                ),
-                wait_permission(self, "StepFunctionsGetEventForCodeBuildStartBuildRule"),
-            ],
-        )
-        self.published = Execution(self, "Published", machine=machine, key=self.key, run={"code": code})
-        return code
-
-    def _tables(self) -> None:
-        """The raw tables in the Glue catalog, for whoever wants to look at them with Athena, Hive or Spark SQL."""
-        database = glue.CfnDatabase(
-            self,
-            "Database",
-            catalog_id=Aws.ACCOUNT_ID,
-            database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=f"{self.settings.project.replace('-', '_')}_{self.settings.dataset.name}",
-                description=self.dataset.definition.description,
-            ),
-        )
-        for table in self.dataset.definition.tables:
-            self._table(database, table.name, table.format, self.dataset.raw + table.location, table.columns)
-
-    def _table(
-        self, database: glue.CfnDatabase, name: str, table_format: str, location: str, columns: Mapping[str, str]
-    ) -> None:
-        text = table_format == "text"
-        hive = "org.apache.hadoop.hive.ql.io"
-        columns = {"line": "STRING"} if text else columns
-        table = glue.CfnTable(
-            self,
-            f"Table{name.capitalize()}",
-            catalog_id=Aws.ACCOUNT_ID,
-            database_name=database.ref,
-            table_input=glue.CfnTable.TableInputProperty(
-                name=name,
-                table_type="EXTERNAL_TABLE",
-                parameters={"classification": "text" if text else "parquet"},
-                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=location,
-                    columns=[
-                        glue.CfnTable.ColumnProperty(name=column, type=_GLUE_TYPES.get(sql_type, sql_type.lower()))
-                        for column, sql_type in columns.items()
-                    ],
-                    input_format="org.apache.hadoop.mapred.TextInputFormat"
-                    if text
-                    else f"{hive}.parquet.MapredParquetInputFormat",
-                    output_format=f"{hive}.HiveIgnoreKeyTextOutputFormat"
-                    if text
-                    else f"{hive}.parquet.MapredParquetOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library="org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
-                        if text
-                        else f"{hive}.parquet.serde.ParquetHiveSerDe",
-                        # One column a line: the separator is a byte that no log line holds.
-                        parameters={"field.delim": "\u0001"} if text else {},
-                    ),
-                ),
-            ),
-        )
-        table.add_dependency(database)
+        # The bucket alone: the policy of the access logs' bucket names the other one.
+        emptied.node.add_dependency(bucket.node.default_child)
+        return emptied
 
     def _generate(self, network: NetworkStack) -> None:
         """Generate the dataset in the account, before anything reads it: nothing travels through the laptop."""
@@ -222,10 +127,10 @@ class DataStack(Stack):
         jobs = SageMakerJobs(
             self,
             "Generator",
-            project=self.settings.project,
-            vpc=network.vpc,
-            key=self.key,
-            minutes=self.settings.stage_minutes,
+            self.settings,
+            network=network,
+            resources=self.resources,
+            tags=self.settings.tags(expires=False),
             list_buckets=[self.bucket.bucket_arn],
             read=[self.bucket.arn_for_objects(f"{CODE}/*")],
             write=[self.bucket.arn_for_objects(f"{RAW}/{self.dataset.folder}/*")],
@@ -250,5 +155,5 @@ class DataStack(Stack):
             key=self.key,
             permissions=jobs.permissions({"ProcessingJob": "processing-job"}),
         )
-        self.generated = Execution(self, "Generated", machine=machine, key=self.key, run={"raw": self.dataset.raw})
-        self.generated.node.add_dependency(self.published)
+        generated = execution(self.resources, "Generated", machine=machine, run={"raw": self.dataset.raw})
+        generated.node.add_dependency(self.published, jobs, jobs.leftovers)

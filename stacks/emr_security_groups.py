@@ -1,6 +1,5 @@
 """The cluster's three security groups, with every rule that EMR would add to them declared here."""
 
-from aws_cdk import Tags
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -37,10 +36,20 @@ class EmrSecurityGroups(Construct):
             )
         self._allow("PrimaryToService", self.primary, self.service, "tcp", (9443, 9443))
 
+    def fields(self) -> dict[str, str]:
+        """The groups as a cluster's fields name them."""
+        return {
+            "EmrManagedMasterSecurityGroup": self.primary.security_group_id,
+            "EmrManagedSlaveSecurityGroup": self.nodes.security_group_id,
+            "ServiceAccessSecurityGroup": self.service.security_group_id,
+        }
+
+    def ids(self) -> list[str]:
+        """The ids of all three."""
+        return list(self.fields().values())
+
     def _group(self, construct_id: str, vpc: ec2.IVpc, description: str) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(self, construct_id, vpc=vpc, description=description, allow_all_outbound=False)
-        Tags.of(group).add("for-use-with-amazon-emr-managed-policies", "true")
-        return group
+        return ec2.SecurityGroup(self, construct_id, vpc=vpc, description=description, allow_all_outbound=False)
 
     def _allow(
         self, name: str, source: ec2.SecurityGroup, target: ec2.SecurityGroup, protocol: str, ports: tuple[int, int]

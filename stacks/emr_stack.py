@@ -1,23 +1,26 @@
-"""The EMR side: the cluster, and the pipeline's steps on it."""
+"""The EMR side: the pipeline's steps, and the cluster that runs them."""
 
-from aws_cdk import Aws, Stack, Tags
-from aws_cdk import aws_ec2 as ec2
+from typing import Any
+
+from aws_cdk import Stack
 from aws_cdk import aws_emr as emr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.custom_resources import CustomResources, stop_executions
 from stacks.data_stack import DataStack
+from stacks.emr_cluster import cluster, definition
+from stacks.emr_roles import EMR_TAG, SIDE, node_role, service_role
 from stacks.emr_security_groups import EmrSecurityGroups
-from stacks.layout import CODE, LOGS, OUTPUTS, RUNS, run_location
+from stacks.emr_session import ERRORS, ClusterSession
+from stacks.layout import LOGS, OUTPUTS, run_location
 from stacks.network_stack import NetworkStack
 from stacks.pipeline import Pipeline, StageRun
-from stacks.settings import NodeSettings, Settings
-from stacks.states import Task, allow, wait_permission
-
-SIDE = "emr"
-
-# The name that Step Functions gives to failed calls of EMR, throttling included (github.com/aws/aws-cdk/issues/13735).
-ERRORS = ("EMR.AmazonElasticMapReduceException",)
+from stacks.rules import acknowledge
+from stacks.sagemaker_jobs import delete_interfaces
+from stacks.settings import Settings
+from stacks.states import Task, wait_permission
+from stacks.time_to_live import delete_after
 
 
 class EmrStack(Stack):
@@ -29,11 +32,15 @@ class EmrStack(Stack):
         super().__init__(scope, construct_id, description="Side by side: the pipeline on EMR, and its cluster")
         self.settings = settings
         self.data = data
-        self.cluster = self._cluster(network.vpc)
+        self.resources = CustomResources(self, "CustomResources", key=data.key)
+        self.name = f"{settings.project}-{SIDE}"
+        described = self._describe(network)
+        persistent = self._persistent_cluster(described) if settings.emr.mode == "persistent" else None
+        self.session = ClusterSession(settings.project, described, persistent.ref if persistent else None)
         self.pipeline = Pipeline(
             self,
             "Pipeline",
-            name=f"{settings.project}-{SIDE}",
+            name=self.name,
             stages={
                 "prepare": self._prepare(),
                 "train": self._train(),
@@ -44,7 +51,16 @@ class EmrStack(Stack):
             permissions=self._permissions(),
             stage_minutes=settings.stage_minutes,
             key=data.key,
+            session=self.session,
         )
+        data.alerts.machine_alarm(self.pipeline.machine)
+        stop_executions(
+            self.resources,
+            "StopExecutions",
+            [self.pipeline.machine],
+            before=[self.leftovers, *([persistent] if persistent else [])],
+        )
+        delete_after(settings.time_to_live_hours, self.resources)
 
     def _prepare(self) -> StageRun:
         return self._step("prepare", {"raw": "$.raw", "output": self._run("prepare")})
@@ -89,9 +105,9 @@ class EmrStack(Stack):
             f"--dataset={code}/workloads/datasets/{self.settings.dataset.name}/",
         ]
         request = {
-            "ClusterId": self.cluster.ref,
+            "ClusterId.$": "$.cluster.id",
             "Step": {
-                "Name.$": f"States.Format('{self.settings.project}-{{}}-{stage}-{{}}', $.run_id, $$.State.RetryCount)",
+                "Name.$": self.session.step_name(stage),
                 "ActionOnFailure": "CONTINUE",
                 "HadoopJarStep": {"Jar": "command-runner.jar", "Args.$": _arguments(fixed, arguments)},
             },
@@ -102,73 +118,84 @@ class EmrStack(Stack):
         """Where a stage's output of the running execution lies."""
         return run_location(self.data.bucket.bucket_name, SIDE, f"{OUTPUTS[stage]}/{below}")
 
-    def _permissions(self) -> list[iam.PolicyStatement]:
-        cluster = self.format_arn(service="elasticmapreduce", resource="cluster", resource_name=self.cluster.ref)
-        actions = ["AddJobFlowSteps", "DescribeStep", "CancelSteps"]
-        return [
-            iam.PolicyStatement(actions=[f"elasticmapreduce:{action}" for action in actions], resources=[cluster]),
-            wait_permission(self, "StepFunctionsGetEventForEMRAddJobFlowStepsRule"),
-        ]
-
-    def _cluster(self, vpc: ec2.IVpc) -> emr.CfnCluster:
-        chosen = self.settings.emr
-        groups = EmrSecurityGroups(self, "SecurityGroups", vpc=vpc)
-        service_role = self._service_role()
-        node_role, profile = self._node_role()
-        service_role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[node_role.role_arn],
-                conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-            )
-        )
-        cluster = emr.CfnCluster(
+    def _describe(self, network: NetworkStack) -> dict[str, Any]:
+        """The cluster's definition, with the groups, roles and keys that every cluster of it uses."""
+        groups = EmrSecurityGroups(self, "SecurityGroups", vpc=network.vpc)
+        self.security_configuration = self._security_configuration()
+        self.node_role, profile = node_role(self, self.data, session_manager=self.settings.network.session_manager)
+        self.service_role = service_role(
             self,
-            "Cluster",
-            name=f"{self.settings.project}-{SIDE}",
-            release_label=chosen.release,
-            applications=[emr.CfnCluster.ApplicationProperty(name=name) for name in ("Spark", "Hadoop", "Hive")],
-            service_role=service_role.role_arn,
-            job_flow_role=profile.ref,
-            security_configuration=self._security_configuration().ref,
-            log_uri=f"s3://{self.data.bucket.bucket_name}/{LOGS}/{SIDE}/",
-            log_encryption_kms_key_id=self.data.key.key_arn,
-            ebs_root_volume_size=30,
-            scale_down_behavior="TERMINATE_AT_TASK_COMPLETION",
-            step_concurrency_level=1,
-            visible_to_all_users=True,
-            instances=emr.CfnCluster.JobFlowInstancesConfigProperty(
-                master_instance_group=_instance_group("primary", chosen.primary, 1),
-                core_instance_group=_instance_group("core", chosen.core, chosen.minimum),
-                ec2_subnet_id=vpc.isolated_subnets[0].subnet_id,
-                emr_managed_master_security_group=groups.primary.security_group_id,
-                emr_managed_slave_security_group=groups.nodes.security_group_id,
-                service_access_security_group=groups.service.security_group_id,
-                keep_job_flow_alive_when_no_steps=True,
-                termination_protected=False,
-            ),
-            managed_scaling_policy=emr.CfnCluster.ManagedScalingPolicyProperty(
-                compute_limits=emr.CfnCluster.ComputeLimitsProperty(
-                    unit_type="Instances",
-                    minimum_capacity_units=chosen.minimum,
-                    maximum_capacity_units=chosen.maximum,
-                )
-            ),
-            auto_termination_policy=emr.CfnCluster.AutoTerminationPolicyProperty(idle_timeout=chosen.idle_minutes * 60),
-            bootstrap_actions=[
-                emr.CfnCluster.BootstrapActionConfigProperty(
-                    name="Install the wheels",
-                    script_bootstrap_action=emr.CfnCluster.ScriptBootstrapActionConfigProperty(
-                        path=f"{self.data.code}/workloads/emr/bootstrap.sh", args=[f"{self.data.code}/wheels/{SIDE}/"]
-                    ),
-                )
-            ],
-            configurations=_configurations(),
+            key_arn=self.data.key.key_arn,
+            node_role=self.node_role,
+            subnet_ids=network.subnet_ids,
+            groups=[groups.primary, groups.nodes, groups.service],
         )
-        # EMR's service policy acts on clusters, and passes on to instances and volumes, this tag only.
-        Tags.of(cluster).add("for-use-with-amazon-emr-managed-policies", "true")
-        cluster.node.add_dependency(groups, service_role, node_role, self.data.published)
-        return cluster
+        self.leftovers = self._leftovers(network, groups)
+        # What a cluster uses must be there until the last cluster has ended, also one that a run has started.
+        self.leftovers.node.add_dependency(
+            groups, self.security_configuration, self.service_role, self.node_role, profile, self.data.published
+        )
+        return definition(
+            self.settings.emr,
+            name=self.name,
+            subnet_ids=network.subnet_ids,
+            security_groups=groups.fields(),
+            service_role=self.service_role.role_arn,
+            instance_profile=profile.ref,
+            security_configuration=self.security_configuration.ref,
+            logs=f"s3://{self.data.bucket.bucket_name}/{LOGS}/{SIDE}/",
+            key=self.data.key,
+            bootstrap={
+                "Path": f"{self.data.code}/workloads/emr/bootstrap.sh",
+                "Args": [f"{self.data.code}/wheels/{SIDE}/"],
+            },
+            tags={**self.settings.tags(expires=True), EMR_TAG: "true"},
+        )
+
+    def _persistent_cluster(self, described: dict[str, Any]) -> emr.CfnCluster:
+        persistent = cluster(self, "Cluster", described)
+        persistent.node.add_dependency(self.leftovers)
+        for rule in ("AwsSolutions-EMR4", "AwsSolutions-EMR5"):
+            acknowledge(
+                persistent,
+                rule,
+                "It is encrypted, see SecurityConfiguration: the rule looks for the fields outside of "
+                "EncryptionConfiguration, where the API has them.",
+            )
+        acknowledge(
+            persistent, "AwsSolutions-EMR6", "Nobody logs in by SSH: there is no key, and Session Manager where set."
+        )
+        return persistent
+
+    def _leftovers(self, network: NetworkStack, groups: EmrSecurityGroups) -> Construct:
+        """On deletion: end the clusters that runs started, wait for the network interfaces, revoke all rules.
+
+        EMR may have added rules to the groups, and groups that name each other cannot be deleted
+        (github.com/hashicorp/terraform-provider-aws/issues/8285, read 2026-11-22).
+        """
+        ids = groups.ids()
+        return self.resources.add(
+            "Leftovers",
+            "EmrLeftovers",
+            {"ClusterName": self.name, "SecurityGroupIds": ids},
+            # Lists have no resource-level permissions (Service Authorization Reference, EMR, EC2; 2026-11-22).
+            iam.PolicyStatement(
+                actions=[
+                    "elasticmapreduce:ListClusters",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSecurityGroupRules",
+                ],
+                resources=["*"],
+            ),
+            self._on_our_clusters("DescribeCluster", "SetTerminationProtection", "TerminateJobFlows"),
+            delete_interfaces(self, network.vpc),
+            iam.PolicyStatement(
+                actions=["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
+                resources=[
+                    self.format_arn(service="ec2", resource="security-group", resource_name=each) for each in ids
+                ],
+            ),
+        )
 
     def _security_configuration(self) -> emr.CfnSecurityConfiguration:
         """Encryption at rest with our key, encryption in transit, and IMDSv2.
@@ -202,87 +229,36 @@ class EmrStack(Stack):
             },
         )
 
-    def _service_role(self) -> iam.Role:
-        """What EMR itself does in the account: start, tag and stop the cluster's instances."""
-        role = iam.Role(
-            self,
-            "ServiceRole",
-            assumed_by=iam.ServicePrincipal(
-                "elasticmapreduce.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    "ArnLike": {"aws:SourceArn": self.format_arn(service="elasticmapreduce", resource="*")},
-                },
+    def _permissions(self) -> list[iam.PolicyStatement]:
+        passed = {self.service_role: "elasticmapreduce.amazonaws.com", self.node_role: "ec2.amazonaws.com"}
+        return [
+            self._on_our_clusters(
+                "AddJobFlowSteps", "DescribeStep", "CancelSteps", "ListSteps", "DescribeCluster", "TerminateJobFlows"
             ),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEMRServicePolicy_v2")],
-        )
-        allow(role, _KEY_USE, self.data.key.key_arn)
-        return role
-
-    def _node_role(self) -> tuple[iam.Role, iam.CfnInstanceProfile]:
-        """What the cluster's instances, and so the steps, may do."""
-        bucket = self.data.bucket
-        role = iam.Role(self, "NodeRole", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        runs = bucket.arn_for_objects(f"{RUNS}/*/{SIDE}/*")
-        logs = bucket.arn_for_objects(f"{LOGS}/{SIDE}/*")
-        allow(role, ["s3:GetObject"], self.data.raw_objects, bucket.arn_for_objects(f"{CODE}/*"), runs)
-        allow(role, ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], runs, logs)
-        # Spark's committer removes its own temporary files.
-        allow(role, ["s3:DeleteObject"], runs)
-        allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], *self.data.listed_buckets)
-        allow(role, _KEY_USE, self.data.key.key_arn)
-        # EMR finds the profile's role by the profile's name
-        # (ManagementGuide/emr-iam-role-for-ec2.html, archived copy, 2026-11-22).
-        profile = iam.CfnInstanceProfile(
-            self, "InstanceProfile", roles=[role.role_name], instance_profile_name=role.role_name
-        )
-        return role, profile
-
-
-_KEY_USE = (
-    "kms:Decrypt",
-    "kms:Encrypt",
-    "kms:GenerateDataKey*",
-    "kms:ReEncrypt*",
-    "kms:DescribeKey",
-    "kms:CreateGrant",
-)
-
-
-def _instance_group(name: str, node: NodeSettings, count: int) -> emr.CfnCluster.InstanceGroupConfigProperty:
-    return emr.CfnCluster.InstanceGroupConfigProperty(
-        name=name,
-        instance_count=count,
-        instance_type=node.instance_type,
-        market="ON_DEMAND",
-        ebs_configuration=emr.CfnCluster.EbsConfigurationProperty(
-            ebs_block_device_configs=[
-                emr.CfnCluster.EbsBlockDeviceConfigProperty(
-                    volume_specification=emr.CfnCluster.VolumeSpecificationProperty(
-                        size_in_gb=node.volume_gb, volume_type="gp3"
-                    ),
-                    volumes_per_instance=1,
+            # A cluster that is not there yet has no ARN; it must get our tag.
+            iam.PolicyStatement(
+                actions=["elasticmapreduce:RunJobFlow", "elasticmapreduce:AddTags"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:RequestTag/project": self.settings.project}},
+            ),
+            *[
+                iam.PolicyStatement(
+                    actions=["iam:PassRole"],
+                    resources=[role.role_arn],
+                    conditions={"StringEquals": {"iam:PassedToService": service}},
                 )
-            ]
-        ),
-    )
-
-
-def _configurations() -> list[emr.CfnCluster.ConfigurationProperty]:
-    python = {"PYSPARK_PYTHON": "/usr/bin/python3.11", "PYSPARK_DRIVER_PYTHON": "/usr/bin/python3.11"}
-    return [
-        emr.CfnCluster.ConfigurationProperty(
-            classification="spark-env",
-            configuration_properties={},
-            configurations=[
-                emr.CfnCluster.ConfigurationProperty(classification="export", configuration_properties=python)
+                for role, service in passed.items()
             ],
-        ),
-        emr.CfnCluster.ConfigurationProperty(
-            classification="spark-defaults",
-            configuration_properties={"spark.sql.session.timeZone": "UTC"},
-        ),
-    ]
+            wait_permission(self, "StepFunctionsGetEventForEMRAddJobFlowStepsRule"),
+        ]
+
+    def _on_our_clusters(self, *actions: str) -> iam.PolicyStatement:
+        """Actions on the clusters that have this project's tag."""
+        return iam.PolicyStatement(
+            actions=[f"elasticmapreduce:{action}" for action in actions],
+            resources=[self.format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")],
+            conditions={"StringEquals": {"aws:ResourceTag/project": self.settings.project}},
+        )
 
 
 def _arguments(fixed: list[str], arguments: dict[str, str]) -> str:

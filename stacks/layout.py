@@ -6,10 +6,12 @@
     code/<hash>/...                      the workloads, as deployed
     runs/<run id>/<side>/<output>/...    what a run writes
     logs/emr/...                         the cluster's logs
+    capture/...                          requests and answers that the endpoint keeps, where that is set
 """
 
 import re
 
+CAPTURE = "capture"
 CODE = "code"
 LOGS = "logs"
 RAW = "raw"

@@ -1,11 +1,12 @@
 """The pipeline: one state machine shape for both services.
 
-A service supplies how each stage runs there (``StageRun``); the order, the time limits, the clean-up and the state
-that names a failed stage are the same on both sides, and are here.
+A service supplies how each stage runs there (``StageRun``), and what must be open while they run (``Session``). The
+order, the time limits, the clean-up and the states that name a failed stage are the same on both sides, and are here.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -18,18 +19,36 @@ from stacks.states import Task, state_machine, task_state
 
 @dataclass(frozen=True)
 class StageRun:
-    """How a stage runs on a service: the job, calls before it, and calls after it, made also when the job failed."""
+    """How a stage runs on a service.
+
+    The job; calls before it; calls that make sure that a failed job no longer runs; calls after it, made also when the
+    job failed.
+    """
 
     job: Task
     before: Mapping[str, Task] = field(default_factory=dict)
+    stop: Mapping[str, Task] = field(default_factory=dict)
     after: Mapping[str, Task] = field(default_factory=dict)
+
+
+class Session(Protocol):
+    """What is open while the stages run, a cluster for instance."""
+
+    minutes: int
+    """How long opening may take."""
+
+    def opening(self, scope: Construct, failed: sfn.State) -> sfn.Chain:
+        """The states before the first stage; those that fail go to ``failed`` with their error at ``$.error``."""
+
+    def closing(self, scope: Construct) -> sfn.Chain:
+        """The states after the last stage, and after a failure (then there is ``$.failed``); they never fail."""
 
 
 class Pipeline(Construct):
     """The stages prepare, train, evaluate, score as a Step Functions state machine.
 
     Input: ``{"run_id": ..., "raw": "s3://.../"}``. Output: ``{"run_id": ..., "model": ...}``. A failed stage ends the
-    execution in the state "<stage> failed", with the error ``<Stage>Failed`` and the service's cause.
+    execution with the error ``<Stage>Failed`` and the service's cause, once everything that it started is stopped.
     """
 
     def __init__(
@@ -43,29 +62,52 @@ class Pipeline(Construct):
         permissions: Sequence[iam.PolicyStatement],
         stage_minutes: int,
         key: kms.IKey,
+        session: Session | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         if tuple(stages) != STAGES:
             raise ValueError(f"stages {tuple(stages)}: must be {STAGES}, in this order")
-        following: sfn.State = sfn.Pass(self, "done", parameters={"run_id.$": "$.run_id", "model.$": model})
+        closing = self._end(model, session)
+        following: sfn.State = closing
         for stage in reversed(STAGES):
-            following = self._stage(stage, stages[stage], following, stage_minutes)
+            following = self._stage(stage, stages[stage], following, closing, stage_minutes)
+        if session is not None:
+            opening = session.opening(self, self._failed("session", closing))
+            opening.next(following)
+            following = opening.start_state
         self.machine = state_machine(
             self,
             "StateMachine",
             name=name,
             start=following,
-            minutes=stage_minutes * len(STAGES),
+            minutes=stage_minutes * len(STAGES) + (session.minutes if session else 0),
             key=key,
             permissions=permissions,
         )
 
-    def _stage(self, stage: str, run: StageRun, following: sfn.State, minutes: int) -> sfn.State:
+    def _end(self, model: str, session: Session | None) -> sfn.State:
+        """What closes the session, then the end: well, or as the failed stage says. Returns the first state of it."""
+        done = sfn.Pass(self, "done", parameters={"run_id.$": "$.run_id", "model.$": model})
+        failed = sfn.Fail(self, "failed", error_path="$.failed.error", cause_path="$.failed.cause")
+        end = sfn.Choice(self, "did a stage fail").when(sfn.Condition.is_present("$.failed"), failed).otherwise(done)
+        if session is None:
+            return end
+        closing = session.closing(self)
+        closing.next(end)
+        return closing.start_state
+
+    def _failed(self, stage: str, closing: sfn.State) -> sfn.State:
+        """Names what failed, for the end of the execution."""
+        failure = {"stage": stage, "error": f"{stage.capitalize()}Failed", "cause.$": "$.error.Cause"}
+        return sfn.Pass(self, f"{stage} failed", parameters=failure, result_path="$.failed").next(closing).start_state
+
+    def _stage(self, stage: str, run: StageRun, following: sfn.State, closing: sfn.State, minutes: int) -> sfn.State:
         """The states of one stage, chained to what follows; returns the first of them."""
-        failed = sfn.Fail(self, f"{stage} failed", error=f"{stage.capitalize()}Failed", cause_path="$.error.Cause")
+        failed = self._failed(stage, closing)
         job = task_state(self, stage, run.job, minutes)
-        job.add_catch(self._after(run, failed, " of a failure"), errors=["States.ALL"], result_path="$.error")
-        job.next(self._after(run, following))
+        cleaned = self._calls({**run.stop, **_renamed(run.after, " of a failure")}, failed)
+        job.add_catch(cleaned, errors=["States.ALL"], result_path="$.error")
+        job.next(self._calls(run.after, following))
         first: sfn.State = job
         for name, task in reversed(list(run.before.items())):
             call = task_state(self, name, task)
@@ -74,11 +116,15 @@ class Pipeline(Construct):
             first = call
         return first
 
-    def _after(self, run: StageRun, following: sfn.State, suffix: str = "") -> sfn.State:
-        """The calls after a job, in order; one that fails does not stop the pipeline."""
-        for name, task in reversed(list(run.after.items())):
-            call = task_state(self, f"{name}{suffix}", task)
-            call.add_catch(following, errors=["States.ALL"], result_path="$.after")
+    def _calls(self, calls: Mapping[str, Task], following: sfn.State) -> sfn.State:
+        """Calls in a row; one that fails does not stop the pipeline."""
+        for name, task in reversed(list(calls.items())):
+            call = task_state(self, name, task)
+            call.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
             call.next(following)
             following = call
         return following
+
+
+def _renamed(calls: Mapping[str, Task], suffix: str) -> dict[str, Task]:
+    return {f"{name}{suffix}": task for name, task in calls.items()}

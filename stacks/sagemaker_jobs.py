@@ -6,14 +6,18 @@ Field names are the API's (API_CreateProcessingJob, API_CreateTrainingJob, API_C
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, CustomResource, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.images import XGBOOST_IMAGE, xgboost_image
-from stacks.states import allow, wait_permission
+from stacks.custom_resources import CustomResources
+from stacks.images import xgboost_image
+from stacks.network_stack import NetworkStack
+from stacks.sagemaker_role import log_group_arns, sagemaker_role
+from stacks.settings import Settings
+from stacks.states import Task, allow, wait_permission
 
 PROCESSING = "/opt/ml/processing"
 CHANNELS = "/opt/ml/input/data"
@@ -34,34 +38,45 @@ def volume_key(instance_type: str, key: kms.IKey) -> str | None:
 
 
 class SageMakerJobs(Construct):
-    """What the jobs of a stack have in common: role, image, network, key. Its methods write the requests."""
+    """What the jobs of a stack have in common: role, image, network, key, tags. Its methods write the requests."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
+        settings: Settings,
         *,
-        project: str,
-        vpc: ec2.IVpc,
-        key: kms.IKey,
-        minutes: int,
+        network: NetworkStack,
+        resources: CustomResources,
+        tags: Mapping[str, str],
         list_buckets: Sequence[str],
         read: Sequence[str],
         write: Sequence[str],
+        log_groups: Sequence[str] = (),
     ) -> None:
-        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use."""
+        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use.
+
+        ``log_groups`` are of the stack's own, to which SageMaker writes even after they were deleted.
+        """
         super().__init__(scope, construct_id)
-        self.project = project
-        self.vpc = vpc
-        self.key = key
-        self.minutes = minutes
+        self.project = settings.project
+        self.vpc = network.vpc
+        self.subnet_ids = network.subnet_ids
+        self.key = network.key
+        self.minutes = settings.stage_minutes
+        self.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.image = xgboost_image(self)
         self.security_group = self._security_group()
         self.role = self._role(list_buckets, read, write)
+        self.leftovers = self._leftovers(resources, log_groups)
 
     def name(self, stage: str) -> str:
-        """A job's name: unique for run, stage and attempt, since a retry may not use a name again."""
-        return f"States.Format('{self.project}-{{}}-{stage}-{{}}', $.run_id, $$.State.RetryCount)"
+        """A job's name: one for run and stage, so that a call which is made twice never makes two jobs."""
+        return f"States.Format('{self.project}-{{}}-{stage}', $.run_id)"
+
+    def stop(self, stage: str, job: str) -> Task:
+        """Stop a stage's job: one that ran out of the state's time still runs, and one that ended refuses it."""
+        return Task(f"aws-sdk:sagemaker:stop{job}", {f"{job}Name.$": self.name(stage)}, ())
 
     def processing(
         self,
@@ -123,6 +138,7 @@ class SageMakerJobs(Construct):
             "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": self.vpc_config()},
             "StoppingCondition": {"MaxRuntimeInSeconds": self.minutes * 60},
             "Environment": {"PYTHONPATH": f"{PROCESSING}/input/code"},
+            "Tags": self.tags,
         }
 
     def training(
@@ -170,6 +186,7 @@ class SageMakerJobs(Construct):
             "EnableInterContainerTrafficEncryption": True,
             "StoppingCondition": {"MaxRuntimeInSeconds": self.minutes * 60},
             "Environment": {"PYTHONPATH": f"{CHANNELS}/code", **_NO_PACKAGE_INDEX},
+            "Tags": self.tags,
         }
 
     def transform(
@@ -206,6 +223,7 @@ class SageMakerJobs(Construct):
                 "InstanceCount": instance_count,
                 **_optional("VolumeKmsKeyId", volume_key(instance_type, self.key)),
             },
+            "Tags": self.tags,
         }
 
     def serving_environment(self, program: str) -> dict[str, str]:
@@ -216,7 +234,7 @@ class SageMakerJobs(Construct):
         """The private subnets and the jobs' security group."""
         return {
             "SecurityGroupIds": [self.security_group.security_group_id],
-            "Subnets": [subnet.subnet_id for subnet in self.vpc.isolated_subnets],
+            "Subnets": self.subnet_ids,
         }
 
     def permissions(self, jobs: Mapping[str, str]) -> list[iam.PolicyStatement]:
@@ -270,55 +288,65 @@ class SageMakerJobs(Construct):
             group.add_egress_rule(group, port, "Encrypted traffic between containers")
         return group
 
-    def _role(self, list_buckets: Sequence[str], read: Sequence[str], write: Sequence[str]) -> iam.Role:
-        """What the jobs may do.
+    def _leftovers(self, resources: CustomResources, log_groups: Sequence[str]) -> CustomResource:
+        """On deletion: stop what runs, delete what runs made, wait for the network interfaces of both.
 
-        Source: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (archived copy of 2023, 2026-11-22).
+        SageMaker's interfaces outlive its jobs by minutes, and CloudFormation does not wait for them
+        (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1327, read 2026-11-22).
         """
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        jobs = [self.arn(resource) for resource in ("processing-job", "training-job", "transform-job")]
+        shared = [f"/aws/sagemaker/{kind}" for kind in ("ProcessingJobs", "TrainingJobs", "TransformJobs")]
+        leftovers = resources.add(
+            f"{self.node.id}Leftovers",
+            "SageMakerLeftovers",
+            {
+                "Project": self.project,
+                "SecurityGroupIds": [self.security_group.security_group_id],
+                "LogGroups": list(log_groups),
+            },
+            # Lists have no resource-level permissions (Service Authorization Reference, SageMaker, EC2; 2026-11-22).
+            iam.PolicyStatement(
+                actions=[
+                    f"sagemaker:List{kind}" for kind in ("ProcessingJobs", "TrainingJobs", "TransformJobs", "Models")
+                ]
+                + ["ec2:DescribeNetworkInterfaces"],
+                resources=["*"],
+            ),
+            iam.PolicyStatement(actions=["sagemaker:ListTags"], resources=[*jobs, self.arn("model")]),
+            *[
+                iam.PolicyStatement(actions=[f"sagemaker:Stop{kind}"], resources=[arn])
+                for kind, arn in zip(("ProcessingJob", "TrainingJob", "TransformJob"), jobs, strict=True)
+            ],
+            iam.PolicyStatement(actions=["sagemaker:DeleteModel"], resources=[self.arn("model")]),
+            delete_interfaces(self, self.vpc),
+            iam.PolicyStatement(
+                actions=["logs:DescribeLogStreams", "logs:DeleteLogGroup", "logs:DeleteLogStream"],
+                resources=[arn for name in (*shared, *log_groups) for arn in log_group_arns(self, name)],
+            ),
+        )
+        leftovers.node.add_dependency(self.security_group, self.role)
+        return leftovers
+
+    def _role(self, list_buckets: Sequence[str], read: Sequence[str], write: Sequence[str]) -> iam.Role:
+        """What the jobs may do."""
+        role = sagemaker_role(self, "Role", key=self.key)
         allow(role, ["s3:GetObject"], *read, *write)
         allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)
         allow(role, ["s3:ListBucket"], *list_buckets)
-        allow(
-            role,
-            ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"],
-            self.key.key_arn,
-        )
-        allow(
-            role,
-            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-            Stack.of(self).format_arn(
-                service="ecr", account="*", resource="repository", resource_name=XGBOOST_IMAGE.split(":")[0]
-            ),
-        )
-        logs = Stack.of(self).format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name="/aws/sagemaker/*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        allow(
-            role, ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], logs
-        )
-        # No resource-level permissions exist for these
-        # (docs.aws.amazon.com/service-authorization: Amazon ECR, CloudWatch, EC2; read 2026-11-22).
-        allow(role, ["ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"], "*")
-        allow(
-            role,
-            [
-                "ec2:CreateNetworkInterface",
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
-                "ec2:DeleteNetworkInterfacePermission",
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            "*",
-        )
+        allow(role, ["kms:Encrypt", "kms:GenerateDataKey"], self.key.key_arn)
         return role
+
+
+def delete_interfaces(scope: Construct, vpc: ec2.IVpc) -> iam.PolicyStatement:
+    """Delete network interfaces of this VPC, and of no other."""
+    stack = Stack.of(scope)
+    return iam.PolicyStatement(
+        actions=["ec2:DeleteNetworkInterface"],
+        resources=[stack.format_arn(service="ec2", resource="network-interface", resource_name="*")],
+        conditions={
+            "ArnEquals": {"ec2:Vpc": stack.format_arn(service="ec2", resource="vpc", resource_name=vpc.vpc_id)}
+        },
+    )
 
 
 # Script mode installs the script's folder with pip, which would look for build tools on a package index that the

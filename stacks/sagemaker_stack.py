@@ -1,19 +1,20 @@
 """The SageMaker side: the pipeline's jobs, and the endpoint that serves the trained model."""
 
 from aws_cdk import Stack
-from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from stacks.custom_resources import CustomResources, stop_executions
 from stacks.data_stack import DataStack
-from stacks.execution import Execution
+from stacks.endpoint import Endpoint
+from stacks.execution import execution
 from stacks.layout import CODE, OUTPUTS, RUNS, run_location
 from stacks.network_stack import NetworkStack
 from stacks.pipeline import Pipeline, StageRun
-from stacks.sagemaker_jobs import CHANNELS, ERRORS, PROCESSING, SageMakerJobs, volume_key
+from stacks.sagemaker_jobs import CHANNELS, ERRORS, PROCESSING, SageMakerJobs
 from stacks.settings import Settings
 from stacks.states import Task
+from stacks.time_to_live import delete_after
 
 SIDE = "sagemaker"
 
@@ -27,21 +28,24 @@ class SageMakerStack(Stack):
         super().__init__(scope, construct_id, description="Side by side: the pipeline on SageMaker, and its endpoint")
         self.settings = settings
         self.data = data
+        self.resources = CustomResources(self, "CustomResources", key=data.key)
+        self.name = f"{settings.project}-{SIDE}"
         self.jobs = SageMakerJobs(
             self,
             "Jobs",
-            project=settings.project,
-            vpc=network.vpc,
-            key=data.key,
-            minutes=settings.stage_minutes,
+            settings,
+            network=network,
+            resources=self.resources,
+            tags=settings.tags(expires=True),
+            log_groups=[Endpoint.log_group_name(settings.project)],
             list_buckets=data.listed_buckets,
-            read=[data.raw_objects, data.bucket.arn_for_objects(f"{CODE}/*")],
-            write=[data.bucket.arn_for_objects(f"{RUNS}/*/{SIDE}/*")],
+            read=[data.raw_objects, data.objects(CODE)],
+            write=[data.objects(f"{RUNS}/*/{SIDE}")],
         )
         self.pipeline = Pipeline(
             self,
             "Pipeline",
-            name=f"{settings.project}-{SIDE}",
+            name=self.name,
             stages={
                 "prepare": self._prepare(),
                 "train": self._train(),
@@ -53,8 +57,24 @@ class SageMakerStack(Stack):
             stage_minutes=settings.stage_minutes,
             key=data.key,
         )
-        first_run = self._first_run()
-        self._endpoint(first_run.output("model"))
+        data.alerts.machine_alarm(self.pipeline.machine)
+        # The pipeline's first run, so that one deployment ends with a trained model behind the endpoint. It runs again
+        # whenever a request of the pipeline or the raw data changes.
+        first_run = execution(self.resources, "FirstRun", machine=self.pipeline.machine, run={"raw": data.dataset.raw})
+        first_run.node.add_dependency(self.jobs, self.jobs.leftovers)
+        self.endpoint = Endpoint(
+            self,
+            "Endpoint",
+            settings,
+            jobs=self.jobs,
+            data=data,
+            model_data=first_run.get_att_string("model"),
+        )
+        self.endpoint.node.add_dependency(self.jobs, self.jobs.leftovers)
+        stop_executions(
+            self.resources, "StopExecutions", [self.pipeline.machine], before=[self.jobs.leftovers, self.endpoint]
+        )
+        delete_after(settings.time_to_live_hours, self.resources)
 
     def _prepare(self) -> StageRun:
         tables = self.data.dataset.definition.tables
@@ -85,7 +105,10 @@ class SageMakerStack(Stack):
             output=self._run("train"),
         )
         result = {"model.$": "$.ModelArtifacts.S3ModelArtifacts"}
-        return StageRun(Task("sagemaker:createTrainingJob.sync", request, ERRORS, result))
+        return StageRun(
+            Task("sagemaker:createTrainingJob.sync", request, ERRORS, result),
+            stop={"stop train": self.jobs.stop("train", "TrainingJob")},
+        )
 
     def _evaluate(self) -> StageRun:
         truth = self.data.dataset.definition.truth
@@ -118,6 +141,7 @@ class SageMakerStack(Stack):
                 "Environment": self.jobs.serving_environment("score.py"),
             },
             "VpcConfig": self.jobs.vpc_config(),
+            "Tags": self.jobs.tags,
         }
         request = self.jobs.transform(
             "score",
@@ -130,6 +154,7 @@ class SageMakerStack(Stack):
         return StageRun(
             Task("sagemaker:createTransformJob.sync", request, ERRORS),
             before={"create model": Task("sagemaker:createModel", create, ERRORS)},
+            stop={"stop score": self.jobs.stop("score", "TransformJob")},
             after={"delete model": Task("aws-sdk:sagemaker:deleteModel", {"ModelName.$": model_name}, ())},
         )
 
@@ -151,7 +176,10 @@ class SageMakerStack(Stack):
             inputs={"code": f"{self.data.code}/workloads/", "wheels": f"{self.data.code}/wheels/{SIDE}/", **inputs},
             outputs=outputs,
         )
-        return StageRun(Task("sagemaker:createProcessingJob.sync", request, ERRORS))
+        return StageRun(
+            Task("sagemaker:createProcessingJob.sync", request, ERRORS),
+            stop={f"stop {stage}": self.jobs.stop(stage, "ProcessingJob")},
+        )
 
     def _run(self, stage: str, below: str = "") -> str:
         """Where a stage's output of the running execution lies."""
@@ -164,67 +192,7 @@ class SageMakerStack(Stack):
     def _permissions(self) -> list[iam.PolicyStatement]:
         jobs = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
         models = iam.PolicyStatement(
-            actions=["sagemaker:CreateModel", "sagemaker:DeleteModel"], resources=[self.jobs.arn("model")]
+            actions=["sagemaker:CreateModel", "sagemaker:DeleteModel", "sagemaker:AddTags"],
+            resources=[self.jobs.arn("model")],
         )
         return [*self.jobs.permissions(jobs), models]
-
-    def _first_run(self) -> Execution:
-        """The pipeline's first run, so that one deployment ends with a trained model behind the endpoint.
-
-        It runs again whenever a request of the pipeline or the raw data changes.
-        """
-        first_run = Execution(
-            self, "FirstRun", machine=self.pipeline.machine, key=self.data.key, run={"raw": self.data.dataset.raw}
-        )
-        return first_run
-
-    def _endpoint(self, model_data: str) -> None:
-        chosen = self.settings.sagemaker.endpoint
-        # Model and EndpointConfig have no names of their own: a change replaces them, and a fixed name would forbid it.
-        model = sagemaker.CfnModel(
-            self,
-            "Model",
-            execution_role_arn=self.jobs.role.role_arn,
-            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=self.jobs.image,
-                model_data_url=model_data,
-                environment=self.jobs.serving_environment("score.py"),
-            ),
-            vpc_config=sagemaker.CfnModel.VpcConfigProperty(
-                security_group_ids=self.jobs.vpc_config()["SecurityGroupIds"], subnets=self.jobs.vpc_config()["Subnets"]
-            ),
-        )
-        # The model is fetched and its network interfaces are made with the role's permissions.
-        model.node.add_dependency(self.jobs.role)
-        config = sagemaker.CfnEndpointConfig(
-            self,
-            "EndpointConfig",
-            kms_key_id=volume_key(chosen.instance_type, self.data.key),
-            production_variants=[
-                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-                    variant_name="main",
-                    model_name=model.attr_model_name,
-                    instance_type=chosen.instance_type,
-                    initial_instance_count=chosen.minimum,
-                    initial_variant_weight=1,
-                    container_startup_health_check_timeout_in_seconds=300,
-                )
-            ],
-        )
-        self.endpoint = sagemaker.CfnEndpoint(
-            self, "Endpoint", endpoint_name=self.settings.project, endpoint_config_name=config.attr_endpoint_config_name
-        )
-        target = autoscaling.ScalableTarget(
-            self,
-            "ScalableTarget",
-            service_namespace=autoscaling.ServiceNamespace.SAGEMAKER,
-            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
-            resource_id=f"endpoint/{self.endpoint.attr_endpoint_name}/variant/main",
-            min_capacity=chosen.minimum,
-            max_capacity=chosen.maximum,
-        )
-        target.scale_to_track_metric(
-            "Invocations",
-            target_value=chosen.invocations_per_instance,
-            predefined_metric=autoscaling.PredefinedMetric.SAGEMAKER_VARIANT_INVOCATIONS_PER_INSTANCE,
-        )

@@ -12,7 +12,7 @@ import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import botocore.loaders
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -71,8 +71,26 @@ EmrInstance = Annotated[str, _known("ec2", "InstanceType", "EC2"), AfterValidato
 EmrRelease = Annotated[str, Field(pattern=r"^emr-7\.\d+\.\d+$")]
 
 
+def _listed(value: object) -> object:
+    """A list may be given as one text, as the command line needs it: ``-c network.subnet_ids=subnet-1,subnet-2``."""
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Range(_Group):
+    """How many there are at least and at the most."""
+
+    minimum: int = Field(1, ge=1)
+    maximum: int = Field(4, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "_Range":
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
 
 
 class DatasetSettings(_Group):
@@ -91,10 +109,47 @@ class DatasetSettings(_Group):
     volume_gb: int = Field(50, ge=1, le=16_384)
 
 
+class DataSettings(_Group):
+    """What becomes of the data when the stacks are destroyed."""
+
+    deletable: bool = Field(
+        False,
+        description="the first of two keys: the data goes with its stack if this is set and the context holds "
+        "@side-by-side/delete-data=true as well; otherwise the buckets and their key are kept",
+    )
+
+
 class NetworkSettings(_Group):
     """The private network of the jobs, the endpoint and the cluster."""
 
     cidr: str = Field("10.42.0.0/20", pattern=r"^(10|172|192)\.\d{1,3}\.\d{1,3}\.0/(16|17|18|19|20|21|22)$")
+    nat: bool = Field(False, description="a way out to the internet; none is needed")
+    session_manager: bool = Field(False, description="the endpoints that Session Manager needs for a shell on a node")
+    vpc_id: str | None = Field(None, pattern=r"^vpc-[0-9a-f]{8,17}$", description="a network of your own")
+    subnet_ids: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...], BeforeValidator(_listed)
+    ] = Field((), description="its private subnets, two or more, in different zones, with a way to S3 and KMS")
+
+    @model_validator(mode="after")
+    def _own(self) -> "NetworkSettings":
+        if (self.vpc_id is None) != (not self.subnet_ids):
+            raise ValueError("vpc_id and subnet_ids go together")
+        if self.vpc_id is not None and len(set(self.subnet_ids)) < 2:
+            raise ValueError(f"subnet_ids={','.join(self.subnet_ids)}: an endpoint needs two, in different zones")
+        fields = type(self).model_fields
+        ours = [name for name in ("cidr", "nat", "session_manager") if getattr(self, name) != fields[name].default]
+        if self.vpc_id is not None and ours:
+            raise ValueError(f"{', '.join(ours)}: not with a network of your own (vpc_id)")
+        return self
+
+
+class AlertSettings(_Group):
+    """Who hears of failures and costs."""
+
+    email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="none: only the SNS topic")
+    monthly_budget_usd: int = Field(
+        100, ge=0, le=1_000_000, description="of the whole account; alerts at 50, 80 and 100 percent; 0: no budget"
+    )
 
 
 class ProcessingSettings(_Group):
@@ -117,18 +172,27 @@ class TransformSettings(_Group):
     instance_count: int = Field(1, ge=1, le=100)
 
 
-class EndpointSettings(_Group):
-    """The real-time endpoint and its autoscaling."""
+class EndpointSettings(_Range):
+    """The endpoint: instances with autoscaling, or serverless."""
 
+    mode: Literal["real-time", "serverless"] = "real-time"
     instance_type: EndpointInstance = "ml.m5.large"
     minimum: int = Field(1, ge=1, le=100, description="instances")
-    maximum: int = Field(4, ge=1, le=100, description="instances")
+    maximum: int = Field(4, ge=1, le=100, description="instances; the same as minimum: no autoscaling")
     invocations_per_instance: int = Field(1_000, ge=1, le=1_000_000, description="target a minute")
+    scale_in_seconds: int = Field(300, ge=0, le=3_600, description="pause after instances went")
+    scale_out_seconds: int = Field(60, ge=0, le=3_600, description="pause after instances came")
+    memory_mb: int = Field(2048, ge=1024, le=6144, multiple_of=1024, description="of a serverless endpoint")
+    concurrency: int = Field(5, ge=1, le=200, description="requests at once of a serverless endpoint")
+    latency_ms: int = Field(
+        500, ge=1, le=60_000, description="slower than this is an alarm, and a new model rolls back"
+    )
+    capture_percent: int = Field(0, ge=0, le=100, description="of the requests that are kept below capture/")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "EndpointSettings":
-        if self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+    def _captured(self) -> "EndpointSettings":
+        if self.mode == "serverless" and self.capture_percent:
+            raise ValueError(f"capture_percent={self.capture_percent}: a serverless endpoint captures nothing")
         return self
 
 
@@ -147,22 +211,48 @@ class NodeSettings(_Group):
 
     instance_type: EmrInstance = "m5.xlarge"
     volume_gb: int = Field(64, ge=10, le=16_384)
+    alternatives: Annotated[tuple[EmrInstance, ...], BeforeValidator(_listed)] = Field(
+        (), max_length=29, description="other types that an instance fleet may take"
+    )
 
 
-class EmrSettings(_Group):
+class TaskSettings(NodeSettings):
+    """Nodes that only compute: they hold no data, so losing one loses no more than its running tasks."""
+
+    count: int = Field(0, ge=0, le=1_000, description="to start with; 0: no task nodes, core nodes scale instead")
+    spot: bool = Field(False, description="Spot capacity first, on-demand when there is none (instance fleets)")
+    spot_minutes: int = Field(10, ge=5, le=1_440, description="how long Spot capacity is waited for")
+
+
+class EmrSettings(_Range):
     """The EMR side."""
 
     release: EmrRelease = "emr-7.14.0"
+    mode: Literal["persistent", "transient"] = Field(
+        "persistent", description="one cluster that ends when idle, or one for every run"
+    )
+    provisioning: Literal["groups", "fleets"] = Field("groups", description="instance groups or instance fleets")
     primary: NodeSettings = NodeSettings()
     core: NodeSettings = NodeSettings()
-    minimum: int = Field(1, ge=1, le=1_000, description="nodes beside the primary")
+    task: TaskSettings = TaskSettings()
+    minimum: int = Field(1, ge=1, le=1_000, description="core nodes, and nodes beside the primary at least")
     maximum: int = Field(4, ge=1, le=1_000, description="nodes beside the primary")
     idle_minutes: int = Field(60, ge=1, le=10_080, description="the cluster ends itself after this time without work")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "EmrSettings":
-        if self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+    def _possible(self) -> "EmrSettings":
+        if self.minimum + self.task.count > self.maximum:
+            raise ValueError(
+                f"minimum {self.minimum} and task.count {self.task.count} are together above maximum {self.maximum}"
+            )
+        if self.provisioning == "groups":
+            for name in ("primary", "core", "task"):
+                if getattr(self, name).alternatives:
+                    raise ValueError(f"{name}.alternatives: only with provisioning=fleets")
+            if self.task.spot:
+                raise ValueError("task.spot=true: falls back to on-demand only with provisioning=fleets")
+        if self.task.spot and not self.task.count:
+            raise ValueError("task.spot=true: there are no task nodes, task.count is 0")
         return self
 
 
@@ -186,8 +276,16 @@ class Settings(_Group):
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
     )
     owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
+    time_to_live_hours: int = Field(
+        12, ge=0, le=8_760, description="after this time both sides delete their stacks; 0: they stay"
+    )
+    permissions_boundary: str | None = Field(
+        None, pattern=r"^[\w+=,.@/-]{1,128}$", description="name of a policy that bounds every role here"
+    )
     stage_minutes: int = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on both sides")
     dataset: DatasetSettings = DatasetSettings()
+    data: DataSettings = DataSettings()
+    alerts: AlertSettings = AlertSettings()
     network: NetworkSettings = NetworkSettings()
     sagemaker: SageMakerSettings = SageMakerSettings()
     emr: EmrSettings = EmrSettings()
@@ -231,6 +329,15 @@ class Settings(_Group):
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from error
 
+    def tags(self, *, expires: bool) -> dict[str, str]:
+        """The tags of what a stack holds, and of the jobs that it starts; what ``expires`` has a time to live.
+
+        The expiry is relative, since nothing here may depend on the clock; the stacks' outputs hold the moment itself.
+        """
+        hours = self.time_to_live_hours
+        expiry = f"{hours} hours after deployment" if expires and hours else "none"
+        return {"project": self.project, "owner": self.owner, "expiry": expiry}
+
     @property
     def hyperparameter_texts(self) -> dict[str, str]:
         """The hyper-parameters as the jobs are called with them."""
@@ -261,7 +368,7 @@ def _leaves(group: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
         elif isinstance(value, dict):
             yield from ((f"{dotted}.{key}", item) for key, item in value.items())
         else:
-            yield dotted, value
+            yield dotted, list(value) if isinstance(value, tuple) else value
 
 
 def setting_names() -> list[str]:

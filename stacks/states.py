@@ -11,11 +11,14 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.rules import acknowledge_wildcards
+
 
 @dataclass(frozen=True)
 class Task:
     """A call of a service: ``action`` as in ``sagemaker:createTrainingJob.sync``, and what of its result is kept.
 
+    What is kept lies at ``$.<path>``, by default at the state's name.
     ``errors`` are the service's own error names that are worth another try: API failures and throttling. A job that
     ran and failed (``States.TaskFailed``) is never tried again, it would fail on the same data again.
     """
@@ -24,6 +27,7 @@ class Task:
     parameters: Mapping[str, Any]
     errors: Sequence[str]
     result: Mapping[str, Any] | None = None
+    path: str | None = None
 
 
 def task_state(scope: Construct, name: str, task: Task, minutes: int | None = None) -> sfn.CustomState:
@@ -38,7 +42,7 @@ def task_state(scope: Construct, name: str, task: Task, minutes: int | None = No
     if task.result is None:
         state["ResultPath"] = sfn.JsonPath.DISCARD
     else:
-        state |= {"ResultSelector": dict(task.result), "ResultPath": f"$.{name}"}
+        state |= {"ResultSelector": dict(task.result), "ResultPath": f"$.{task.path or name}"}
     custom = sfn.CustomState(scope, name, state_json=state)
     custom.add_retry(
         errors=[*task.errors, "ThrottlingException"], interval=Duration.seconds(5), backoff_rate=2, max_attempts=4
@@ -64,18 +68,35 @@ def state_machine(
         definition_body=sfn.DefinitionBody.from_chainable(start),
         timeout=Duration.minutes(minutes),
         tracing_enabled=True,
-        logs=sfn.LogOptions(destination=log_group(scope, f"{construct_id}Log", key), level=sfn.LogLevel.ALL),
+        logs=sfn.LogOptions(
+            destination=log_group(scope, f"{construct_id}Log", key, machine_log_name(name)), level=sfn.LogLevel.ALL
+        ),
     )
     for statement in permissions:
         machine.add_to_role_policy(statement)
+    acknowledge_wildcards(
+        machine,
+        "Jobs and executions get their names at run time, with the project's in them or as a tag; log delivery, traces "
+        "and Step Functions' look at tags have no resource-level permissions.",
+    )
     return machine
 
 
-def log_group(scope: Construct, construct_id: str, key: kms.IKey) -> logs.LogGroup:
+def machine_log_name(machine: str) -> str:
+    """The log group of a machine.
+
+    With this prefix the group needs no entry in the account's policy for log delivery, which has little room
+    (docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html, read 2026-11-22).
+    """
+    return f"/aws/vendedlogs/states/{machine}"
+
+
+def log_group(scope: Construct, construct_id: str, key: kms.IKey, name: str | None = None) -> logs.LogGroup:
     """A log group that goes with its stack, encrypted with our key."""
     return logs.LogGroup(
         scope,
         construct_id,
+        log_group_name=name,
         retention=logs.RetentionDays.ONE_MONTH,
         encryption_key=key,
         removal_policy=RemovalPolicy.DESTROY,

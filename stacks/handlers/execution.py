@@ -1,35 +1,38 @@
-"""The handlers of ``Custom::Execution``: start a state machine, wait for it, stop it when the resource goes.
+"""``Custom::Execution``: start a state machine, wait for it, stop it when the resource goes.
 
-Called by the CDK's provider framework: ``on_event`` once an event, ``is_complete`` again and again until it says so.
+Properties: ``StateMachineArn``, ``Input`` (added to the ``run_id``), ``Revision`` (starts it again when it changes).
 An execution is named after CloudFormation's request, so a repeated call finds the execution that it started before.
+Calls states: StartExecution (on the machine), DescribeExecution, StopExecution (on its executions), and what
+``executions`` calls.
 """
 
 import json
-from typing import Any
 
-import boto3
+import executions
+from clients import client, tolerating
+from events import Answer, Event, deletes
 
-states = boto3.client("stepfunctions")
 
-
-def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def on_event(event: Event) -> Answer:
     """Start an execution on Create and Update; stop what runs on Delete."""
     properties = event["ResourceProperties"]
-    if event["RequestType"] == "Delete":
-        _stop(properties["StateMachineArn"], event.get("PhysicalResourceId", ""))
-        return {"PhysicalResourceId": event.get("PhysicalResourceId", "")}
+    if deletes(event):
+        _stop(properties["StateMachineArn"], event["PhysicalResourceId"])
+        return {"PhysicalResourceId": event["PhysicalResourceId"]}
     run_id = f"deploy-{event['RequestId'].replace('-', '')[:12].lower()}"
     run = {"run_id": run_id, **properties["Input"]}
     # The same name and input again is answered with the execution that already runs (API_StartExecution, idempotency).
-    started = states.start_execution(stateMachineArn=properties["StateMachineArn"], name=run_id, input=json.dumps(run))
+    started = client("stepfunctions").start_execution(
+        stateMachineArn=properties["StateMachineArn"], name=run_id, input=json.dumps(run)
+    )
     return {"PhysicalResourceId": started["executionArn"]}
 
 
-def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def is_complete(event: Event) -> Answer:
     """Whether the execution ended; its output becomes the resource's attributes, its failure the deployment's."""
-    if event["RequestType"] == "Delete":
+    if deletes(event):
         return {"IsComplete": True}
-    execution = states.describe_execution(executionArn=event["PhysicalResourceId"])
+    execution = client("stepfunctions").describe_execution(executionArn=event["PhysicalResourceId"])
     if execution["status"] == "RUNNING":
         return {"IsComplete": False}
     if execution["status"] != "SUCCEEDED":
@@ -45,14 +48,9 @@ def _stop(machine: str, physical_id: str) -> None:
     CloudFormation deletes a resource whose Create still runs by an id of its own making, then nothing else says which
     execution was started.
     """
-    if ":execution:" in physical_id:
-        arns = [physical_id]
-    else:
-        pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
-        arns = [execution["executionArn"] for page in pages for execution in page["executions"]]
-    for arn in arns:
-        try:
-            if states.describe_execution(executionArn=arn)["status"] == "RUNNING":
-                states.stop_execution(executionArn=arn, cause="The CloudFormation resource was deleted")
-        except states.exceptions.ExecutionDoesNotExist:
-            continue
+    for arn in [physical_id] if ":execution:" in physical_id else executions.running(machine):
+        with tolerating("ExecutionDoesNotExist"):
+            if client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
+                client("stepfunctions").stop_execution(
+                    executionArn=arn, cause="The CloudFormation resource was deleted"
+                )

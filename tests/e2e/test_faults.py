@@ -1,85 +1,233 @@
-"""Each stage of each side made to fail once, on the synthesised definitions, with the jobs themselves left out."""
+"""Each stage of each side under each fault, on the synthesised definitions; the jobs themselves are left out."""
 
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
 from comparison.record import SIDES, STAGES
 from local.services import machine_name
-from local.states import Call, TaskFailed, engine
+from local.states import Call, Execution, TaskFailed, engine
 from local.template import Assembly, app_context, synthesise
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
+THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}
+TRIES = 5
+
+# What a call asks of a service that costs money until somebody stops it.
+STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|createCluster")
 
 
-@pytest.fixture(scope="module")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    return synthesise(tmp_path_factory.mktemp("cdk.out"), app_context({}))
+@pytest.fixture(scope="module", params=["persistent", "transient"])
+def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    return synthesise(tmp_path_factory.mktemp("cdk.out"), app_context({"emr.mode": request.param}))
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the engine would have waited, between tries and in Wait states."""
+    seconds: list[float] = []
+    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=seconds.append))
+    monkeypatch.setattr(WaitFunction, "_wait_interval", lambda _self, env, wait_seconds: seconds.append(wait_seconds))
+    return seconds
 
 
 class Account:
-    """Answers every call at once; one job fails as told, so many times."""
+    """Answers every call at once; the job of one stage fails as told, so many times."""
 
-    def __init__(self, failing: tuple[str, str], error: str, times: int) -> None:
+    def __init__(self, failing: tuple[str, str] = ("", ""), error: str = "", times: int = 0) -> None:
         self.failing = failing
         self.error = error
         self.times = times
-        self.calls: list[tuple[str, str]] = []
-        self.names: list[str] = []
+        self.calls: list[tuple[str, str, str, dict[str, Any]]] = []
+        self.cluster_states = ["WAITING"]
+        """What describeCluster says, in turn; the last for ever."""
+        self.steps: list[dict[str, str]] = []
+        """The steps that EMR still lists."""
 
     def __call__(self, call: Call) -> dict[str, Any]:
         if call.action.startswith("states:"):
             execution = self.machines.execute(
-                call.request["StateMachineArn"], f"run-{len(self.calls)}", call.request["Input"]
+                call.request["StateMachineArn"], call.request["Name"], call.request["Input"]
             )
             if execution.status != "SUCCEEDED":
                 raise TaskFailed("States.TaskFailed", f"{execution.error}: {execution.cause}")
             return {"ExecutionArn": execution.arn}
-        at = (machine_name(call.machine), call.state)
-        self.calls.append(at)
-        self.names += [str(value) for key, value in call.request.items() if key.endswith("JobName")]
-        if at == self.failing and self.times:
+        side = machine_name(call.machine)
+        self.calls.append((side, call.state, call.action, call.request))
+        if (side, call.state) == self.failing and self.times:
             self.times -= 1
+            if self.error == "States.Timeout" and "Step" in call.request:
+                self.steps.append({"Id": "s-OURS", "Name": call.request["Step"]["Name"]})
             raise TaskFailed(self.error, "out of luck")
+        match call.action:
+            case "aws-sdk:emr:describeCluster":
+                state = self.cluster_states.pop(0) if len(self.cluster_states) > 1 else self.cluster_states[0]
+                if state == "unknown":
+                    raise TaskFailed("Emr.InvalidRequestException", "Cluster id is not valid.")
+                return {"Cluster": {"Status": {"State": state, "StateChangeReason": {"Message": "as told"}}}}
+            case "elasticmapreduce:createCluster":
+                return {"ClusterId": "j-OWN"}
+            case "aws-sdk:emr:listSteps":
+                return {"Steps": self.steps}
         return {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"}, "ModelArn": "arn"}
 
-    def compare(self, assembly: Assembly) -> Any:
+    def compare(self, assembly: Assembly) -> Execution:
         definitions = assembly.state_machines()
         with engine(self, definitions) as self.machines:
             arn = next(arn for arn in definitions if machine_name(arn) == "comparison")
             return self.machines.execute(arn, "faults", {"run_id": "faults", "raw": "s3://b/raw/"})
 
+    def states(self, side: str) -> list[str]:
+        return [state for of, state, _, _ in self.calls if of == side]
+
+    def requests(self, action: str) -> list[dict[str, Any]]:
+        return [request for _, _, called, request in self.calls if called.startswith(action)]
+
+
+def check_failed(account: Account, execution: Execution, side: str, stage: str) -> None:
+    """The side ended in the state that names the stage, started nothing more, and the other side went on."""
+    assert (execution.status, execution.error) == ("FAILED", "SideFailed")
+    assert f"{stage.capitalize()}Failed: out of luck" in execution.cause
+    after = [call for call in account.calls if call[0] == side]
+    last = max(number for number, call in enumerate(after) if call[1] == stage)
+    assert not [call for call in after[last + 1 :] if STARTS.search(call[2])]
+    other = next(each for each in SIDES if each != side)
+    assert [state for state in account.states(other) if state in STAGES] == list(STAGES)
+
 
 @pytest.mark.parametrize(("side", "stage"), JOBS)
-def test_failed_job_ends_its_side_names_the_stage_and_leaves_the_other(
-    side: str, stage: str, assembly: Assembly
-) -> None:
+def test_job_that_fails_is_not_tried_again(side: str, stage: str, assembly: Assembly, waited: list[float]) -> None:
     account = Account((side, stage), "States.TaskFailed", times=1)
+    check_failed(account, account.compare(assembly), side, stage)
+    assert account.states(side).count(stage) == 1
+    assert waited == []
+
+
+@pytest.mark.parametrize(("side", "stage"), JOBS)
+def test_job_that_runs_out_of_time_is_stopped(side: str, stage: str, assembly: Assembly) -> None:
+    account = Account((side, stage), "States.Timeout", times=1)
+    account.steps = [{"Id": "s-THEIRS", "Name": "side-by-side-another-run-train"}]
+    check_failed(account, account.compare(assembly), side, stage)
+    if side == "sagemaker":
+        (name,) = [value for request in account.requests("aws-sdk:sagemaker:stop") for value in request.values()]
+        assert name == f"side-by-side-faults-{stage}"
+    elif account.requests("elasticmapreduce:createCluster"):
+        assert account.requests("elasticmapreduce:terminateCluster") == [{"ClusterId": "j-OWN"}]
+    else:
+        (cancelled,) = account.requests("elasticmapreduce:cancelStep")
+        assert cancelled["StepId"] == "s-OURS"
+
+
+@pytest.mark.parametrize(("side", "stage"), JOBS)
+def test_throttled_call_is_tried_again_with_patience(
+    side: str, stage: str, assembly: Assembly, waited: list[float]
+) -> None:
+    account = Account((side, stage), THROTTLED[side], times=2)
     execution = account.compare(assembly)
-    assert execution.status == "FAILED"
-    assert execution.error == "SideFailed"
-    assert f"{stage.capitalize()}Failed: out of luck" in execution.cause
-    later = STAGES[STAGES.index(stage) + 1 :]
-    assert not [call for call in account.calls if call[0] == side and call[1] in later]
-    other = next(each for each in SIDES if each != side)
-    assert [state for of, state in account.calls if of == other and state in STAGES] == list(STAGES)
-    # A failed job is not tried again.
-    assert account.calls.count((side, stage)) == 1
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert account.states(side).count(stage) == 3
+    assert waited == [5, 10]
+
+
+@pytest.mark.parametrize(("side", "stage"), JOBS)
+def test_call_that_is_always_throttled_ends_its_side(
+    side: str, stage: str, assembly: Assembly, waited: list[float]
+) -> None:
+    account = Account((side, stage), THROTTLED[side], times=TRIES)
+    check_failed(account, account.compare(assembly), side, stage)
+    assert account.states(side).count(stage) == TRIES
+    assert waited == [5, 10, 20, 40]
+
+
+def test_repeated_call_asks_for_the_same_job(assembly: Assembly, waited: list[float]) -> None:
+    """A second call for a job that was made after all is refused; it never makes a second job."""
+    account = Account(("sagemaker", "train"), THROTTLED["sagemaker"], times=1)
+    account.compare(assembly)
+    first, second = account.requests("sagemaker:createTrainingJob")
+    assert first == second
 
 
 def test_model_made_for_a_failed_transform_is_deleted(assembly: Assembly) -> None:
     account = Account(("sagemaker", "score"), "States.TaskFailed", times=1)
     account.compare(assembly)
-    assert ("sagemaker", "delete model of a failure") in account.calls
+    assert "delete model of a failure" in account.states("sagemaker")
 
 
-@pytest.mark.parametrize(
-    ("side", "error"),
-    [("sagemaker", "SageMaker.AmazonSageMakerException"), ("emr", "EMR.AmazonElasticMapReduceException")],
-)
-def test_throttled_call_is_tried_again_under_another_name(side: str, error: str, assembly: Assembly) -> None:
-    account = Account((side, "prepare"), error, times=1)
-    execution = account.compare(assembly)
-    assert execution.status == "SUCCEEDED", execution.cause
-    assert account.calls.count((side, "prepare")) == 2
-    assert len(account.names) == len(set(account.names))
+def test_both_sides_fail_and_both_are_named(assembly: Assembly) -> None:
+    account = Account()
+
+    def fails(call: Call) -> dict[str, Any]:
+        if call.state == "prepare":
+            raise TaskFailed("States.TaskFailed", f"{machine_name(call.machine)} is out of luck")
+        return Account.__call__(account, call)
+
+    definitions = assembly.state_machines()
+    with engine(fails, definitions) as account.machines:
+        arn = next(arn for arn in definitions if machine_name(arn) == "comparison")
+        execution = account.machines.execute(arn, "faults", {"run_id": "faults", "raw": "s3://b/raw/"})
+    assert "sagemaker is out of luck" in execution.cause
+    assert "emr is out of luck" in execution.cause
+
+
+class TestCluster:
+    """What a run does about its cluster."""
+
+    def test_own_cluster_is_ended_after_the_run(self, assembly: Assembly) -> None:
+        account = Account()
+        account.cluster_states = ["WAITING"]
+        assert account.compare(assembly).status == "SUCCEEDED"
+        own = account.requests("elasticmapreduce:createCluster")
+        assert len(account.requests("elasticmapreduce:terminateCluster")) == len(own)
+        assert {request["ClusterId"] for request in account.requests("elasticmapreduce:addStep")} == {
+            "j-OWN" if own else next(iter(account.requests("aws-sdk:emr:describeCluster")))["ClusterId"]
+        }
+
+    @pytest.mark.parametrize("gone", ["TERMINATED", "TERMINATING", "TERMINATED_WITH_ERRORS", "unknown"])
+    def test_lost_cluster_is_replaced_once(self, gone: str, assembly: Assembly, waited: list[float]) -> None:
+        account = Account()
+        account.cluster_states = [gone, "STARTING", "BOOTSTRAPPING", "WAITING"]
+        execution = account.compare(assembly)
+        if "persistent cluster" in str(assembly.state_machines()):
+            assert execution.status == "SUCCEEDED", execution.cause
+            assert waited == [30, 30]
+            assert {request["ClusterId"] for request in account.requests("elasticmapreduce:addStep")} == {"j-OWN"}
+        else:
+            # The run's own cluster was lost: it is not replaced, and nothing runs on it.
+            assert "SessionFailed" in execution.cause
+            assert account.requests("elasticmapreduce:addStep") == []
+        assert len(account.requests("elasticmapreduce:createCluster")) == 1
+        assert account.requests("elasticmapreduce:terminateCluster") == [{"ClusterId": "j-OWN"}]
+
+    def test_cluster_that_cannot_be_had_ends_the_side_only(self, assembly: Assembly, waited: list[float]) -> None:
+        account = Account(("emr", "start a cluster"), THROTTLED["emr"], times=TRIES)
+        account.cluster_states = ["TERMINATED"]
+        execution = account.compare(assembly)
+        assert "SessionFailed: out of luck" in execution.cause
+        assert account.requests("elasticmapreduce:addStep") == []
+        assert [state for state in account.states("sagemaker") if state in STAGES] == list(STAGES)
+
+    def test_busy_cluster_takes_more_steps(self, assembly: Assembly) -> None:
+        account = Account()
+        account.cluster_states = ["RUNNING"]
+        assert account.compare(assembly).status == "SUCCEEDED"
+
+
+def test_lost_spot_node_loses_no_data_and_no_driver(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the definition decides: only task nodes are Spot, with on-demand capacity when there is none in time."""
+    settings = {"emr.provisioning": "fleets", "emr.task.count": "2", "emr.task.spot": "true"}
+    assembly = synthesise(tmp_path_factory.mktemp("cdk.out"), app_context(settings))
+    states = next(m["States"] for arn, m in assembly.state_machines().items() if machine_name(arn) == "emr")
+    cluster = states["start a cluster"]["Parameters"]
+    fleets = {fleet["InstanceFleetType"]: fleet for fleet in cluster["Instances"]["InstanceFleets"]}
+    assert [kind for kind, fleet in fleets.items() if fleet.get("TargetSpotCapacity")] == ["TASK"]
+    assert fleets["TASK"]["LaunchSpecifications"]["SpotSpecification"]["TimeoutAction"] == "SWITCH_TO_ON_DEMAND"
+    limits = cluster["ManagedScalingPolicy"]["ComputeLimits"]
+    assert limits["MaximumCoreCapacityUnits"] == fleets["CORE"]["TargetOnDemandCapacity"]
+    yarn = next(item for item in cluster["Configurations"] if item["Classification"] == "yarn-site")
+    assert yarn["Properties"]["yarn.node-labels.am.default-node-label-expression"] == "CORE"
+    # The driver runs in the step itself, on the primary node.
+    assert "--deploy-mode=client" in states["prepare"]["Parameters"]["Step"]["HadoopJarStep"]["Args.$"]

@@ -57,7 +57,7 @@ spark.createDataFrame([(f"{said} {rows}",)], "said string").coalesce(1).write.te
 @pytest.fixture
 def emr(account: Account) -> Emr:
     account.put("s3://lake/code/emr/prepare.py", PREPARE)
-    return Emr(account.s3, account.logs, account.work, CLUSTER)
+    return Emr(account.s3, account.logs, account.work, CLUSTER, persistent="j-2AXXXXXXGAPLF")
 
 
 def step(*arguments: str, name: str = "prepare", jar: str = "command-runner.jar") -> dict[str, Any]:

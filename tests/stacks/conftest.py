@@ -1,6 +1,5 @@
 """The app synthesised once in each configuration, for every test of the stacks."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,15 @@ import pytest
 from aws_cdk import App
 
 from app import build
-from local.template import Assembly
+from local.template import Assembly, app_context
+from stacks.network_stack import DELETE_DATA
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-# Every setting differs from its default.
+# Every setting differs from its default, but for those that exclude one of these (see OTHERS).
 CHANGED = {
     "project": "other",
     "owner": "team@example.com",
+    "time_to_live_hours": 48,
+    "permissions_boundary": "team-boundary",
     "stage_minutes": 20,
     "dataset.location": "s3://somebody-elses-bucket/shop/",
     "dataset.events": 1_000_000,
@@ -24,7 +24,13 @@ CHANGED = {
     "dataset.instance_type": "ml.c5.2xlarge",
     "dataset.instance_count": 2,
     "dataset.volume_gb": 100,
+    "data.deletable": True,
+    DELETE_DATA: True,
+    "alerts.email": "team@example.com",
+    "alerts.monthly_budget_usd": 500,
     "network.cidr": "172.16.0.0/20",
+    "network.nat": True,
+    "network.session_manager": True,
     "sagemaker.prepare.instance_type": "ml.m5.4xlarge",
     "sagemaker.prepare.volume_gb": 200,
     "sagemaker.train.instance_type": "ml.g4dn.xlarge",
@@ -37,11 +43,24 @@ CHANGED = {
     "sagemaker.endpoint.minimum": 2,
     "sagemaker.endpoint.maximum": 6,
     "sagemaker.endpoint.invocations_per_instance": 500,
+    "sagemaker.endpoint.scale_in_seconds": 600,
+    "sagemaker.endpoint.scale_out_seconds": 120,
+    "sagemaker.endpoint.latency_ms": 250,
+    "sagemaker.endpoint.capture_percent": 10,
     "emr.release": "emr-7.13.0",
+    "emr.provisioning": "fleets",
     "emr.primary.instance_type": "m5.2xlarge",
     "emr.primary.volume_gb": 80,
+    "emr.primary.alternatives": "m5a.2xlarge",
     "emr.core.instance_type": "r5.2xlarge",
     "emr.core.volume_gb": 128,
+    "emr.core.alternatives": "r5a.2xlarge",
+    "emr.task.instance_type": "c5.2xlarge",
+    "emr.task.volume_gb": 32,
+    "emr.task.alternatives": "c5a.2xlarge,c6i.2xlarge",
+    "emr.task.count": 2,
+    "emr.task.spot": True,
+    "emr.task.spot_minutes": 15,
     "emr.minimum": 2,
     "emr.maximum": 8,
     "emr.idle_minutes": 30,
@@ -56,6 +75,25 @@ CHANGED = {
     "hyperparameters.seed": 3,
 }
 CONFIGURATIONS: dict[str, dict[str, Any]] = {"default": {}, "changed": CHANGED}
+
+# Settings that exclude some of those above.
+OTHERS: dict[str, dict[str, Any]] = {
+    "serverless and transient": {
+        "sagemaker.endpoint.mode": "serverless",
+        "sagemaker.endpoint.memory_mb": 4096,
+        "sagemaker.endpoint.concurrency": 20,
+        "emr.mode": "transient",
+        "emr.task.count": 1,
+        "time_to_live_hours": 0,
+        "alerts.monthly_budget_usd": 0,
+    },
+    "own network": {
+        "network.vpc_id": "vpc-0123456789abcdef0",
+        "network.subnet_ids": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+        "sagemaker.endpoint.minimum": 2,
+        "sagemaker.endpoint.maximum": 2,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +111,18 @@ class Synthesised:
 @pytest.fixture(scope="session", params=list(CONFIGURATIONS))
 def synthesised(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     """The app, once in the default configuration and once with everything changed."""
-    folder = tmp_path_factory.mktemp(f"cdk-{request.param}")
-    context = json.loads((REPOSITORY / "cdk.json").read_text())["context"] | {
-        "aws:cdk:enable-path-metadata": True,
-        **CONFIGURATIONS[request.param],
-    }
-    app = App(context=context, outdir=str(folder))
+    return synthesise(request.param, CONFIGURATIONS[request.param], tmp_path_factory.mktemp("cdk"))
+
+
+@pytest.fixture(scope="session", params=list(OTHERS))
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """The app in the configurations that exclude settings of the first two."""
+    return synthesise(request.param, OTHERS[request.param], tmp_path_factory.mktemp("cdk"))
+
+
+def synthesise(name: str, settings: dict[str, Any], folder: Path) -> Synthesised:
+    """The app with these settings, in this process."""
+    app = App(context=app_context(settings), outdir=str(folder))
     build(app)
     app.synth()
-    return Synthesised(request.param, Assembly(folder))
+    return Synthesised(name, Assembly(folder))

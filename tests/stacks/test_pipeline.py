@@ -18,6 +18,14 @@ OPERATIONS = {
     "sagemaker:createTransformJob.sync": ("sagemaker", "CreateTransformJob"),
     "sagemaker:createModel": ("sagemaker", "CreateModel"),
     "aws-sdk:sagemaker:deleteModel": ("sagemaker", "DeleteModel"),
+    "aws-sdk:sagemaker:stopProcessingJob": ("sagemaker", "StopProcessingJob"),
+    "aws-sdk:sagemaker:stopTrainingJob": ("sagemaker", "StopTrainingJob"),
+    "aws-sdk:sagemaker:stopTransformJob": ("sagemaker", "StopTransformJob"),
+    "aws-sdk:emr:describeCluster": ("emr", "DescribeCluster"),
+    "aws-sdk:emr:listSteps": ("emr", "ListSteps"),
+    "elasticmapreduce:cancelStep": ("emr", "CancelSteps"),
+    "elasticmapreduce:createCluster": ("emr", "RunJobFlow"),
+    "elasticmapreduce:terminateCluster": ("emr", "TerminateJobFlows"),
     "elasticmapreduce:addStep.sync": ("emr", "AddJobFlowSteps"),
     "states:startExecution.sync:2": ("stepfunctions", "StartExecution"),
 }
@@ -30,7 +38,7 @@ def definitions(synthesised: Synthesised) -> dict[str, dict[str, Any]]:
 def all_states(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
     states = dict(machine["States"])
     for state in machine["States"].values():
-        for branch in state.get("Branches", []):
+        for branch in (*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])):
             states |= all_states(branch)
     return states
 
@@ -53,13 +61,29 @@ def _field(key: str, value: Any) -> tuple[str, Any]:
     return name, "other-20261122-160300-step-1"
 
 
+def happy_path(states: dict[str, dict[str, Any]], name: str) -> list[str]:
+    """The states from this one to the end of an execution in which nothing fails and every cluster is found ready."""
+    path: list[str] = []
+    while True:
+        path.append(name)
+        state = states[name]
+        if state["Type"] == "Choice":
+            following = CHOSEN.get(name) or state["Default"]
+        elif "Next" in state:
+            following = state["Next"]
+        else:
+            return path
+        assert following not in path, "the path goes in a circle"
+        name = following
+
+
+CHOSEN = {"is the cluster ready": "cluster is ready"}
+
+
 def test_both_sides_have_the_same_stages_in_the_same_order(synthesised: Synthesised) -> None:
     for side in SIDES:
         machine = definitions(synthesised)[side]
-        reached, name = [], machine["StartAt"]
-        while name is not None:
-            reached.append(name)
-            name = machine["States"][name].get("Next")
+        reached = happy_path(machine["States"], machine["StartAt"])
         assert [state for state in reached if state in STAGES] == list(STAGES)
         assert reached[-1] == "done"
 
@@ -73,13 +97,32 @@ def test_every_stage_has_a_limit_retries_and_a_state_that_names_its_failure(synt
             assert "States.TaskFailed" not in states[stage]["Retry"][0]["ErrorEquals"]
             caught = states[stage]["Catch"][0]
             assert caught["ErrorEquals"] == ["States.ALL"]
-            following = states[caught["Next"]]
-            while following["Type"] != "Fail":
-                following = states[following["Next"]]
-            assert following["Error"] == f"{stage.capitalize()}Failed"
+            following = happy_path(states, caught["Next"])
+            named = states[following[following.index(f"{stage} failed")]]["Parameters"]
+            assert named == {"stage": stage, "error": f"{stage.capitalize()}Failed", "cause.$": "$.error.Cause"}
+            # Whatever failed, the session is closed and nothing else is started.
+            assert not set(following) & set(STAGES)
+            assert "did a stage fail" in following
+
+
+def test_the_end_of_a_failed_run_says_what_failed(synthesised: Synthesised) -> None:
+    for side in SIDES:
+        states = definitions(synthesised)[side]["States"]
+        (rule,) = states["did a stage fail"]["Choices"]
+        assert (rule["Variable"], rule["IsPresent"]) == ("$.failed", True)
+        end = states[rule["Next"]]
+        assert (end["Type"], end["ErrorPath"], end["CausePath"]) == ("Fail", "$.failed.error", "$.failed.cause")
 
 
 def test_every_request_is_valid_for_its_api(synthesised: Synthesised) -> None:
+    check_requests(synthesised)
+
+
+def test_every_request_is_valid_for_its_api_in_other_configurations(other: Synthesised) -> None:
+    check_requests(other)
+
+
+def check_requests(synthesised: Synthesised) -> None:
     checked = 0
     for machine in definitions(synthesised).values():
         for state in all_states(machine).values():
@@ -88,16 +131,31 @@ def test_every_request_is_valid_for_its_api(synthesised: Synthesised) -> None:
             action = state["Resource"].partition(":states:::")[2]
             service, operation = OPERATIONS[action]
             request = evaluated(state["Parameters"])
-            if service == "emr":
-                request = {"JobFlowId": request.pop("ClusterId"), "Steps": [request.pop("Step")], **request}
+            if action.startswith("elasticmapreduce:"):
+                request = _renamed(action, request)
             elif service == "stepfunctions":
                 request["input"] = json.dumps(request.pop("Input"))
                 request["stateMachineArn"] = request.pop("StateMachineArn")
+                request["name"] = request.pop("Name")
             elif service == "codebuild":
                 request = _lower_first(request)
             check_request(service, operation, request)
             checked += 1
     assert checked >= len(SIDES) * len(STAGES)
+
+
+# Step Functions' own names of EMR's fields (docs.aws.amazon.com/step-functions/latest/dg/connect-emr.html).
+_RENAMED = {
+    "addStep.sync": {"ClusterId": "JobFlowId", "Step": "Steps"},
+    "cancelStep": {"StepId": "StepIds"},
+    "terminateCluster": {"ClusterId": "JobFlowIds"},
+}
+
+
+def _renamed(action: str, request: dict[str, Any]) -> dict[str, Any]:
+    names = _RENAMED.get(action.partition(":")[2], {})
+    listed = ("Steps", "StepIds", "JobFlowIds")
+    return {names.get(key, key): [value] if names.get(key) in listed else value for key, value in request.items()}
 
 
 def _lower_first(value: Any) -> Any:
@@ -124,5 +182,5 @@ def test_a_side_reads_and_writes_below_its_own_run_prefix_only(synthesised: Synt
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_job_names_stay_within_the_limit_for_the_longest_run_id(stage: str) -> None:
-    longest = f"{'p' * 20}-{'r' * 26}-{stage}-10"
+    longest = f"{'p' * 20}-{'r' * 26}-{stage}"
     assert len(longest) <= 63

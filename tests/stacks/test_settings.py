@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.settings import Settings, SettingsError, setting_names
-from tests.stacks.conftest import CHANGED
+from tests.stacks.conftest import CHANGED, OTHERS
 
 
 def test_defaults_need_nothing() -> None:
@@ -11,8 +11,10 @@ def test_defaults_need_nothing() -> None:
 
 
 def test_changed_configuration_changes_every_setting_but_the_only_dataset() -> None:
-    defaults, changed = Settings().flat(), Settings.from_context(CHANGED).flat()
-    assert [name for name in setting_names() if defaults[name] == changed[name]] == ["dataset.name"]
+    defaults = Settings().flat()
+    configurations = [Settings.from_context(context).flat() for context in (CHANGED, *OTHERS.values())]
+    same = [name for name in setting_names() if all(defaults[name] == changed[name] for changed in configurations)]
+    assert same == ["dataset.name"]
 
 
 def test_command_line_texts_are_converted() -> None:
@@ -59,6 +61,25 @@ def test_keys_of_the_cdk_are_left_alone() -> None:
         ({"hyperparameters.max_dept": 3}, "did you mean hyperparameters.max_depth"),
         ({"project": "Has Spaces"}, "setting project="),
         ({"network.cidr": "8.8.8.0/20"}, "setting network.cidr="),
+        ({"network.vpc_id": "vpc-12345678"}, "vpc_id and subnet_ids go together"),
+        ({"network.vpc_id": "vpc-12345678", "network.subnet_ids": "subnet-12345678"}, "an endpoint needs two"),
+        (
+            {
+                "network.vpc_id": "vpc-12345678",
+                "network.subnet_ids": "subnet-12345678,subnet-2345678a",
+                "network.nat": 1,
+            },
+            "nat: not with a network of your own",
+        ),
+        ({"network.subnet_ids": "here"}, 'setting network.subnet_ids.0="here"'),
+        ({"emr.task.spot": True, "emr.task.count": 1}, "only with provisioning=fleets"),
+        ({"emr.task.spot": True, "emr.provisioning": "fleets"}, "task.count is 0"),
+        ({"emr.core.alternatives": "m5a.xlarge"}, "core.alternatives: only with provisioning=fleets"),
+        ({"emr.task.count": 4}, "together above maximum 4"),
+        ({"sagemaker.endpoint.memory_mb": 1500}, "multiple of 1024"),
+        ({"sagemaker.endpoint.mode": "serverless", "sagemaker.endpoint.capture_percent": 5}, "captures nothing"),
+        ({"alerts.email": "nobody"}, 'setting alerts.email="nobody"'),
+        ({"time_to_live_hours": -1}, "setting time_to_live_hours=-1"),
     ],
 )
 def test_bad_setting_is_one_clear_line(context: dict[str, object], message: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import cfnlint.api
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -23,7 +24,11 @@ STACKS = ("network", "data", "sagemaker", "emr", "comparison")
 def normalised(template: dict[str, Any]) -> Any:
     """A template without what changes with every byte of the code: the hashes of assets and of the generator."""
     text = re.sub(r"\b[0-9a-f]{64}\b", "<asset hash>", json.dumps(template))
-    return json.loads(re.sub(r"(raw/[a-z0-9-]+-)[0-9a-f]{8}\b", r"\1<generator hash>", text))
+    return without_generator_hash(json.loads(text))
+
+
+def without_generator_hash(value: Any) -> Any:
+    return json.loads(re.sub(r"(raw/[a-z0-9-]+-)[0-9a-f]{8}\b", r"\1<generator hash>", json.dumps(value)))
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -68,12 +73,70 @@ def test_synthesis_is_hermetic_and_deterministic(tmp_path: Path) -> None:
     assert different == []
 
 
-def test_everything_is_tagged(synthesised: Synthesised) -> None:
-    for template in synthesised.templates().values():
-        for resource in template["Resources"].values():
-            tags = resource.get("Properties", {}).get("Tags")
-            if isinstance(tags, list) and resource["Type"] not in ("AWS::SSM::Parameter",):
-                assert {"project", "owner"} <= {tag["Key"] for tag in tags}
+# Types whose schema says that they can be tagged, and where the tags are all the same not theirs to have.
+UNTAGGED = {
+    "AWS::Lambda::Permission",
+}
+
+
+def test_everything_taggable_is_tagged(synthesised: Synthesised) -> None:
+    """Taggable is what CloudFormation's own schema calls so."""
+    expiry = {"default": "12 hours after deployment", "changed": "48 hours after deployment"}[synthesised.name]
+    checked = 0
+    for stack, template in synthesised.templates().items():
+        for logical_id, resource in template["Resources"].items():
+            kind = resource["Type"]
+            if kind.startswith("Custom::") or kind in UNTAGGED:
+                continue
+            schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+            if not schema.get("tagging", {}).get("taggable", schema.get("taggable", False)):
+                continue
+            prop = schema.get("tagging", {}).get("tagProperty", "/properties/Tags").rsplit("/", 1)[1]
+            tags = resource.get("Properties", {}).get(prop)
+            assert tags, f"{stack} {logical_id} {kind} has no tags"
+            values = {tag["Key"]: tag["Value"] for tag in tags} if isinstance(tags, list) else tags
+            assert {"project", "owner", "expiry"} <= values.keys(), f"{stack} {logical_id} {kind}"
+            assert values["expiry"] == (expiry if stack in ("sagemaker", "emr") else "none")
+            checked += 1
+    assert checked > 50
+
+
+def test_jobs_and_clusters_that_runs_start_are_tagged_too(synthesised: Synthesised) -> None:
+    found = [
+        state["Parameters"]["Tags"]
+        for machine in synthesised.assembly.state_machines().values()
+        for state in machine["States"].values()
+        if re.search(r":(create[A-Z]\w+Job|createModel|createCluster)", state.get("Resource", ""))
+    ]
+    assert len(found) >= 6
+    assert all({"project", "owner", "expiry"} <= {tag["Key"] for tag in tags} for tags in found)
+
+
+def test_logs_and_messages_are_encrypted_with_our_key_and_logs_end(synthesised: Synthesised) -> None:
+    kinds = {"AWS::Logs::LogGroup": "KmsKeyId", "AWS::SNS::Topic": "KmsMasterKeyId"}
+    found = [
+        (resource["Type"], resource["Properties"])
+        for template in synthesised.templates().values()
+        for resource in template["Resources"].values()
+        if resource["Type"] in kinds
+    ]
+    assert {kind for kind, _ in found} == set(kinds)
+    for kind, properties in found:
+        assert "Key" in json.dumps(properties[kinds[kind]])
+        assert kind == "AWS::SNS::Topic" or properties["RetentionInDays"] == 30
+
+
+def test_every_machine_of_ours_is_traced_and_keeps_a_full_log(synthesised: Synthesised) -> None:
+    machines = [
+        resource["Properties"]
+        for template in synthesised.templates().values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::StepFunctions::StateMachine" and "StateMachineName" in resource["Properties"]
+    ]
+    assert len(machines) >= 4
+    for machine in machines:
+        assert machine["TracingConfiguration"] == {"Enabled": True}
+        assert machine["LoggingConfiguration"]["Level"] == "ALL"
 
 
 def test_no_wildcard_action_and_no_full_access(synthesised: Synthesised) -> None:

@@ -1,19 +1,15 @@
-"""The custom resource's handlers, on moto's Step Functions engine."""
+"""``Custom::Execution``, on moto's Step Functions engine."""
 
-import importlib
 import json
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
-HANDLERS = Path(__file__).resolve().parents[3] / "stacks" / "handlers"
+from tests.stacks.handlers import support
+
 ROLE = "arn:aws:iam::123456789012:role/any"
 MACHINES = {
     "succeeds": {"Type": "Pass", "Parameters": {"model": "s3://b/model.tar.gz", "run_id.$": "$.run_id"}, "End": True},
@@ -23,14 +19,8 @@ MACHINES = {
 
 
 @pytest.fixture
-def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The handlers as Lambda imports them."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.syspath_prepend(str(HANDLERS))
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        sys.modules.pop("execution", None)
-        yield importlib.import_module("execution")
-    sys.modules.pop("execution", None)
+def moto_config() -> dict[str, Any]:
+    return {"stepfunctions": {"execute_state_machine": True}}
 
 
 def machine(name: str) -> str:
@@ -41,12 +31,12 @@ def machine(name: str) -> str:
 
 def event(kind: str, arn: str, **more: Any) -> dict[str, Any]:
     properties = {"StateMachineArn": arn, "Revision": "1", "Input": {"raw": "s3://b/raw/"}}
-    return {"RequestType": kind, "RequestId": "1B4E28BA-2FA1-11D2-883F", "ResourceProperties": properties, **more}
+    return support.event("Execution", kind, properties, **more)
 
 
-def wait(handler: ModuleType, asked: dict[str, Any]) -> dict[str, Any]:
+def wait(handlers: ModuleType, asked: dict[str, Any]) -> dict[str, Any]:
     for _ in range(100):
-        answer: dict[str, Any] = handler.is_complete(asked, None)
+        answer: dict[str, Any] = handlers.is_complete(asked, None)
         if answer["IsComplete"]:
             return answer
         time.sleep(0.05)
@@ -65,58 +55,71 @@ def ended(arn: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_output_becomes_attributes(handler: ModuleType, kind: str) -> None:
+def test_output_becomes_attributes(handlers: ModuleType, kind: str) -> None:
     asked = event(kind, machine("succeeds"))
-    started = handler.on_event(asked, None)
-    answer = wait(handler, asked | started)
+    started = handlers.on_event(asked, None)
+    answer = wait(handlers, asked | started)
     assert answer["Data"] == {"model": "s3://b/model.tar.gz", "run_id": "deploy-1b4e28ba2fa1"}
 
 
-def test_failure_names_the_stage_and_the_cause(handler: ModuleType) -> None:
+def test_failure_names_the_stage_and_the_cause(handlers: ModuleType) -> None:
     asked = event("Create", machine("fails"))
-    started = handler.on_event(asked, None)
+    started = handlers.on_event(asked, None)
     with pytest.raises(RuntimeError, match="FAILED: TrainFailed: no rows"):
-        wait(handler, asked | started)
+        wait(handlers, asked | started)
 
 
-def test_repeated_request_finds_the_running_execution(handler: ModuleType) -> None:
+def test_repeated_request_finds_the_running_execution(handlers: ModuleType) -> None:
     asked = event("Create", machine("waits"))
-    assert handler.on_event(asked, None) == handler.on_event(asked, None)
+    assert handlers.on_event(asked, None) == handlers.on_event(asked, None)
 
 
-def test_running_is_not_complete(handler: ModuleType) -> None:
+def test_running_is_not_complete(handlers: ModuleType) -> None:
     asked = event("Create", machine("waits"))
-    assert handler.is_complete(asked | handler.on_event(asked, None), None) == {"IsComplete": False}
+    assert handlers.is_complete(asked | handlers.on_event(asked, None), None) == {"IsComplete": False}
 
 
-def test_delete_stops_the_execution(handler: ModuleType) -> None:
+def test_delete_stops_the_execution(handlers: ModuleType) -> None:
     arn = machine("waits")
-    started = handler.on_event(event("Create", arn), None)
+    started = handlers.on_event(event("Create", arn), None)
     deleted = event("Delete", arn, **started)
-    assert handler.on_event(deleted, None) == started
-    assert handler.is_complete(deleted, None) == {"IsComplete": True}
+    assert handlers.on_event(deleted, None) == started
+    assert handlers.is_complete(deleted, None) == {"IsComplete": True}
     assert ended(started["PhysicalResourceId"]) == "ABORTED"
 
 
-def test_delete_while_create_still_waits_stops_whatever_runs(handler: ModuleType) -> None:
+def test_delete_while_create_still_waits_stops_whatever_runs(handlers: ModuleType) -> None:
     """CloudFormation then names the resource by an id of its own."""
     arn = machine("waits")
-    started = handler.on_event(event("Create", arn), None)
-    handler.on_event(event("Delete", arn, PhysicalResourceId="stack-FirstRun-1ABC"), None)
+    started = handlers.on_event(event("Create", arn), None)
+    handlers.on_event(event("Delete", arn, PhysicalResourceId="stack-FirstRun-1ABC"), None)
     assert ended(started["PhysicalResourceId"]) == "ABORTED"
 
 
-def test_delete_of_what_was_never_started_or_is_gone_is_fine(handler: ModuleType) -> None:
+def test_delete_of_what_was_never_started_or_is_gone_is_fine(handlers: ModuleType) -> None:
     arn = machine("waits")
-    handler.on_event(event("Delete", arn, PhysicalResourceId="stack-FirstRun-1ABC"), None)
+    handlers.on_event(event("Delete", arn, PhysicalResourceId="stack-FirstRun-1ABC"), None)
     gone = arn.replace(":stateMachine:", ":execution:") + ":never"
-    handler.on_event(event("Delete", arn, PhysicalResourceId=gone), None)
+    handlers.on_event(event("Delete", arn, PhysicalResourceId=gone), None)
 
 
-def test_delete_after_the_end_changes_nothing(handler: ModuleType) -> None:
+def test_delete_after_the_end_changes_nothing(handlers: ModuleType) -> None:
     arn = machine("succeeds")
     asked = event("Create", arn)
-    started = handler.on_event(asked, None)
-    wait(handler, asked | started)
-    handler.on_event(event("Delete", arn, **started), None)
+    started = handlers.on_event(asked, None)
+    wait(handlers, asked | started)
+    handlers.on_event(event("Delete", arn, **started), None)
     assert ended(started["PhysicalResourceId"]) == "SUCCEEDED"
+
+
+def test_delete_when_the_machine_itself_is_gone_is_fine(handlers: ModuleType) -> None:
+    gone = machine("waits") + "-never"
+    deleted = event("Delete", gone, PhysicalResourceId="stack-FirstRun-1ABC")
+    assert support.run(handlers, deleted) == 1
+
+
+def test_another_change_of_the_stack_starts_another_execution(handlers: ModuleType) -> None:
+    arn = machine("succeeds")
+    first = handlers.on_event(event("Create", arn), None)
+    second = handlers.on_event(event("Update", arn, RequestId="2C5F39CB-2FA1-11D2-883F", **first), None)
+    assert second["PhysicalResourceId"] != first["PhysicalResourceId"]

@@ -1,0 +1,43 @@
+"""The events of the CDK's provider framework, and the answers to them, as all kinds of resources here share them.
+
+Field names and rules: aws-cdk-lib/custom-resources, provider-framework (``types.d.ts``, 2.275.0).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+Event = dict[str, Any]
+"""CloudFormation's request; for ``is_complete`` with what ``on_event`` answered merged into it."""
+
+Answer = dict[str, Any]
+
+CALL_SECONDS = 600
+"""After this time a call stops and leaves the rest to the next one: the functions may run for 14 minutes."""
+
+# Enough to see what a deletion waits for.
+_NAMED = 10
+
+
+def deletes(event: Event) -> bool:
+    """Whether the resource goes away. All kinds that clean up do so then only, never on Create or Update."""
+    return bool(event["RequestType"] == "Delete")
+
+
+def named(event: Event) -> Answer:
+    """The answer with nothing but the physical id, which stays the same for as long as the resource lives.
+
+    A changed id would make CloudFormation send a Delete for the old one after the Update. On Delete the id must be the
+    event's, even where CloudFormation made it up because a Create had not been answered yet.
+    """
+    if event["RequestType"] == "Create":
+        kind = event["ResourceType"].removeprefix("Custom::")
+        return {"PhysicalResourceId": f"{kind}-{event['LogicalResourceId']}"}
+    return {"PhysicalResourceId": event["PhysicalResourceId"]}
+
+
+def complete(left: Sequence[str] = ()) -> Answer:
+    """``{"IsComplete": True}`` if nothing is left, else ``{"IsComplete": False, "Left": ...}``.
+
+    The framework logs ``Left``, at most ten names, and so says what a deletion waits for.
+    """
+    return {"IsComplete": False, "Left": list(left[:_NAMED])} if left else {"IsComplete": True}

@@ -1,0 +1,187 @@
+"""``Custom::SageMakerLeftovers``: what pipeline runs made in SageMaker, and what SageMaker made for them.
+
+Properties: ``Project``, ``SecurityGroupIds``, ``LogGroups``. Names of ours begin with ``<Project>-``, but so do those
+of a project called ``<Project>-two``: the tag ``project`` decides. The work is done in ``is_complete``, which finds
+what is left each time anew: first jobs, then models, their network interfaces, their log streams, log groups.
+Calls sagemaker: ListProcessingJobs, ListTrainingJobs, ListTransformJobs, ListModels (have no resource-level
+permissions), ListTags, StopProcessingJob, StopTrainingJob, StopTransformJob, DeleteModel (on jobs and models).
+Calls logs: DescribeLogStreams, DeleteLogStream, DeleteLogGroup (on groups and streams), and what ``interfaces`` calls.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import interfaces
+from clients import client, tolerating
+from events import CALL_SECONDS, Answer, Event, complete, deletes, named
+
+# What SageMaker says of jobs that ended or are gone when we stop them. The models name ResourceNotFound, the service
+# answers ValidationException (github.com/aws/aws-sdk/issues/165; texts as Kubeflow's SageMaker components know them).
+_OVER = (
+    "ResourceNotFound",
+    "ValidationException: The request was rejected because the",
+    "ValidationException: Could not find",
+    "ValidationException: Requested resource not found",
+)
+
+# Another call is at work on the same group or stream: the next look tells.
+_LOGS_BUSY = "OperationAbortedException"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of job: SageMaker's name for it (``TrainingJob``), its name in an ARN, how it is listed and stopped."""
+
+    name: str
+    resource: str
+    pages: Callable[..., Iterable[dict[str, Any]]]
+    stop: Callable[[str], object]
+
+    @property
+    def log_group(self) -> str:
+        """The group that SageMaker writes the logs of all jobs of this kind to, those of other projects too."""
+        return f"/aws/sagemaker/{self.name}s"
+
+
+_KINDS = (
+    _Kind(
+        "ProcessingJob",
+        "processing-job",
+        lambda **asked: client("sagemaker").get_paginator("list_processing_jobs").paginate(**asked),
+        lambda job: client("sagemaker").stop_processing_job(ProcessingJobName=job),
+    ),
+    _Kind(
+        "TrainingJob",
+        "training-job",
+        lambda **asked: client("sagemaker").get_paginator("list_training_jobs").paginate(**asked),
+        lambda job: client("sagemaker").stop_training_job(TrainingJobName=job),
+    ),
+    _Kind(
+        "TransformJob",
+        "transform-job",
+        lambda **asked: client("sagemaker").get_paginator("list_transform_jobs").paginate(**asked),
+        lambda job: client("sagemaker").stop_transform_job(TransformJobName=job),
+    ),
+)
+
+
+class _Ours:
+    """Which jobs and models are a project's own; each is asked about once a call."""
+
+    def __init__(self, project: str, stack_id: str) -> None:
+        """``stack_id`` is an ARN: partition, region and account of the stack are those of its jobs."""
+        self.prefix = f"{project}-"
+        self._project = project
+        _, partition, _, region, account, _ = stack_id.split(":", 5)
+        self._arn = f"arn:{partition}:sagemaker:{region}:{account}"
+        self._tag = cache(_project_tag)
+
+    def __call__(self, resource: str, name: str) -> bool:
+        """Whether a job or model is ours: ``resource`` as in its ARN, for instance ``training-job``."""
+        return name.startswith(self.prefix) and self._tag(f"{self._arn}:{resource}/{name}") == self._project
+
+
+def on_event(event: Event) -> Answer:
+    """The physical id; nothing else happens here."""
+    return named(event)
+
+
+def is_complete(event: Event) -> Answer:
+    """On Delete stop and remove what is ours; complete once a call finds nothing of it."""
+    if not deletes(event):
+        return complete()
+    properties = event["ResourceProperties"]
+    ours = _Ours(properties["Project"], event["StackId"])
+    deadline = time.monotonic() + CALL_SECONDS
+    return complete(
+        _jobs(ours)
+        or _models(ours)
+        or interfaces.remove(properties["SecurityGroupIds"])
+        or _log_streams(ours, deadline)
+        or _log_groups(properties["LogGroups"])
+    )
+
+
+def _project_tag(arn: str) -> str | None:
+    """A job's or model's tag ``project``; None if it has none, or is gone."""
+    # Its text for a resource that is gone is not documented.
+    with tolerating("ResourceNotFound", "ValidationException"):
+        for page in client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn):
+            for tag in page["Tags"]:
+                if tag["Key"] == "project":
+                    return str(tag["Value"])
+    return None
+
+
+def _jobs(ours: _Ours) -> list[str]:
+    """Stop our jobs; the names of those that have not ended yet."""
+    active = set()
+    for kind in _KINDS:
+        # In this order a job that somebody else stops between the two looks is seen all the same.
+        for status in ("InProgress", "Stopping"):
+            pages = kind.pages(NameContains=ours.prefix, StatusEquals=status)
+            listed = [job[f"{kind.name}Name"] for page in pages for job in page[f"{kind.name}Summaries"]]
+            for job in listed:
+                if ours(kind.resource, job):
+                    active.add(job)
+                    if status == "InProgress":
+                        with tolerating(*_OVER):
+                            kind.stop(job)
+    return sorted(active)
+
+
+def _models(ours: _Ours) -> list[str]:
+    """Delete our models; the names of those found."""
+    pages = client("sagemaker").get_paginator("list_models").paginate(NameContains=ours.prefix)
+    listed = [model["ModelName"] for page in pages for model in page["Models"]]
+    found = [model for model in listed if ours("model", model)]
+    for model in found:
+        with tolerating(*_OVER):
+            client("sagemaker").delete_model(ModelName=model)
+    return found
+
+
+def _log_streams(ours: _Ours, deadline: float) -> list[str]:
+    """Delete our jobs' log streams, and a group that is empty then; the names of what was found of both.
+
+    Streams are called ``<job>/<container>``. SageMaker makes the groups, one for each kind of job of the account, and
+    makes them again at need.
+    """
+    found: list[str] = []
+    for kind in _KINDS:
+        with tolerating("ResourceNotFoundException"):
+            for stream in list(_streams(kind.log_group, logStreamNamePrefix=ours.prefix)):
+                if not ours(kind.resource, stream.split("/")[0]):
+                    continue
+                found.append(stream)
+                if time.monotonic() >= deadline:
+                    return found
+                with tolerating("ResourceNotFoundException", _LOGS_BUSY):
+                    client("logs").delete_log_stream(logGroupName=kind.log_group, logStreamName=stream)
+            if not any(_streams(kind.log_group)):
+                found += _log_groups([kind.log_group])
+    return found
+
+
+def _streams(group: str, **asked: str) -> Iterator[str]:
+    """The names of a group's log streams."""
+    pages = client("logs").get_paginator("describe_log_streams").paginate(logGroupName=group, **asked)
+    return (stream["logStreamName"] for page in pages for stream in page["logStreams"])
+
+
+def _log_groups(groups: Sequence[str]) -> list[str]:
+    """Delete log groups; the names of those found.
+
+    The last lines of an endpoint arrive after its deletion and make its group again
+    (github.com/apache/airflow/pull/29581), so the next call looks once more.
+    """
+    found = []
+    for group in groups:
+        with tolerating("ResourceNotFoundException"):
+            with tolerating(_LOGS_BUSY):
+                client("logs").delete_log_group(logGroupName=group)
+            found.append(group)
+    return found

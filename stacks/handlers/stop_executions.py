@@ -1,0 +1,27 @@
+"""``Custom::StopExecutions``: nothing of these state machines runs any more once the resource is deleted.
+
+Property: ``StateMachineArns``. The work is done in ``is_complete``, which finds what still runs each time anew.
+Calls states: StopExecution (on the machines' executions), and what ``executions`` calls.
+"""
+
+import executions
+from clients import client, tolerating
+from events import Answer, Event, complete, deletes, named
+
+
+def on_event(event: Event) -> Answer:
+    """The physical id; nothing else happens here."""
+    return named(event)
+
+
+def is_complete(event: Event) -> Answer:
+    """On Delete stop every running execution; complete once none runs."""
+    if not deletes(event):
+        return complete()
+    running = [
+        arn for machine in event["ResourceProperties"]["StateMachineArns"] for arn in executions.running(machine)
+    ]
+    for arn in running:
+        with tolerating("ExecutionDoesNotExist"):
+            client("stepfunctions").stop_execution(executionArn=arn, cause="The stack is being deleted")
+    return complete(running)

@@ -1,0 +1,97 @@
+"""The published workloads: code and wheels in the bucket, where the jobs find them."""
+
+from pathlib import Path
+
+from aws_cdk import Duration, IgnoreMode
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from stacks.custom_resources import CustomResources
+from stacks.execution import execution
+from stacks.layout import CODE, code_prefix
+from stacks.rules import acknowledge_wildcards
+from stacks.settings import Settings
+from stacks.states import Task, allow, log_group, state_machine, task_state, wait_permission
+
+WORKLOADS = Path(__file__).resolve().parents[1] / "workloads"
+
+
+class Publish(Construct):
+    """Puts the workloads and their wheels below ``code/<hash>/`` (``location``) when the stack is deployed.
+
+    The subnets have no way to a package index, so a CodeBuild project fetches the wheels once, by their hashes, and
+    puts them beside the code. ``done`` is the resource that stands for it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        settings: Settings,
+        *,
+        bucket: s3.Bucket,
+        key: kms.IKey,
+        resources: CustomResources,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        asset = assets.Asset(
+            self, "Workloads", path=str(WORKLOADS), exclude=["**/__pycache__", "**/*.pyc"], ignore_mode=IgnoreMode.GIT
+        )
+        self.location = code_prefix(bucket.bucket_name, asset.asset_hash)
+        project = self._project(asset, bucket, key)
+        task = Task(
+            action="codebuild:startBuild.sync",
+            parameters={
+                "ProjectName": project.project_name,
+                "EnvironmentVariablesOverride": [{"Name": "TARGET", "Value": self.location, "Type": "PLAINTEXT"}],
+            },
+            errors=("CodeBuild.AWSCodeBuildException",),
+        )
+        machine = state_machine(
+            self,
+            "Machine",
+            name=f"{settings.project}-publish",
+            start=task_state(self, "publish", task, settings.stage_minutes),
+            minutes=settings.stage_minutes,
+            key=key,
+            permissions=[
+                iam.PolicyStatement(
+                    actions=["codebuild:StartBuild", "codebuild:StopBuild", "codebuild:BatchGetBuilds"],
+                    resources=[project.project_arn],
+                ),
+                wait_permission(self, "StepFunctionsGetEventForCodeBuildStartBuildRule"),
+            ],
+        )
+        self.done = execution(resources, "Published", machine=machine, run={"code": self.location})
+
+    def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey) -> codebuild.Project:
+        log = log_group(self, "Log", key)
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+        # Without the CDK's own grants, which would also allow reports and reading everything that the CLI uploaded.
+        project = codebuild.Project(
+            self,
+            "Project",
+            description="Puts the workloads and their wheels into the bucket",
+            role=role.without_policy_updates(),
+            source=codebuild.Source.s3(bucket=asset.bucket, path=asset.s3_object_key),
+            environment=codebuild.BuildEnvironment(
+                build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5, compute_type=codebuild.ComputeType.SMALL
+            ),
+            build_spec=codebuild.BuildSpec.from_object(
+                {"version": "0.2", "phases": {"build": {"commands": ['bash publish.sh "$TARGET"']}}}
+            ),
+            encryption_key=key,
+            timeout=Duration.minutes(20),
+            logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log)),
+        )
+        allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)
+        allow(role, ["s3:GetObject", "s3:GetObjectVersion"], asset.bucket.arn_for_objects(asset.s3_object_key))
+        allow(role, ["s3:PutObject"], bucket.arn_for_objects(f"{CODE}/*"))
+        allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
+        acknowledge_wildcards(role, "The log streams of one group, the objects below one prefix.")
+        project.node.add_dependency(role)
+        return project

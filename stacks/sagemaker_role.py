@@ -1,0 +1,76 @@
+"""The role that SageMaker takes on for a job, a model or an endpoint: what all of them need."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.images import XGBOOST_IMAGE
+from stacks.rules import acknowledge_wildcards
+from stacks.states import allow
+
+
+def sagemaker_role(scope: Construct, construct_id: str, *, key: kms.IKey) -> iam.Role:
+    """A role that may pull the image, use the private network, decrypt with our key, and write logs and metrics.
+
+    Source: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (archived copy of 2023, 2026-11-22).
+    """
+    role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    allow(role, ["kms:Decrypt", "kms:DescribeKey"], key.key_arn)
+    # Storage volumes are encrypted by grants, which SageMaker makes for AWS's own services only.
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["kms:CreateGrant"],
+            resources=[key.key_arn],
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        )
+    )
+    stack = Stack.of(scope)
+    image = stack.format_arn(
+        service="ecr", account="*", resource="repository", resource_name=XGBOOST_IMAGE.split(":")[0]
+    )
+    allow(role, ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], image)
+    allow(
+        role,
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        *log_group_arns(scope, "/aws/sagemaker/*"),
+    )
+    # No resource-level permissions exist for these
+    # (docs.aws.amazon.com/service-authorization: Amazon ECR, CloudWatch, EC2; read 2026-11-22).
+    allow(role, ["ecr:GetAuthorizationToken"], "*")
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
+        )
+    )
+    allow(
+        role,
+        [
+            "ec2:CreateNetworkInterface",
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        "*",
+    )
+    acknowledge_wildcards(
+        role,
+        "Objects below one prefix, log groups that jobs share, the image of whichever account holds it in the region; "
+        "SageMaker needs the rest without resources or conditions (sagemaker-roles.html).",
+    )
+    return role
+
+
+def log_group_arns(scope: Construct, name: str) -> list[str]:
+    """The ARNs of a log group and of its streams."""
+    group = Stack.of(scope).format_arn(
+        service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
+    return [group, f"{group}:*"]

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare synth test clean snapshots lock
+.PHONY: help compare synth test clean snapshots lock checkov
 
 EVENTS ?=
 RUN_ID ?=
@@ -28,6 +28,9 @@ test: .venv/installed-dev  ## Lint, check types, run every test
 	@ruff format --check .
 	@mypy
 	@pytest
+
+checkov: .venv/installed-dev synth  ## A second opinion on the templates' security (fetches checkov into a place of its own)
+	@uv tool run --quiet --from checkov==3.2.533 checkov --config-file .checkov.yaml --directory cdk.out
 
 snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review the diff)
 	@pytest tests/stacks --snapshot-update

@@ -23,6 +23,7 @@ class ComparisonStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, data: DataStack) -> None:
         super().__init__(scope, construct_id, description="Side by side: both pipelines on the same data")
+        self._project = settings.project
         resources = CustomResources(self, "CustomResources", key=data.key)
         pipelines = {
             side: sfn.StateMachine.from_state_machine_name(self, f"{side}-machine", f"{settings.project}-{side}")
@@ -94,7 +95,7 @@ class ComparisonStack(Stack):
             ),
             iam.PolicyStatement(
                 actions=["states:DescribeExecution", "states:StopExecution"],
-                resources=[execution_arns(machine) for machine in machines],
+                resources=[execution_arns(self, f"{self._project}-{side}") for side in pipelines],
             ),
             wait_permission(self, "StepFunctionsGetEventsForStepFunctionsExecutionRule"),
         ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import ArnFormat, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -92,11 +92,11 @@ class CustomResources(Construct):
 
 
 def stop_executions(
-    resources: CustomResources, construct_id: str, machines: Sequence[Any], before: Sequence[Construct]
+    resources: CustomResources, construct_id: str, machines: Sequence[sfn.StateMachine], before: Sequence[Construct]
 ) -> CustomResource:
     """Stop every execution of these machines before any of ``before`` is deleted, so that no job starts meanwhile."""
     arns = [machine.state_machine_arn for machine in machines]
-    executions = [execution_arns(machine) for machine in machines]
+    executions = [execution_arns(resources, machine.state_machine_name) for machine in machines]
     resource = resources.add(
         construct_id,
         "StopExecutions",
@@ -108,9 +108,19 @@ def stop_executions(
     return resource
 
 
-def execution_arns(machine: Any) -> str:
-    """The ARNs of all executions of a machine."""
-    return f"{machine.state_machine_arn}:*".replace(":stateMachine:", ":execution:")
+def execution_arns(scope: Construct, machine_name: str) -> str:
+    """The ARNs of all executions of a machine of this name."""
+    return Stack.of(scope).format_arn(
+        service="states",
+        resource="execution",
+        resource_name=f"{machine_name}:*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def look_at_stack(scope: Construct) -> iam.PolicyStatement:
+    """What a resource needs that cleans up with its stack only: to see whether the stack goes."""
+    return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
 
 
 def _acknowledge_framework(provider: cr.Provider) -> None:

@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.alerts import Alerts
-from stacks.custom_resources import CustomResources
+from stacks.custom_resources import CustomResources, look_at_stack
 from stacks.dataset import RawDataset
 from stacks.execution import execution
 from stacks.layout import CODE, RAW
@@ -112,6 +112,7 @@ class DataStack(Stack):
             iam.PolicyStatement(
                 actions=["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"], resources=[bucket.bucket_arn]
             ),
+            look_at_stack(self),
             iam.PolicyStatement(
                 actions=["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
                 resources=[bucket.arn_for_objects("*")],

@@ -63,6 +63,7 @@ class EmrSecurityGroups(Construct):
             ip_protocol=protocol,
             from_port=ports[0],
             to_port=ports[1],
+            description="EMR: traffic between the nodes, and from EMR's service to them",
         )
         ec2.CfnSecurityGroupEgress(
             self,
@@ -72,4 +73,5 @@ class EmrSecurityGroups(Construct):
             ip_protocol=protocol,
             from_port=ports[0],
             to_port=ports[1],
+            description="EMR: traffic between the nodes, and from EMR's service to them",
         )

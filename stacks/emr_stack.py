@@ -7,7 +7,7 @@ from aws_cdk import aws_emr as emr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.custom_resources import CustomResources, stop_executions
+from stacks.custom_resources import CustomResources, look_at_stack, stop_executions
 from stacks.data_stack import DataStack
 from stacks.emr_cluster import cluster, definition
 from stacks.emr_roles import EMR_TAG, SIDE, node_role, service_role
@@ -188,6 +188,7 @@ class EmrStack(Stack):
                 resources=["*"],
             ),
             self._on_our_clusters("DescribeCluster", "SetTerminationProtection", "TerminateJobFlows"),
+            look_at_stack(self),
             delete_interfaces(self, network.vpc),
             iam.PolicyStatement(
                 actions=["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],

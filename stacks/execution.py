@@ -30,7 +30,8 @@ def execution(
             actions=["states:StartExecution", "states:ListExecutions"], resources=[machine.state_machine_arn]
         ),
         iam.PolicyStatement(
-            actions=["states:DescribeExecution", "states:StopExecution"], resources=[execution_arns(machine)]
+            actions=["states:DescribeExecution", "states:StopExecution"],
+            resources=[execution_arns(resources, machine.state_machine_name)],
         ),
     )
     resource.node.add_dependency(machine)

@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.custom_resources import CustomResources
+from stacks.custom_resources import CustomResources, look_at_stack
 from stacks.images import xgboost_image
 from stacks.network_stack import NetworkStack
 from stacks.sagemaker_role import log_group_arns, sagemaker_role
@@ -318,6 +318,7 @@ class SageMakerJobs(Construct):
                 for kind, arn in zip(("ProcessingJob", "TrainingJob", "TransformJob"), jobs, strict=True)
             ],
             iam.PolicyStatement(actions=["sagemaker:DeleteModel"], resources=[self.arn("model")]),
+            look_at_stack(self),
             delete_interfaces(self, self.vpc),
             iam.PolicyStatement(
                 actions=["logs:DescribeLogStreams", "logs:DeleteLogGroup", "logs:DeleteLogStream"],

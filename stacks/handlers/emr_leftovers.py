@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import interfaces
 from clients import client, tolerating
-from events import Answer, Event, complete, deletes, named
+from events import Answer, Event, complete, goes_with_stack, named
 
 # All states but TERMINATED and TERMINATED_WITH_ERRORS (API_ClusterStatus, botocore 1.44.5).
 _ACTIVE = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"]
@@ -23,8 +23,8 @@ def on_event(event: Event) -> Answer:
 
 
 def is_complete(event: Event) -> Answer:
-    """On Delete terminate the clusters, then free the groups; complete once a call finds nothing of theirs."""
-    if not deletes(event):
+    """When the stack goes end the clusters, then free the groups; complete once a call finds nothing of theirs."""
+    if not goes_with_stack(event):
         return complete()
     properties = event["ResourceProperties"]
     groups = properties["SecurityGroupIds"]

@@ -6,6 +6,8 @@ Field names and rules: aws-cdk-lib/custom-resources, provider-framework (``types
 from collections.abc import Sequence
 from typing import Any
 
+from clients import client
+
 Event = dict[str, Any]
 """CloudFormation's request; for ``is_complete`` with what ``on_event`` answered merged into it."""
 
@@ -19,8 +21,21 @@ _NAMED = 10
 
 
 def deletes(event: Event) -> bool:
-    """Whether the resource goes away. All kinds that clean up do so then only, never on Create or Update."""
+    """Whether the resource goes away."""
     return bool(event["RequestType"] == "Delete")
+
+
+def goes_with_stack(event: Event) -> bool:
+    """Whether the resource goes away because its whole stack does.
+
+    CloudFormation also sends a Delete when an update takes a resource out of the template, or rolls back one that put
+    it in. The stack then lives on, and so must what it works with: data, clusters, models.
+    Calls cloudformation: DescribeStacks (on the stack).
+    """
+    if not deletes(event):
+        return False
+    (stack,) = client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
+    return stack["StackStatus"] in ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 
 
 def named(event: Event) -> Answer:

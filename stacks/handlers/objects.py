@@ -1,7 +1,7 @@
 """``Custom::Objects``: an empty bucket, so that CloudFormation can delete it after this resource.
 
-Property: ``BucketName``. The work is done in ``is_complete``, for ten minutes a call, and on Delete only: an Update,
-even one that names another bucket, deletes nothing.
+Property: ``BucketName``. The work is done in ``is_complete``, for ten minutes a call, and only when the stack itself
+is deleted: no Update empties a bucket, not even one that takes this resource away or is rolled back.
 Calls s3: ListBucketVersions, ListBucketMultipartUploads (on the bucket), DeleteObject, DeleteObjectVersion,
 AbortMultipartUpload (on its objects).
 """
@@ -9,7 +9,7 @@ AbortMultipartUpload (on its objects).
 import time
 
 from clients import client, tolerating
-from events import CALL_SECONDS, Answer, Event, complete, deletes, named
+from events import CALL_SECONDS, Answer, Event, complete, goes_with_stack, named
 
 # As many as ListObjectVersions lists and DeleteObjects takes (API_DeleteObjects, botocore 1.44.5).
 _BATCH = 1000
@@ -21,11 +21,11 @@ def on_event(event: Event) -> Answer:
 
 
 def is_complete(event: Event) -> Answer:
-    """On Delete remove versions, delete markers and unfinished uploads; complete once the bucket is empty or gone.
+    """When the stack goes remove versions, delete markers and unfinished uploads; complete once the bucket is empty.
 
     RuntimeError with the first key that S3 refuses to delete, and its reason.
     """
-    if not deletes(event):
+    if not goes_with_stack(event):
         return complete()
     left: list[str] = []
     with tolerating("NoSuchBucket"):

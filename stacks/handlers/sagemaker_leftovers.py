@@ -16,7 +16,7 @@ from typing import Any
 
 import interfaces
 from clients import client, tolerating
-from events import CALL_SECONDS, Answer, Event, complete, deletes, named
+from events import CALL_SECONDS, Answer, Event, complete, goes_with_stack, named
 
 # What SageMaker says of jobs that ended or are gone when we stop them. The models name ResourceNotFound, the service
 # answers ValidationException (github.com/aws/aws-sdk/issues/165; texts as Kubeflow's SageMaker components know them).
@@ -90,8 +90,8 @@ def on_event(event: Event) -> Answer:
 
 
 def is_complete(event: Event) -> Answer:
-    """On Delete stop and remove what is ours; complete once a call finds nothing of it."""
-    if not deletes(event):
+    """When the stack goes stop and remove what is ours; complete once a call finds nothing of it."""
+    if not goes_with_stack(event):
         return complete()
     properties = event["ResourceProperties"]
     ours = _Ours(properties["Project"], event["StackId"])
@@ -134,10 +134,10 @@ def _jobs(ours: _Ours) -> list[str]:
 
 
 def _models(ours: _Ours) -> list[str]:
-    """Delete our models; the names of those found."""
+    """Delete the models that runs made; the names of those found. The endpoint's own is CloudFormation's."""
     pages = client("sagemaker").get_paginator("list_models").paginate(NameContains=ours.prefix)
     listed = [model["ModelName"] for page in pages for model in page["Models"]]
-    found = [model for model in listed if ours("model", model)]
+    found = [model for model in listed if model.endswith("-model") and ours("model", model)]
     for model in found:
         with tolerating(*_OVER):
             client("sagemaker").delete_model(ModelName=model)

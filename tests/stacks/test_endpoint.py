@@ -72,9 +72,8 @@ def test_serverless_endpoint_has_nothing_of_an_instance(other: Synthesised) -> N
 
 def test_data_capture_is_optional(synthesised: Synthesised) -> None:
     capture = only(synthesised.assembly, "AWS::SageMaker::EndpointConfig").get("DataCaptureConfig")
-    if synthesised.name == "default":
-        assert capture is None
-    else:
+    assert (capture is None) == (synthesised.name == "default")
+    if capture is not None:
         assert capture["InitialSamplingPercentage"] == 10
         assert capture["DestinationS3Uri"].endswith("/capture/")
 

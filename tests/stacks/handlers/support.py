@@ -37,6 +37,13 @@ def event(kind: str, request: str, properties: Mapping[str, Any], **more: Any) -
     }
 
 
+def stack(status: str) -> str:
+    """CloudFormation's answer to the question what a stack is doing."""
+    described = f"<StackName>shop</StackName><CreationTime>2026-11-22T10:00:00Z</CreationTime><StackStatus>{status}"
+    member = f"<Stacks><member>{described}</StackStatus></member></Stacks>"
+    return f"<DescribeStacksResponse><DescribeStacksResult>{member}</DescribeStacksResult></DescribeStacksResponse>"
+
+
 def run(resources: ModuleType, asked: dict[str, Any]) -> int:
     """Deal with an event to its end as the framework does; how often it asked whether it is complete."""
     asked = asked | resources.on_event(asked, None)

@@ -1,0 +1,1157 @@
+"""What the jobs of every role call, derived from what is deployed: templates, definitions, functions' code, scripts.
+
+Nothing here looks at the code that writes the policies. A call is an IAM action and, where it can be told, the ARN
+that it is made on, with ``*`` for the parts that are known at run time only. What AWS needs without any code of ours
+showing it is in tables, by feature, each with its source. All sources were read on 2026-11-22; those marked "archived"
+are AWS's own copies of June 2023 on GitHub (awsdocs), "SAR" is the Service Authorization Reference.
+"""
+
+import ast
+import importlib.resources
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+
+from local.template import ACCOUNT, REGION
+
+WORKLOADS = Path(__file__).resolve().parents[2] / "workloads"
+
+ANYTHING = "*"
+"""The resource of a call that says nothing of what it is made on."""
+
+
+# Texts with *: patterns of ARNs.
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a pattern matches everything that ``text``, itself a text or a pattern, stands for."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there is a text that both patterns match."""
+    if "*" not in one or "*" not in other:
+        return matches(one, other) or matches(other, one)
+    # What lies between the first and the last * of one can always lie within a * of the other.
+    (start, *_, end), (other_start, *_, other_end) = one.split("*"), other.split("*")
+    starts = start.startswith(other_start) or other_start.startswith(start)
+    return starts and (end.endswith(other_end) or other_end.endswith(end))
+
+
+# The reference: which actions there are, and on what kinds of resources each works.
+
+
+@cache
+def _reference() -> Any:
+    """SAR, as cfn-lint 1.58.0 ships it."""
+    return json.loads(importlib.resources.files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
+
+
+@cache
+def resource_kinds(action: str) -> dict[str, list[str]]:
+    """The kinds of resources that an action works on, with patterns of their ARNs; none: ``*`` is all it takes.
+
+    KeyError if there is no such action.
+    """
+    service, _, name = action.partition(":")
+    known = _reference()[service]
+    values = {"Partition": "aws", "Region": REGION, "Account": ACCOUNT}
+    return {
+        kind: [
+            re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], "*"), text).replace(".*", "*")
+            for text in known["Resources"][kind]["ARNFormats"]
+        ]
+        for kind in known["Actions"][name.lower()].get("Resources", [])
+    }
+
+
+def works_on(action: str, resource: str) -> bool:
+    """Whether a statement about this resource can allow this action at all."""
+    kinds = resource_kinds(action)
+    if resource == ANYTHING:
+        return True
+    if action.startswith("s3:"):  # The reference's ARNs of buckets and of objects look the same.
+        return bool(kinds) and ("object" in kinds) == ("/" in resource)
+    return any(overlap(resource, pattern) for patterns in kinds.values() for pattern in patterns)
+
+
+# The templates.
+
+_ARNS = {
+    "AWS::CodeBuild::Project": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{{}}",
+    "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
+    "AWS::KMS::Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{}}",
+    "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
+    "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
+    "AWS::S3::Bucket": "arn:aws:s3:::{}",
+    "AWS::StepFunctions::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}",
+}
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a template, its properties resolved."""
+
+    stack: str
+    kind: str
+    name: str
+    path: str
+    properties: dict[str, Any]
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return _ARNS[self.kind].format(self.name)
+
+
+class Templates:
+    """The templates of all stacks with their references resolved.
+
+    A resource without a name of its own is called ``<stack>.<logical id>``, so each name stands for one resource.
+    """
+
+    def __init__(self, templates: Mapping[str, dict[str, Any]], folder: Path) -> None:
+        """``folder`` is the cloud assembly's, where the assets are."""
+        self.folder = folder
+        self.raw = templates
+        self._exports = {
+            json.dumps(output["Export"]["Name"]): (stack, output["Value"])
+            for stack, template in templates.items()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        }
+        self.resources = [
+            Resource(
+                stack,
+                resource["Type"],
+                self._name(stack, logical_id),
+                resource.get("Metadata", {}).get("aws:cdk:path", f"{stack}/{logical_id}").removesuffix("/Resource"),
+                self.resolve(stack, resource.get("Properties", {})),
+            )
+            for stack, template in templates.items()
+            for logical_id, resource in template["Resources"].items()
+        ]
+
+    def of(self, kind: str, stack: str | None = None) -> list[Resource]:
+        """All resources of a kind, or those of a stack."""
+        return [each for each in self.resources if each.kind == kind and stack in (None, each.stack)]
+
+    def find(self, kind: str, name: str) -> Resource:
+        """The resource of a kind and name."""
+        (found,) = [each for each in self.of(kind) if each.name == name]
+        return found
+
+    def by_arn(self, kind: str, arn: str) -> Resource:
+        """The resource of a kind and ARN."""
+        (found,) = [each for each in self.of(kind) if each.arn == arn]
+        return found
+
+    def output(self, name: str) -> str:
+        """The value of the only output of this name."""
+        (value,) = [
+            self.resolve(stack, template["Outputs"][name]["Value"])
+            for stack, template in self.raw.items()
+            if name in template.get("Outputs", {})
+        ]
+        return str(value)
+
+    def asset(self, code: Mapping[str, str]) -> Path:
+        """The folder of a function's code."""
+        return self.folder / f"asset.{code['S3Key'].removesuffix('.zip')}"
+
+    def resolve(self, stack: str, value: Any) -> Any:
+        """A value with its intrinsic functions computed."""
+        if isinstance(value, list):
+            return [self.resolve(stack, item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((function, argument),) = value.items()
+            if function == "Ref" or function.startswith("Fn::"):
+                return self._intrinsic(stack, function, argument)
+        return {key: self.resolve(stack, item) for key, item in value.items()}
+
+    def _intrinsic(self, stack: str, function: str, argument: Any) -> Any:
+        match function:
+            case "Ref":
+                return self._ref(stack, argument)
+            case "Fn::GetAtt":
+                return self._attribute(stack, *argument)
+            case "Fn::ImportValue":
+                return self.resolve(*self._exports[json.dumps(argument)])
+            case "Fn::Join":
+                return argument[0].join(str(item) for item in self.resolve(stack, argument[1]))
+            case "Fn::Sub":
+                return re.sub(r"\$\{([^}]+)\}", lambda found: self._ref(stack, found[1]), argument)
+            case "Fn::Select":
+                return self.resolve(stack, argument[1])[int(argument[0])]
+            case "Fn::Split":
+                return self.resolve(stack, argument[1]).split(argument[0])
+            case "Fn::GetAZs":
+                return [f"{REGION}{zone}" for zone in "ab"]
+            case "Fn::FindInMap":
+                mapping, *keys = self.resolve(stack, argument)
+                found = self.raw[stack]["Mappings"][mapping]
+                for key in keys:
+                    found = found[key]
+                return found
+        raise ValueError(f"{stack}: {function} is not known here")
+
+    def _ref(self, stack: str, name: str) -> str:
+        if name == "AWS::StackId":
+            return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/id"
+        if name in _PSEUDO_PARAMETERS:
+            return _PSEUDO_PARAMETERS[name]
+        if self.raw[stack]["Resources"][name]["Type"] == "AWS::StepFunctions::StateMachine":
+            return self._attribute(stack, name, "Arn")
+        return self._name(stack, name)
+
+    def _attribute(self, stack: str, logical_id: str, attribute: str) -> str:
+        kind = self.raw[stack]["Resources"][logical_id]["Type"]
+        name = self._name(stack, logical_id)
+        return _ARNS[kind].format(name) if attribute == "Arn" and kind in _ARNS else f"{name}.{attribute}"
+
+    def _name(self, stack: str, logical_id: str) -> str:
+        resource = self.raw[stack]["Resources"][logical_id]
+        given = resource.get("Properties", {}).get(f"{resource['Type'].split('::')[-1]}Name")
+        return f"{stack}.{logical_id}" if given is None else str(self.resolve(stack, given))
+
+
+# What the policies allow.
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a role's policy that allows something."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed_to(self) -> str:
+        """The one service that the statement's condition lets a role be passed to, or nothing."""
+        found = self.conditions.get("StringEquals", {}).get("iam:PassedToService", "")
+        return found if isinstance(found, str) else ""
+
+
+def statements(templates: Templates, role: Resource) -> list[Statement]:
+    """All that a role's policies allow. ValueError about what this cannot judge, and so must not be there."""
+    if role.properties.get("ManagedPolicyArns"):
+        raise ValueError(f"{role.path}: managed policies {role.properties['ManagedPolicyArns']}")
+    policies = [policy["PolicyDocument"] for policy in role.properties.get("Policies", [])]
+    for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
+        if templates.of(kind):
+            raise ValueError(f"{templates.of(kind)[0].path}: a {kind}")
+    policies += [
+        policy.properties["PolicyDocument"]
+        for policy in templates.of("AWS::IAM::Policy")
+        if role.name in policy.properties["Roles"]
+    ]
+    found = []
+    for statement in (statement for policy in policies for statement in policy["Statement"]):
+        if statement["Effect"] != "Allow" or not {"Action", "Resource"} <= statement.keys():
+            raise ValueError(f"{role.path}: {statement}")
+        found.append(
+            Statement(
+                tuple(_listed(statement["Action"])),
+                tuple(_listed(statement["Resource"])),
+                statement.get("Condition", {}),
+            )
+        )
+    return found
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+# State machines.
+
+
+def tasks(states: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every Task state, those in branches and in maps included."""
+    for state in states.values():
+        if state["Type"] == "Task":
+            yield state
+        for nested in [
+            *state.get("Branches", []),
+            *[state[key] for key in ("ItemProcessor", "Iterator") if key in state],
+        ]:
+            yield from tasks(nested["States"])
+
+
+_TOKEN = re.compile(r"\s*(States\.\w+\(|'(?:[^'\\]|\\.)*'|\$[^\s,()]*|-?[\d.]+|[(),])")
+
+
+def evaluated(value: Any, paths: Mapping[str, str]) -> Any:
+    """A request as it is sent: ``paths`` are known values of the state's input, any other is ``*``."""
+    if isinstance(value, list):
+        return [evaluated(item, paths) for item in value]
+    if not isinstance(value, dict):
+        return value
+    request = {}
+    for key, item in value.items():
+        if key.endswith(".$"):
+            texts = _evaluate(_TOKEN.findall(item), paths)
+            request[key[:-2]] = texts if item.startswith("States.Array(") else texts[0]
+        else:
+            request[key] = evaluated(item, paths)
+    return request
+
+
+def _evaluate(tokens: list[str], paths: Mapping[str, str]) -> list[str]:
+    """The texts that an expression of Step Functions gives; takes its tokens off the list."""
+    token = tokens.pop(0)
+    if token.startswith("'"):
+        return [re.sub(r"\\(.)", r"\1", token[1:-1])]
+    if not token.startswith("States."):
+        return [paths.get(token, "*") if token.startswith("$") else token]
+    arguments: list[str] = []
+    while tokens[0] != ")":
+        if tokens[0] == ",":
+            tokens.pop(0)
+        else:
+            arguments += _evaluate(tokens, paths)
+    tokens.pop(0)
+    if token == "States.Format(":
+        text, *values = arguments
+        for each in values:
+            text = text.replace("{}", each, 1)
+        return [text]
+    return arguments if token == "States.Array(" else ["*"]
+
+
+# Optimised integrations: the actions beside the one that has the call's name, and the rule that a .sync call learns of
+# its job's end by. Sources: docs.aws.amazon.com/step-functions/latest/dg: sagemaker-iam, emr-iam, codebuild-iam,
+# stepfunctions-iam (archived); the Processing rule's name is as community code has it, AWS shows none.
+_INTEGRATIONS: dict[str, tuple[list[str], str | None]] = {
+    "codebuild:startBuild.sync": (
+        ["codebuild:StartBuild", "codebuild:StopBuild", "codebuild:BatchGetBuilds"],
+        "StepFunctionsGetEventForCodeBuildStartBuildRule",
+    ),
+    "elasticmapreduce:addStep.sync": (
+        ["elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:DescribeStep", "elasticmapreduce:CancelSteps"],
+        "StepFunctionsGetEventForEMRAddJobFlowStepsRule",
+    ),
+    "elasticmapreduce:cancelStep": (["elasticmapreduce:CancelSteps"], None),
+    # What SAR (2026) says that RunJobFlow needs: RunJobFlow, AddTags, PassRole; no policies' own actions.
+    "elasticmapreduce:createCluster": (["elasticmapreduce:RunJobFlow"], None),
+    "elasticmapreduce:terminateCluster": (["elasticmapreduce:TerminateJobFlows"], None),
+    "sagemaker:createModel": (["sagemaker:CreateModel"], None),
+    **{
+        f"sagemaker:create{job}.sync": (
+            [f"sagemaker:{verb}{job}" for verb in ("Create", "Describe", "Stop")],
+            f"StepFunctionsGetEventsForSageMaker{job}sRule",
+        )
+        for job in ("ProcessingJob", "TrainingJob", "TransformJob")
+    },
+    "states:startExecution.sync:2": (
+        ["states:StartExecution", "states:DescribeExecution", "states:StopExecution"],
+        "StepFunctionsGetEventsForStepFunctionsExecutionRule",
+    ),
+}
+_RULE_ACTIONS = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+
+# Fields of requests that name a role, and who receives it (SAR, operations of SageMaker and EMR: iam:PassedToService).
+_ROLE_FIELDS = {
+    "RoleArn": "sagemaker.amazonaws.com",
+    "ExecutionRoleArn": "sagemaker.amazonaws.com",
+    "ServiceRole": "elasticmapreduce.amazonaws.com",
+    "JobFlowRole": "ec2.amazonaws.com",
+}
+
+_SAGEMAKER_NAMES = {
+    "ProcessingJobName": "processing-job",
+    "TrainingJobName": "training-job",
+    "TransformJobName": "transform-job",
+    "ModelName": "model",
+}
+
+# docs.aws.amazon.com/step-functions/latest/dg: cw-logs.html, xray-iam.html (archived).
+_MACHINE_LOG = [
+    f"logs:{name}"
+    for name in (
+        "CreateLogDelivery",
+        "DeleteLogDelivery",
+        "DescribeLogGroups",
+        "DescribeResourcePolicies",
+        "GetLogDelivery",
+        "ListLogDeliveries",
+        "PutResourcePolicy",
+        "UpdateLogDelivery",
+    )
+]
+_MACHINE_TRACE = [
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+]
+# The provider framework's own machine may also write to streams, which nobody can change
+# (aws-cdk-lib 2.275.0, custom-resources/lib/provider-framework/waiter-state-machine.js).
+_WAITER_LOG = [*_MACHINE_LOG, "logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+# Functions.
+
+
+class CodeError(ValueError):
+    """A function's code calls AWS in a way that is not read here; the message names the place."""
+
+
+# Operations whose IAM actions have other names (SAR, operations of Amazon S3). DeleteObjects always needs
+# s3:DeleteObject, and s3:DeleteObjectVersion where versions are named (API_DeleteObjects, permissions).
+_OTHER_ACTIONS = {
+    ("s3", "DeleteObjects"): ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    ("s3", "ListMultipartUploads"): ("s3:ListBucketMultipartUploads",),
+    ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
+}
+
+
+@cache
+def _session() -> Any:
+    """One session: it keeps the services' models, which take long to load."""
+    return botocore.session.get_session()
+
+
+@cache
+def operation_actions(service: str, operation: str) -> tuple[str, ...]:
+    """The IAM actions of an operation, by botocore's name of the service. CodeError if there is no such operation."""
+    model = _session().get_service_model(service)
+    if operation not in model.operation_names:
+        raise CodeError(f"{service} has no operation {operation}")
+    actions = _OTHER_ACTIONS.get((service, operation), (f"{model.signing_name}:{operation}",))
+    for action in actions:
+        resource_kinds(action)  # there is such an action
+    return actions
+
+
+@cache
+def _method_operation(service: str, method: str, first_argument: str) -> str:
+    """The operation behind a client's method, paginator or waiter. CodeError if there is none."""
+    wanted = first_argument if method in ("get_paginator", "get_waiter") else method
+    if method == "get_waiter":
+        waiters = _session().get_waiter_model(service)
+        operations = {xform_name(name): waiters.get_waiter(name).operation for name in waiters.waiter_names}
+    else:
+        operations = {xform_name(name): name for name in _session().get_service_model(service).operation_names}
+    if wanted not in operations:
+        raise CodeError(f"{service}: {method}({first_argument}) is not known")
+    return str(operations[wanted])
+
+
+def module_actions(folder: Path, module: str) -> set[str]:
+    """The IAM actions of all calls in a module of a function's code, and in those that it imports from beside it."""
+    tree = ast.parse((folder / f"{module}.py").read_text(), f"{module}.py")
+    methods = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    actions: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                imported = [name.name for name in names]
+            case ast.ImportFrom(module=str(name)):
+                imported = [name]
+            case ast.Call(func=ast.Name(id="client"), args=[ast.Constant(value=str(service))]):
+                imported = []
+                method = methods.get(id(node))
+                call = calls.get(id(method))
+                if method is None or call is None:
+                    raise CodeError(f"{module}.py:{node.lineno}: the client's method is not called in place")
+                given = call.args[0] if call.args else None
+                text = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
+                actions |= set(operation_actions(service, _method_operation(service, method.attr, text)))
+            case ast.Call(
+                func=ast.Name(id="client") | ast.Attribute(attr="client" | "resource", value=ast.Name(id="boto3"))
+            ):
+                raise CodeError(f"{module}.py:{node.lineno}: the service is not a text")
+            case _:
+                continue
+        # ``clients`` makes the clients: its own code names no service.
+        for name in imported:
+            if name != "clients" and (folder / f"{name}.py").is_file():
+                actions |= module_actions(folder, name)
+    return actions
+
+
+def resource_modules(folder: Path) -> dict[str, str]:
+    """The module of each kind of custom resource, as the dictionary ``KINDS`` of the entry points has it."""
+    tree = ast.parse((folder / "resources.py").read_text())
+    (kinds,) = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "KINDS"
+    ]
+    assert isinstance(kinds, ast.Dict)
+    return {
+        key.value: value.id
+        for key, value in zip(kinds.keys, kinds.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, ast.Name)
+    }
+
+
+# Scripts.
+
+
+def s3_copies(script: str, arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Source and destination of every ``aws s3 cp`` of a shell script that is called with these arguments.
+
+    CodeError about any other call of the AWS CLI.
+    """
+    values = {str(number): value for number, value in enumerate(arguments, 1)}
+    copies = []
+    for line in script.splitlines():
+        code = line.split("#")[0]
+        if assigned := re.fullmatch(r"\s*(\w+)=\"?\$(\d)\"?\s*", code):
+            values[assigned[1]] = values[assigned[2]]
+        if not re.search(r"\baws\s", code):
+            continue
+        found = re.fullmatch(r"\s*aws s3 cp((?: --[\w-]+)*) (\S+) (\S+)\s*", code)
+        if found is None:
+            raise CodeError(f"not read: {line.strip()}")
+        places = [_expanded(found[number], values) for number in (2, 3)]
+        if "--recursive" in found[1]:
+            places = [_below(place) for place in places]
+        copies.append((places[0], places[1]))
+    return copies
+
+
+def _expanded(word: str, values: Mapping[str, str]) -> str:
+    """A word of a shell script; what is not known is a place on the machine itself."""
+    return re.sub(r"\$\{?(\w+)\}?", lambda name: values.get(name[1], "local"), word.strip('"'))
+
+
+def published_options(stage: str) -> set[str]:
+    """The options of a stage's EMR script that say where it writes: ``hadoop.publish`` is how it does."""
+    tree = ast.parse((WORKLOADS / "emr" / f"{stage}.py").read_text())
+    options = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="hadoop"), attr="publish"), args=[_, ast.Name(id=name)]):
+                options.add(name)
+    return options
+
+
+def _below(location: str) -> str:
+    """Everything below a location."""
+    return f"{location.rstrip('/*')}/*"
+
+
+# SageMaker: what every job, model and endpoint needs of its role, and what fields of its request add
+# (docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, archived: the sections about CreateProcessingJob,
+# CreateTrainingJob and CreateModel).
+_CONTAINER = [
+    "cloudwatch:PutMetricData",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+    "ecr:GetAuthorizationToken",
+]
+_IMAGE = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
+_NETWORK = [
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+]
+# sagemaker/latest/dg/host-vpc.html (archived): "you must add" this one too for models in a VPC behind an endpoint;
+# batch-vpc.html (archived) does not have it.
+_HOSTED_NETWORK = ["ec2:DescribeVpcEndpoints"]
+# sagemaker/latest/dg/deployment-guardrails-configuration.html (archived).
+_ROLLBACK = ["cloudwatch:DescribeAlarms"]
+# An output's key (sagemaker-roles.html), beside what S3 asks for.
+_OUTPUT_KEY = ["kms:Encrypt"]
+# A storage volume's key: sagemaker-roles.html for jobs; for an endpoint the role that its model names
+# (API_CreateEndpointConfig, KmsKeyId; API_DeleteEndpoint: SageMaker retires the grants).
+_VOLUME_KEY = ["kms:CreateGrant"]
+
+# S3 with our key (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html: uploads in parts decrypt).
+_OBJECT_KEYS = {
+    "s3:GetObject": ["kms:Decrypt"],
+    "s3:GetObjectVersion": ["kms:Decrypt"],
+    "s3:PutObject": ["kms:GenerateDataKey", "kms:Decrypt"],
+}
+
+# EMR's service role: what AWS's own policy for it has for what each cluster of ours does. AWS documents most features
+# by that policy's statements only (AmazonEMRServicePolicy_v2, version 6; emr/latest/ManagementGuide/emr-iam-role.html).
+EMR_CLUSTER = [
+    f"ec2:{name}"
+    for name in (
+        # instances in our subnets
+        "RunInstances",
+        "ModifyInstanceAttribute",
+        "TerminateInstances",
+        # the interface by which EMR reaches nodes in a private subnet (emr-man-sec-groups.html)
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        # the cluster's tags on what EMR makes for it (emr-managed-iam-policies.html)
+        "CreateTags",
+        "DeleteTags",
+        # rules that EMR misses in the groups that it is given (emr-man-sec-groups.html)
+        "AuthorizeSecurityGroupEgress",
+        "AuthorizeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+        "RevokeSecurityGroupIngress",
+        # looks at the network, the image and the instances, before and after they are made
+        "DescribeAccountAttributes",
+        "DescribeDhcpOptions",
+        "DescribeImages",
+        "DescribeInstances",
+        "DescribeInstanceTypeOfferings",
+        "DescribeNetworkAcls",
+        "DescribeNetworkInterfaces",
+        "DescribeRouteTables",
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeVolumes",
+        "DescribeVolumeStatus",
+        "DescribeVpcAttribute",
+        "DescribeVpcEndpoints",
+        "DescribeVpcs",
+    )
+]
+# Additional for fleets with an allocation strategy (emr-instance-fleet.html, "Required IAM permissions to use an
+# allocation strategy", archived).
+EMR_ALLOCATION_STRATEGY = [
+    f"ec2:{name}"
+    for name in (
+        "CreateFleet",
+        "CreateLaunchTemplate",
+        "CreateLaunchTemplateVersion",
+        "DeleteLaunchTemplate",
+        "DescribeLaunchTemplates",
+    )
+]
+# What AWS's policy allows and no cluster of ours needs, with the reason.
+EMR_LEFT_OUT = {
+    "ec2:CreateSecurityGroup": "the groups are ours",
+    "ec2:CreatePlacementGroup": "one primary node needs no placement group (emr-plan-ha-placementgroup.html, archived)",
+    "ec2:DeletePlacementGroup": "the same",
+    "ec2:DescribePlacementGroups": "the same",
+    "ec2:DescribeCapacityReservations": "no reservation is asked for (emr-instance-fleet.html, archived)",
+    "resource-groups:ListGroupResources": "the same",
+    "ec2:CreateVpcEndpoint": "emr-service-vpce is of releases 8 and later",
+    "ec2:ModifyVpcEndpoint": "the same",
+    "application-autoscaling:DeleteScalingPolicy": "managed scaling instead of custom automatic scaling",
+    "application-autoscaling:DeregisterScalableTarget": "the same",
+    "application-autoscaling:DescribeScalableTargets": "the same",
+    "application-autoscaling:DescribeScalingPolicies": "the same",
+    "application-autoscaling:PutScalingPolicy": "the same",
+    "application-autoscaling:RegisterScalableTarget": "the same",
+    "cloudwatch:DeleteAlarms": "the same",
+    "cloudwatch:DescribeAlarms": "the same",
+    "cloudwatch:PutMetricAlarm": "the same",
+}
+# A role that is a "key user" (emr-encryption-enable.html, archived; the KMS Developer Guide's key-policies says what a
+# key user may do). EMR takes symmetric keys only, so no key pairs.
+_KEY_USER = [
+    f"kms:{name}"
+    for name in (
+        "Decrypt",
+        "DescribeKey",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+    )
+]
+# EMR's nodes read and write by S3A (Hadoop, hadoop-aws/assumed_roles.md: permissions, and its example of a folder that
+# is written to; emr-iam-role-for-ec2.html, archived, has them too). On the folder's objects, and on the bucket.
+_S3A_READ = (["s3:GetObject"], ["s3:ListBucket"])
+_S3A_WRITE = (
+    ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+    ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+)
+# A shell on a node (docs.aws.amazon.com/systems-manager: getting-started-create-iam-instance-profile.html).
+_SESSION_MANAGER = ["ssm:UpdateInstanceInformation"] + [
+    f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")
+]
+# The CDK's role for flow logs (aws-cdk-lib 2.275.0, aws-ec2/lib/vpc-flow-logs.js); the VPC User Guide's
+# flow-logs-iam-role.html has two more, for a group that is not there yet.
+_FLOW_LOG = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+
+# Actions on * that do have resource-level permissions, by the kind of user, each with why it is asked for like this.
+_SAGEMAKER_ANYWHERE = dict.fromkeys(
+    [action for action in _NETWORK if not action.startswith("ec2:Describe")],
+    "SageMaker takes no resources or conditions here (sagemaker-roles.html)",
+)
+WITHOUT_RESOURCE = {
+    "EMR": {"ec2:DescribeVpcAttribute": "AWS's own policy has it so (AmazonEMRServicePolicy_v2)"},
+    "job": _SAGEMAKER_ANYWHERE,
+    "endpoint": _SAGEMAKER_ANYWHERE,
+    "machine": {
+        "logs:CreateLogStream": "the provider framework's own machine (waiter-state-machine.js)",
+        "logs:PutLogEvents": "the same",
+        "sagemaker:ListTags": "Step Functions' look at tags (sagemaker-iam.html)",
+    },
+    "nodes": {"ssm:UpdateInstanceInformation": "the agent's policy (getting-started-create-iam-instance-profile.html)"},
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that a role needs: an IAM action, why, the ARN's pattern; of PassRole who receives the role."""
+
+    action: str
+    why: str
+    resource: str = ANYTHING
+    receiver: str = ""
+
+
+class Calls:
+    """The calls of every role, by the role's ARN; who uses the role, keys of ``TRUSTED``; the tags of all clusters."""
+
+    def __init__(self, templates: Templates, *, session_manager: bool) -> None:
+        """Whether somebody may open a shell on a node is the one thing that no template shows."""
+        self.templates = templates
+        self.by_role: dict[str, set[Call]] = defaultdict(set)
+        self.users: dict[str, set[str]] = defaultdict(set)
+        self.cluster_tags: list[dict[str, str]] = []
+        self._session_manager = session_manager
+        self._raw = templates.output("Raw")
+        self._keys = {bucket.name: _bucket_key(bucket) for bucket in templates.of("AWS::S3::Bucket")}
+        of: dict[str, Callable[[Resource], None]] = {
+            "AWS::CodeBuild::Project": self._project,
+            "AWS::EC2::FlowLog": self._flow_log,
+            "AWS::EMR::Cluster": lambda cluster: self._cluster(cluster.properties, cluster.path),
+            "AWS::Lambda::Function": self._function,
+            "AWS::SageMaker::Model": self._endpoint_model,
+            "AWS::Scheduler::Schedule": self._schedule,
+            "AWS::StepFunctions::StateMachine": self._machine,
+        }
+        for resource in templates.resources:
+            if resource.kind in of:
+                of[resource.kind](resource)
+
+    def _add(self, role: str, user: str, why: str, actions: Sequence[str], resource: str = ANYTHING) -> None:
+        self.users[role].add(user)
+        self.by_role[role] |= {Call(action, why, resource) for action in actions}
+
+    def _pass(self, role: str, why: str, passed: str, receiver: str) -> None:
+        self.by_role[role].add(Call("iam:PassRole", why, passed, receiver))
+
+    def _objects(self, role: str, user: str, why: str, actions: Sequence[str], location: str) -> None:
+        """Actions on the objects at an S3 location, and what they do with the bucket's key."""
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        self._add(role, user, why, actions, f"arn:aws:s3:::{bucket}/{key}")
+        for action in actions:
+            if self._keys.get(bucket) is not None:
+                self._add(role, user, f"{why}, the bucket's key", _OBJECT_KEYS.get(action, []), str(self._keys[bucket]))
+
+    def _bucket(self, role: str, user: str, why: str, actions: Sequence[str], location: str) -> None:
+        """Actions on the bucket of an S3 location."""
+        self._add(role, user, why, actions, f"arn:aws:s3:::{location.removeprefix('s3://').split('/')[0]}")
+
+    # State machines, and what they start.
+
+    def _machine(self, machine: Resource) -> None:
+        role, definition = machine.properties["RoleArn"], json.loads(machine.properties["DefinitionString"])
+        if machine.properties.get("LoggingConfiguration", {}).get("Level", "OFF") != "OFF":
+            waits = any(":lambda:" in task["Resource"] for task in tasks(definition["States"]))
+            self._add(role, "machine", "its log", _WAITER_LOG if waits else _MACHINE_LOG)
+        if machine.properties.get("TracingConfiguration", {}).get("Enabled"):
+            self._add(role, "machine", "its traces", _MACHINE_TRACE)
+        paths = self._paths(definition)
+        models: dict[str, str] = {}
+        for task in tasks(definition["States"]):
+            request = evaluated(task.get("Parameters", {}), paths)
+            integration = task["Resource"].partition(":states:::")[2]
+            if ":lambda:" in task["Resource"]:
+                self._invoke(role, "machine", task["Resource"])
+            elif integration.startswith("aws-sdk:"):
+                target = _target(integration.split(":")[1], request)
+                self._add(role, "machine", integration, _sdk_actions(integration), target)
+            else:
+                self._integration(role, integration, request)
+                self._started(machine, integration, request, models)
+
+    def _paths(self, definition: Mapping[str, Any]) -> dict[str, str]:
+        """What is known of an execution's state: the raw data's place, and where a trained model lies."""
+        paths = {"$.raw": self._raw}
+        for task in tasks(definition["States"]):
+            for name, selected in (task.get("ResultSelector") or {}).items():
+                if selected == "$.ModelArtifacts.S3ModelArtifacts":
+                    output = evaluated(task["Parameters"], paths)["OutputDataConfig"]["S3OutputPath"]
+                    paths[f"{task['ResultPath']}.{name.removesuffix('.$')}"] = f"{output}*"
+        return paths
+
+    def _integration(self, role: str, integration: str, request: Mapping[str, Any]) -> None:
+        """What Step Functions itself calls for a state."""
+        actions, rule = _INTEGRATIONS[integration]
+        service = integration.split(":")[0]
+        for action in actions:
+            self._add(role, "machine", integration, [action], _target(service, request, action))
+        if rule is not None:
+            arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}"
+            self._add(role, "machine", f"{integration}'s end", _RULE_ACTIONS, arn)
+        if "Tags" in request:
+            # A cluster that is not there yet has no ARN.
+            target = _target(service, request) if service == "sagemaker" else ANYTHING
+            self._add(role, "machine", f"{integration}'s tags", [f"{service}:AddTags"], target)
+        if service == "sagemaker":
+            self._add(role, "machine", "Step Functions' look at tags", ["sagemaker:ListTags"])
+        for name, receiver in _ROLE_FIELDS.items():
+            if name in request:
+                self._pass(role, f"{integration}, {name}", self._role(name, request[name]), receiver)
+
+    def _role(self, name: str, given: str) -> str:
+        """The ARN of the role that a field names."""
+        if name != "JobFlowRole":
+            return given
+        (role,) = self.templates.find("AWS::IAM::InstanceProfile", given).properties["Roles"]
+        return self.templates.find("AWS::IAM::Role", role).arn
+
+    def _started(self, machine: Resource, integration: str, request: dict[str, Any], models: dict[str, str]) -> None:
+        """What runs because of a state, with a role of its own."""
+        why = f"{machine.path}, {integration}"
+        match integration.split(":")[0], integration.split(":")[1].split(".")[0]:
+            case "sagemaker", "createTransformJob":
+                self._sagemaker(models[request["ModelName"]], "job", why, request)
+            case "sagemaker", "createModel":
+                models[request["ModelName"]] = request["ExecutionRoleArn"]
+                self._sagemaker(request["ExecutionRoleArn"], "job", why, request)
+            case "sagemaker", _:
+                self._sagemaker(request["RoleArn"], "job", why, request)
+            case "elasticmapreduce", "createCluster":
+                self._cluster(request, why)
+            case "elasticmapreduce", "addStep":
+                for definition in self._clusters(machine):
+                    self._step(self._role("JobFlowRole", definition["JobFlowRole"]), why, request["Step"])
+
+    # SageMaker.
+
+    def _sagemaker(self, role: str, user: str, why: str, request: Mapping[str, Any]) -> None:
+        """What a job or model needs of its role, from the fields of its request."""
+        self._add(role, user, why, _CONTAINER)
+        for path, value in _leaves(request):
+            where = f"{why}, {path}"
+            if re.search(r"\b(S3Input|S3DataSource)\.S3Uri$", path):
+                self._objects(role, user, where, ["s3:GetObject"], _below(value))
+                self._bucket(role, user, where, ["s3:ListBucket"], value)
+            elif re.search(r"\bS3Output\.S3Uri$|\bS3OutputPath$", path):
+                self._objects(role, user, where, ["s3:PutObject", "s3:AbortMultipartUpload"], _below(value))
+            elif path.endswith("ModelDataUrl"):
+                self._objects(role, user, where, ["s3:GetObject"], value)
+            elif re.search(r"\b(ImageUri|TrainingImage|Image)$", path):
+                account, repository = value.split(".")[0], value.partition("/")[2].split(":")[0]
+                self._add(role, user, where, _IMAGE, f"arn:aws:ecr:{REGION}:{account}:repository/{repository}")
+            elif path.endswith("VolumeKmsKeyId"):
+                self._add(role, user, where, _VOLUME_KEY, value)
+            elif path.endswith("KmsKeyId"):
+                self._add(role, user, where, [*_OUTPUT_KEY, *_OBJECT_KEYS["s3:PutObject"]], value)
+            elif "VpcConfig." in path:
+                self._add(role, user, f"{why}, VpcConfig", _NETWORK)
+            elif str(value).startswith("s3://"):
+                raise ValueError(f"{where}: what is done with {value}?")
+
+    def _endpoint_model(self, model: Resource) -> None:
+        """A model that an endpoint serves."""
+        role = model.properties["ExecutionRoleArn"]
+        container = model.properties["PrimaryContainer"]
+        location = self._attribute(container["ModelDataUrl"])
+        properties = {**model.properties, "PrimaryContainer": {**container, "ModelDataUrl": location}}
+        self._sagemaker(role, "endpoint", model.path, properties)
+        for config in self.templates.of("AWS::SageMaker::EndpointConfig"):
+            if f"{model.name}.ModelName" in [each["ModelName"] for each in config.properties["ProductionVariants"]]:
+                self._endpoint(role, config, in_network="VpcConfig" in model.properties)
+
+    def _endpoint(self, role: str, config: Resource, *, in_network: bool) -> None:
+        if in_network:
+            self._add(role, "endpoint", f"{config.path}, hosting in a VPC", _HOSTED_NETWORK)
+        if "KmsKeyId" in config.properties:
+            self._add(role, "endpoint", f"{config.path}, KmsKeyId", _VOLUME_KEY, config.properties["KmsKeyId"])
+        capture = config.properties.get("DataCaptureConfig")
+        if capture is not None and capture["EnableCapture"]:
+            self._objects(role, "endpoint", "capture", ["s3:PutObject"], _below(capture["DestinationS3Uri"]))
+            self._add(role, "endpoint", "capture, KmsKeyId", _OBJECT_KEYS["s3:PutObject"], capture["KmsKeyId"])
+        for endpoint in self.templates.of("AWS::SageMaker::Endpoint"):
+            if endpoint.properties["EndpointConfigName"] == f"{config.name}.EndpointConfigName":
+                rollback = endpoint.properties.get("DeploymentConfig", {}).get("AutoRollbackConfiguration")
+                self._add(role, "endpoint", f"{endpoint.path}, rollback", _ROLLBACK if rollback else [])
+
+    def _attribute(self, value: str) -> str:
+        """An attribute of a Custom::Execution, from the end of its machine; every other value as it is."""
+        name, _, attribute = value.rpartition(".")
+        if name not in [each.name for each in self.templates.of("Custom::Execution")]:
+            return value
+        machine = self.templates.find("Custom::Execution", name).properties["StateMachineArn"]
+        found = self.templates.by_arn("AWS::StepFunctions::StateMachine", machine)
+        definition = json.loads(found.properties["DefinitionString"])
+        (end,) = [
+            state
+            for state in definition["States"].values()
+            if state.get("End") and f"{attribute}.$" in state.get("Parameters", {})
+        ]
+        return str(evaluated(end["Parameters"], self._paths(definition))[attribute])
+
+    # EMR.
+
+    def _clusters(self, machine: Resource) -> list[dict[str, Any]]:
+        """The definitions of the clusters that a machine's steps run on: its stack's, and those that it starts."""
+        definition = json.loads(machine.properties["DefinitionString"])
+        return [each.properties for each in self.templates.of("AWS::EMR::Cluster", machine.stack)] + [
+            evaluated(task["Parameters"], {})
+            for task in tasks(definition["States"])
+            if task["Resource"].endswith("elasticmapreduce:createCluster")
+        ]
+
+    def _cluster(self, definition: Mapping[str, Any], why: str) -> None:
+        """What EMR and the nodes need for a cluster, whoever starts it: both definitions have the same fields."""
+        service, nodes = definition["ServiceRole"], self._role("JobFlowRole", definition["JobFlowRole"])
+        self.cluster_tags.append({tag["Key"]: tag["Value"] for tag in definition["Tags"]})
+        self._add(service, "EMR", why, EMR_CLUSTER)
+        if "AllocationStrategy" in json.dumps(definition["Instances"]):
+            self._add(service, "EMR", f"{why}, AllocationStrategy", EMR_ALLOCATION_STRATEGY)
+        self._pass(service, f"{why}, JobFlowRole", nodes, "ec2.amazonaws.com")
+        self._encryption(definition, service, nodes)
+        self._objects(nodes, "nodes", f"{why}, LogUri", ["s3:PutObject"], _below(definition["LogUri"]))
+        for action in definition["BootstrapActions"]:
+            script = action["ScriptBootstrapAction"]
+            self._objects(nodes, "nodes", f"{why}, bootstrap", ["s3:GetObject"], script["Path"])
+            text = (WORKLOADS / script["Path"].partition("/workloads/")[2]).read_text()
+            for source, _local in s3_copies(text, script["Args"]):
+                self._objects(nodes, "nodes", "bootstrap's aws s3 cp", ["s3:GetObject"], source)
+                self._bucket(nodes, "nodes", "bootstrap's aws s3 cp", ["s3:ListBucket"], source)
+        if self._session_manager:
+            self._add(nodes, "nodes", "a shell by Session Manager", _SESSION_MANAGER)
+
+    def _encryption(self, definition: Mapping[str, Any], service: str, nodes: str) -> None:
+        """Who uses which key: S3, disks and volumes (the security configuration), logs."""
+        found = self.templates.find("AWS::EMR::SecurityConfiguration", definition["SecurityConfiguration"])
+        rest = found.properties["SecurityConfiguration"]["EncryptionConfiguration"]["AtRestEncryptionConfiguration"]
+        disks = rest["LocalDiskEncryptionConfiguration"]
+        for name, used in (("S3", rest["S3EncryptionConfiguration"]), ("disks", disks)):
+            self._add(nodes, "nodes", f"{found.path}, {name}", _KEY_USER, used["AwsKmsKey"])
+        if disks["EnableEbsEncryption"]:
+            actions = [*_KEY_USER, "kms:CreateGrant"]
+            self._add(service, "EMR", f"{found.path}, EnableEbsEncryption", actions, disks["AwsKmsKey"])
+        # emr-plan-debugging.html (archived)
+        for role, user, action in ((nodes, "nodes", "kms:GenerateDataKey"), (service, "EMR", "kms:DescribeKey")):
+            self._add(role, user, "LogEncryptionKmsKeyId", [action], definition["LogEncryptionKmsKeyId"])
+
+    def _step(self, nodes: str, why: str, step: Mapping[str, Any]) -> None:
+        """What a Spark step reads and writes: the S3 locations among its arguments."""
+        arguments = step["HadoopJarStep"]["Args"]
+        (script,) = [argument for argument in arguments if re.match(r"s3://.*/workloads/emr/\w+\.py$", argument)]
+        written = published_options(Path(script).stem)
+        for argument in arguments:
+            name, _, location = argument.removeprefix("--").rpartition("=")
+            if not location.startswith("s3://"):
+                continue
+            on_objects, on_bucket = _S3A_WRITE if name in written else _S3A_READ
+            whole = location if re.search(r"\.(py|zip)$", location) else _below(location)
+            self._objects(nodes, "nodes", f"{why} {name}", on_objects, whole)
+            self._bucket(nodes, "nodes", f"{why} {name}", on_bucket, location)
+
+    # Functions, builds, schedules, flow logs.
+
+    def _function(self, function: Resource) -> None:
+        role, folder = function.properties["Role"], self.templates.asset(function.properties["Code"])
+        group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{function.properties['LoggingConfig']['LogGroup']}:*"
+        self._add(role, "function", "its log", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
+        if (folder / "framework.js").is_file():
+            self._framework(role, function)
+            return
+        modules = resource_modules(folder)
+        for resource in self.templates.resources:
+            if resource.stack == function.stack and resource.kind.startswith("Custom::"):
+                module = modules[resource.kind]
+                for action in module_actions(folder, module):
+                    for aim in _aim(action, resource.properties):
+                        self._add(role, "function", f"{module}.py for {resource.path}", [action], aim)
+
+    def _framework(self, role: str, function: Resource) -> None:
+        """The provider framework's own functions: they call ours, and wait for them until they are active.
+
+        aws-cdk-lib 2.275.0, custom-resources/lib/provider-framework/runtime/outbound.js and provider.js.
+        """
+        for name, value in function.properties["Environment"]["Variables"].items():
+            if name == "WAITER_STATE_MACHINE_ARN":
+                self._add(role, "function", name, ["states:StartExecution"], value)
+            else:
+                self._invoke(role, "function", value)
+                self._add(role, "function", name, ["lambda:GetFunction"], value)
+
+    def _invoke(self, role: str, user: str, function: str) -> None:
+        """The CDK allows every version of a function beside the function itself (its grantInvoke)."""
+        for arn in (function, f"{function}:*"):
+            self._add(role, user, "calls a function", ["lambda:InvokeFunction"], arn)
+
+    def _project(self, project: Resource) -> None:
+        """A build: its source, its log, and what its commands copy.
+
+        codebuild/latest/userguide/setting-up-service-role.html (archived) for the source and the log; the AWS CLI
+        uploads large files in parts, and aborts an upload that fails (awscli, s3transfer/tasks.py).
+        """
+        role, source = project.properties["ServiceRole"], project.properties["Source"]
+        group = project.properties["LogsConfig"]["CloudWatchLogs"]["GroupName"]
+        logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
+        self._add(role, "build", "its log", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
+        self._objects(
+            role, "build", "its source", ["s3:GetObject", "s3:GetObjectVersion"], f"s3://{source['Location']}"
+        )
+        (command,) = json.loads(source["BuildSpec"])["phases"]["build"]["commands"]
+        script, argument = re.fullmatch(r'bash (\S+) "\$(\w+)"', command).groups()  # type: ignore[union-attr]
+        for target in self._build_arguments(project, argument):
+            for _local, destination in s3_copies((WORKLOADS / script).read_text(), [target]):
+                actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+                self._objects(role, "build", f"{script}'s aws s3 cp", actions, destination)
+
+    def _build_arguments(self, project: Resource, variable: str) -> list[str]:
+        """The values of an environment variable with which machines start a project."""
+        return [
+            setting["Value"]
+            for machine in self.templates.of("AWS::StepFunctions::StateMachine")
+            for task in tasks(json.loads(machine.properties["DefinitionString"])["States"])
+            if task.get("Parameters", {}).get("ProjectName") == project.name
+            for setting in task["Parameters"]["EnvironmentVariablesOverride"]
+            if setting["Name"] == variable
+        ]
+
+    def _schedule(self, schedule: Resource) -> None:
+        target = schedule.properties["Target"]
+        actions = _sdk_actions(target["Arn"].partition(":scheduler:::")[2])
+        self._add(target["RoleArn"], "schedule", target["Arn"], actions, json.loads(target["Input"])["StackName"])
+
+    def _flow_log(self, flow_log: Resource) -> None:
+        group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{flow_log.properties['LogGroupName']}:*"
+        self._add(flow_log.properties["DeliverLogsPermissionArn"], "flow log", flow_log.path, _FLOW_LOG, group)
+
+
+# Who may take on the role of each kind of user, and nobody else.
+TRUSTED = {
+    "build": "codebuild.amazonaws.com",
+    "EMR": "elasticmapreduce.amazonaws.com",
+    "endpoint": "sagemaker.amazonaws.com",
+    "flow log": "vpc-flow-logs.amazonaws.com",
+    "function": "lambda.amazonaws.com",
+    "job": "sagemaker.amazonaws.com",
+    "machine": "states.amazonaws.com",
+    "nodes": "ec2.amazonaws.com",
+    "schedule": "scheduler.amazonaws.com",
+}
+
+
+def _bucket_key(bucket: Resource) -> str | None:
+    """The key of ours that a bucket's objects are encrypted with, if it is one."""
+    (rule,) = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    key = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+    return None if key is None else str(key)
+
+
+def _sdk_actions(name: str) -> tuple[str, ...]:
+    """The IAM actions of a call named ``aws-sdk:<service>:<operation>``; only services that botocore calls the same."""
+    _, service, operation = name.split(":")
+    return operation_actions(service, f"{operation[0].upper()}{operation[1:]}")
+
+
+def _executions(machine: str) -> str:
+    """All executions of a machine."""
+    return f"{machine.replace(':stateMachine:', ':execution:')}:*"
+
+
+def _aim(action: str, properties: Mapping[str, Any]) -> list[str]:
+    """What a custom resource's call is made on, where its properties say it."""
+    kinds = resource_kinds(action)
+    if action.startswith("states:"):
+        machines = [*properties.get("StateMachineArns", []), properties.get("StateMachineArn")]
+        return [each if "statemachine" in kinds else _executions(each) for each in machines if each is not None]
+    if action.startswith("s3:"):
+        bucket = f"arn:aws:s3:::{properties['BucketName']}"
+        return [bucket if "bucket" in kinds else f"{bucket}/*"]
+    if "security-group" in kinds:
+        return [f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{each}" for each in properties["SecurityGroupIds"]]
+    return [ANYTHING]
+
+
+def _target(service: str, request: Mapping[str, Any], action: str = "") -> str:
+    """The ARN of what a state's request is about."""
+    match service:
+        case "sagemaker":
+            for name, kind in _SAGEMAKER_NAMES.items():
+                if name in request:
+                    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{request[name]}"
+        case "codebuild":
+            return f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{request['ProjectName']}"
+        case "states":
+            machine = str(request["StateMachineArn"])
+            return machine if action == "states:StartExecution" else _executions(machine)
+    return ANYTHING
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every plain value of a request with the names that lead to it."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, path)
+    else:
+        yield path, value
+
+
+# The comparison.
+
+
+def findings(calls: Calls) -> set[str]:
+    """What roles lack, and what they may do although nothing of theirs does it."""
+    return {
+        f"{role.path} {finding}"
+        for role in calls.templates.of("AWS::IAM::Role")
+        for allowed in [statements(calls.templates, role)]
+        for finding in (*_lacks(calls.by_role[role.arn], allowed), *_unused(calls.by_role[role.arn], allowed))
+    }
+
+
+def _lacks(calls: set[Call], allowed: Sequence[Statement]) -> Iterator[str]:
+    for call in calls:
+        if not any(
+            call.action in statement.actions and call.receiver == statement.passed_to and _covers(resource, call)
+            for statement in allowed
+            for resource in statement.resources
+        ):
+            receiver = f" to {call.receiver}" if call.receiver else ""
+            yield f"lacks {call.action} on {call.resource}{receiver}: {call.why}"
+
+
+def _covers(resource: str, call: Call) -> bool:
+    return works_on(call.action, resource) and (call.resource == ANYTHING or matches(resource, call.resource))
+
+
+def _unused(calls: set[Call], allowed: Sequence[Statement]) -> Iterator[str]:
+    for statement in allowed:
+        for action in statement.actions:
+            wanted = [call for call in calls if (call.action, call.receiver) == (action, statement.passed_to)]
+            without = [
+                resource
+                for resource in statement.resources
+                if works_on(action, resource)
+                and not any(
+                    ANYTHING in (call.resource, resource) or overlap(resource, call.resource) for call in wanted
+                )
+            ]
+            if without:
+                yield f"may do {action} on {', '.join(without)}, which nothing does"

@@ -1,0 +1,421 @@
+"""Least privilege, proven: each role may do what its jobs call, and nothing else (``calls`` derives the calls)."""
+
+import copy
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from local.template import app_context
+from stacks.network_stack import DELETE_DATA
+from stacks.settings import Settings
+from tests.stacks.calls import (
+    ANYTHING,
+    EMR_ALLOCATION_STRATEGY,
+    EMR_CLUSTER,
+    EMR_LEFT_OUT,
+    TRUSTED,
+    WITHOUT_RESOURCE,
+    Calls,
+    CodeError,
+    Resource,
+    Statement,
+    Templates,
+    evaluated,
+    findings,
+    matches,
+    module_actions,
+    overlap,
+    resource_kinds,
+    s3_copies,
+    statements,
+    works_on,
+)
+from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
+
+# What decides over permissions, one at a time, beside the configurations that other tests use.
+ALONE: dict[str, dict[str, Any]] = {
+    "transient": {"emr.mode": "transient"},
+    "fleets": {"emr.provisioning": "fleets"},
+    "serverless": {"sagemaker.endpoint.mode": "serverless"},
+    "capture": {"sagemaker.endpoint.capture_percent": 10},
+    "session manager": {"network.session_manager": True},
+    "deletable": {"data.deletable": True, DELETE_DATA: "true"},
+}
+ALL = CONFIGURATIONS | OTHERS | ALONE
+
+Make = Callable[[str], Calls]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """The calls of a configuration, derived once."""
+
+    @cache
+    def made(name: str) -> Calls:
+        assembly = synthesise(name, ALL[name], tmp_path_factory.mktemp("cdk")).assembly
+        chosen = Settings.from_context(app_context(ALL[name]))
+        templates = Templates(assembly.templates, assembly.folder)
+        return Calls(templates, session_manager=chosen.network.session_manager)
+
+    return made
+
+
+@pytest.fixture(params=list(ALL))
+def calls(request: pytest.FixtureRequest, make: Make) -> Calls:
+    return make(request.param)
+
+
+def roles(calls: Calls) -> list[tuple[Resource, list[Statement]]]:
+    """Every role with what it may do."""
+    found = [(role, statements(calls.templates, role)) for role in calls.templates.of("AWS::IAM::Role")]
+    assert len(found) > 20
+    return found
+
+
+def stack(role: Resource) -> str:
+    """What a role's stack is: network, data, sagemaker, emr, comparison."""
+    return role.stack.rsplit("-", 1)[1]
+
+
+def test_every_role_may_do_what_its_jobs_call_and_nothing_else(calls: Calls) -> None:
+    assert sorted(findings(calls)) == []
+
+
+def test_every_role_is_used_and_trusts_the_service_that_uses_it_alone(calls: Calls) -> None:
+    for role, _ in roles(calls):
+        (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        (service,) = {TRUSTED[user] for user in calls.users[role.arn]}
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole"), role.path
+        assert statement["Principal"] == {"Service": service}, role.path
+
+
+def test_every_action_is_named_in_full(calls: Calls) -> None:
+    for role, allowed in roles(calls):
+        for action in (action for statement in allowed for action in statement.actions):
+            assert not set("*?") & set(action), f"{role.path}: {action}"
+            resource_kinds(action)  # raises where AWS knows no such action
+
+
+def test_every_statement_is_about_resources_that_its_actions_work_on(calls: Calls) -> None:
+    wrong = []
+    for role, allowed in roles(calls):
+        for statement in allowed:
+            for action in statement.actions:
+                if not any(works_on(action, resource) for resource in statement.resources):
+                    wrong.append(f"{role.path}: {action} on {', '.join(statement.resources)}")
+            for resource in statement.resources:
+                if not any(works_on(action, resource) for action in statement.actions):
+                    wrong.append(f"{role.path}: {', '.join(statement.actions)} on {resource}")
+    assert wrong == []
+
+
+# Conditions without which a statement on * would be too wide.
+SCOPES = {"aws:RequestTag/project", "cloudwatch:namespace"}
+
+
+def test_all_resources_are_allowed_only_where_none_can_be_named(calls: Calls) -> None:
+    for role, allowed in roles(calls):
+        reasons = {action for user in calls.users[role.arn] for action in WITHOUT_RESOURCE.get(user, {})}
+        for statement in allowed:
+            if ANYTHING in statement.resources and not SCOPES & condition_keys(statement):
+                named = {action for action in statement.actions if resource_kinds(action)}
+                assert named <= reasons, f"{role.path}: {sorted(named - reasons)} on *"
+
+
+def test_every_reason_for_all_resources_is_one() -> None:
+    assert all(resource_kinds(action) for reasons in WITHOUT_RESOURCE.values() for action in reasons)
+
+
+def test_objects_are_written_only_where_the_role_s_jobs_write(calls: Calls) -> None:
+    """Below a side's own part of a run; a side's logs and captures; the generator its own dataset; nobody else raw/."""
+    places = {
+        ("data", "build"): ["code/"],
+        ("data", "job"): [calls.templates.output("Raw").split("/", 3)[3]],
+        ("emr", "nodes"): ["runs/*/emr/", "logs/emr/"],
+        ("sagemaker", "endpoint"): ["capture/"],
+        ("sagemaker", "job"): ["runs/*/sagemaker/"],
+    }
+    written = set()
+    for role, allowed in roles(calls):
+        (user,) = calls.users[role.arn]
+        permitted = {f"{bucket}/{place}*" for bucket in buckets(calls) for place in places.get((stack(role), user), [])}
+        if user == "function":
+            # To delete the data with its stack is what its two keys ask for: only then there is such a resource.
+            emptied = [each for each in calls.templates.of("Custom::Objects") if each.stack == role.stack]
+            permitted = {f"arn:aws:s3:::{each.properties['BucketName']}/*" for each in emptied}
+        for statement in allowed:
+            if any(action.startswith(("s3:Put", "s3:Delete", "s3:Abort")) for action in statement.actions):
+                assert set(statement.resources) <= permitted, role.path
+                written.add((stack(role), user))
+    assert {("data", "build"), ("emr", "nodes"), ("sagemaker", "job")} <= written
+
+
+def buckets(calls: Calls) -> list[str]:
+    return [bucket.arn for bucket in calls.templates.of("AWS::S3::Bucket")]
+
+
+def test_roles_are_passed_one_at_a_time_to_one_service(calls: Calls) -> None:
+    arns = {role.arn for role, _ in roles(calls)}
+    passed = []
+    for role, allowed in roles(calls):
+        for statement in (each for each in allowed if "iam:PassRole" in each.actions):
+            assert statement.actions == ("iam:PassRole",), role.path
+            (given,) = statement.resources
+            assert given in arns, role.path
+            assert statement.conditions == {"StringEquals": {"iam:PassedToService": statement.passed_to}}, role.path
+            assert statement.passed_to in TRUSTED.values(), role.path
+            passed.append(given)
+    assert len(passed) >= 4
+
+
+def condition_keys(statement: Statement) -> set[str]:
+    return {key for values in statement.conditions.values() for key in values}
+
+
+# Keys that are not about tags, each with the actions that know it (Service Authorization Reference, 2026-11-22).
+CONDITIONS = {
+    "cloudwatch:namespace": {"cloudwatch:PutMetricData"},
+    "ec2:CreateAction": {"ec2:CreateTags"},
+    "ec2:Vpc": {"ec2:DeleteNetworkInterface"},
+    "iam:PassedToService": {"iam:PassRole"},
+    "kms:GrantIsForAWSResource": {"kms:CreateGrant"},
+}
+
+
+def test_conditions_are_ones_that_hold(calls: Calls) -> None:
+    """A condition on a key that a request does not have would allow nothing."""
+    for role, allowed in roles(calls):
+        for statement in allowed:
+            for key, value in ((key, value) for test in statement.conditions.values() for key, value in test.items()):
+                kind, _, tag = key.partition("/")
+                if kind in ("aws:RequestTag", "aws:ResourceTag"):
+                    # The tags of clusters, which EMR gives to all that it makes for one.
+                    assert calls.cluster_tags, role.path
+                    assert all(tags.get(tag) == value for tags in calls.cluster_tags), f"{role.path}: {key}"
+                else:
+                    assert set(statement.actions) <= CONDITIONS[key], f"{role.path}: {key}"
+
+
+def emr_policy() -> set[str]:
+    """The actions of AWS's own policy for EMR's service role, but for the roles that it passes, which are not ours."""
+    document = json.loads(aws_managed_policies_data)["AmazonEMRServicePolicy_v2"]["Document"]
+    listed = [each["Action"] for each in document["Statement"]]
+    return {action for each in listed for action in ([each] if isinstance(each, str) else each)} - {"iam:PassRole"}
+
+
+def test_what_emr_does_and_what_is_left_out_are_together_awss_own_policy() -> None:
+    assert {*EMR_CLUSTER, *EMR_ALLOCATION_STRATEGY} | set(EMR_LEFT_OUT) == emr_policy()
+    assert not {*EMR_CLUSTER, *EMR_ALLOCATION_STRATEGY} & set(EMR_LEFT_OUT)
+
+
+def test_emr_s_service_role_keeps_within_awss_own_policy(calls: Calls) -> None:
+    (allowed,) = [allowed for role, allowed in roles(calls) if calls.users[role.arn] == {"EMR"}]
+    actions = {action for statement in allowed for action in statement.actions}
+    others = actions - emr_policy() - {"iam:PassRole"}
+    assert others
+    assert all(action.startswith("kms:") for action in others)
+
+
+# That all this can fail: a change, and what is found then and was not found before.
+
+
+Change = Callable[[dict[str, dict[str, Any]]], None]
+
+
+def difference(calls: Calls, change: Change) -> tuple[set[str], set[str]]:
+    """What is found only after a change of the templates, and what is found only before it."""
+    raw = {name: copy.deepcopy(template) for name, template in calls.templates.raw.items()}
+    change(raw)
+    before, after = findings(calls), findings(Calls(Templates(raw, calls.templates.folder), session_manager=False))
+    return after - before, before - after
+
+
+def policies(raw: dict[str, dict[str, Any]], path: str) -> list[dict[str, Any]]:
+    """The policies of the role at a construct path."""
+    resources = raw[path.split("/")[0]]["Resources"]
+    (name,) = [key for key, value in resources.items() if value["Metadata"]["aws:cdk:path"] == f"{path}/Resource"]
+    return [
+        each["Properties"]["PolicyDocument"]
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Policy" and {"Ref": name} in each["Properties"]["Roles"]
+    ]
+
+
+def without(path: str, action: str) -> Change:
+    def change(raw: dict[str, dict[str, Any]]) -> None:
+        for document in policies(raw, path):
+            for statement in document["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                statement["Action"] = [each for each in actions if each != action]
+
+    return change
+
+
+def replaced(path: str, text: str, other: str) -> Change:
+    def change(raw: dict[str, dict[str, Any]]) -> None:
+        for document in policies(raw, path):
+            changed = json.loads(json.dumps(document["Statement"]).replace(text, other))
+            assert changed != document["Statement"]
+            document["Statement"] = changed
+
+    return change
+
+
+NEEDED = {
+    "side-by-side-comparison/StateMachine/Role": "states:StartExecution",
+    "side-by-side-data/CustomResources/FrameworkOnEventRole": "lambda:GetFunction",
+    "side-by-side-data/CustomResources/Provider/waiter-state-machine/Role": "lambda:InvokeFunction",
+    "side-by-side-data/GenerateMachine/Role": "sagemaker:AddTags",
+    "side-by-side-data/Generator/Role": "s3:PutObject",
+    "side-by-side-data/Publish/Machine/Role": "codebuild:StopBuild",
+    "side-by-side-data/Publish/Role": "s3:GetObjectVersion",
+    "side-by-side-emr/CustomResources/Role": "ec2:RevokeSecurityGroupEgress",
+    "side-by-side-emr/NodeRole": "s3:DeleteObject",
+    "side-by-side-emr/Pipeline/StateMachine/Role": "elasticmapreduce:CancelSteps",
+    "side-by-side-emr/ServiceRole": "kms:CreateGrant",
+    "side-by-side-emr/TimeToLive/Role": "cloudformation:DeleteStack",
+    "side-by-side-network/Vpc/FlowLog/IAMRole": "logs:PutLogEvents",
+    "side-by-side-sagemaker/CustomResources/Role": "sagemaker:ListModels",
+    "side-by-side-sagemaker/Endpoint/Role": "cloudwatch:DescribeAlarms",
+    "side-by-side-sagemaker/Jobs/Role": "s3:AbortMultipartUpload",
+    "side-by-side-sagemaker/Pipeline/StateMachine/Role": "sagemaker:StopTrainingJob",
+}
+
+
+@pytest.mark.parametrize("path", NEEDED)
+def test_an_action_that_is_taken_away_is_found(path: str, make: Make) -> None:
+    found, gone = difference(make("default"), without(path, NEEDED[path]))
+    assert found
+    assert all(finding.startswith(f"{path} lacks {NEEDED[path]} on ") for finding in found)
+    assert gone == set()
+
+
+@pytest.mark.parametrize("path", NEEDED)
+def test_an_action_that_nothing_calls_is_found(path: str, make: Make) -> None:
+    def change(raw: dict[str, dict[str, Any]]) -> None:
+        statement = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}
+        policies(raw, path)[0]["Statement"].append(statement)
+
+    found, gone = difference(make("default"), change)
+    assert (found, gone) == ({f"{path} may do dynamodb:GetItem on *, which nothing does"}, set())
+
+
+def test_a_wrong_place_is_found(make: Make) -> None:
+    path = "side-by-side-sagemaker/Jobs/Role"
+    found, _ = difference(make("default"), replaced(path, "/runs/*/sagemaker/*", "/runs/*/emr/*"))
+    assert {finding.split(" on ")[0] for finding in found} == {
+        f"{path} lacks s3:{action}" for action in ("AbortMultipartUpload", "GetObject", "PutObject")
+    }
+
+
+def test_a_role_that_is_passed_to_another_service_is_found(make: Make) -> None:
+    path = "side-by-side-data/GenerateMachine/Role"
+    found, _ = difference(make("default"), replaced(path, "sagemaker.amazonaws.com", "lambda.amazonaws.com"))
+    lacking, allowed = sorted(found)
+    assert lacking.startswith(f"{path} lacks iam:PassRole on ")
+    assert "to sagemaker.amazonaws.com" in lacking
+    assert allowed.startswith(f"{path} may do iam:PassRole on ")
+
+
+def test_a_call_that_a_definition_gains_and_one_that_it_loses_are_found(make: Make) -> None:
+    def change(raw: dict[str, dict[str, Any]]) -> None:
+        template = json.dumps(raw["side-by-side-emr"])
+        raw["side-by-side-emr"] = json.loads(template.replace("aws-sdk:emr:listSteps", "aws-sdk:emr:listInstances"))
+
+    path = "side-by-side-emr/Pipeline/StateMachine/Role"
+    found, gone = difference(make("default"), change)
+    lacking, allowed = sorted(found)
+    assert lacking.startswith(f"{path} lacks elasticmapreduce:ListInstances on ")
+    assert allowed.startswith(f"{path} may do elasticmapreduce:ListSteps on ")
+    assert gone == set()
+
+
+def test_a_managed_policy_is_refused(make: Make) -> None:
+    def change(raw: dict[str, dict[str, Any]]) -> None:
+        role = next(each for each in raw["side-by-side-emr"]["Resources"].values() if each["Type"] == "AWS::IAM::Role")
+        role["Properties"]["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/AmazonS3FullAccess"]
+
+    with pytest.raises(ValueError, match="managed policies"):
+        difference(make("default"), change)
+
+
+# The readers.
+
+
+def test_calls_are_read_from_code_and_what_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "clients.py").write_text("import boto3\n")
+    (tmp_path / "other.py").write_text(
+        'from clients import client\npages = client("emr").get_paginator("list_clusters").paginate()\n'
+    )
+    (tmp_path / "main.py").write_text(
+        "import json\nimport other\nfrom clients import client\n"
+        'client("s3").delete_objects(Bucket="b", Delete={})\n'
+        'client("emr").get_waiter("cluster_running").wait(ClusterId="j-1")\n'
+    )
+    assert module_actions(tmp_path, "main") == {
+        "elasticmapreduce:DescribeCluster",
+        "elasticmapreduce:ListClusters",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'jobs = client("sagemaker")\njobs.list_models()',
+        'client("sagemaker").list_nothing()',
+        "client(service).list_models()",
+        'boto3.client("sagemaker").list_models()',
+        'client("s3").list_objects_v2(Bucket="b")',
+    ],
+)
+def test_calls_that_cannot_be_read_are_refused(code: str, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(code)
+    with pytest.raises((CodeError, KeyError)):
+        module_actions(tmp_path, "main")
+
+
+def test_copies_are_read_from_a_script() -> None:
+    script = (
+        'target=$1\nbuild=$(mktemp -d)\naws s3 cp --only-show-errors --recursive "$build" "$target"  # aws is here\n'
+    )
+    assert s3_copies(script, ["s3://bucket/code/1"]) == [("local/*", "s3://bucket/code/1/*")]
+    with pytest.raises(CodeError):
+        s3_copies("aws s3 sync . s3://bucket/", [])
+
+
+def test_requests_are_evaluated_with_what_is_known() -> None:
+    request = {
+        "S3Uri.$": "States.Format('{}logs/', $.raw)",
+        "Name.$": "States.Format('it\\'s-{}-{}', $.run_id, States.Format('{}', $$.Execution.Name))",
+        "Args.$": "States.Array('a, b', States.Format('--output={}', $.raw))",
+        "Nested": [{"Other.$": "$.train.model"}],
+    }
+    assert evaluated(request, {"$.raw": "s3://bucket/raw/"}) == {
+        "S3Uri": "s3://bucket/raw/logs/",
+        "Name": "it's-*-*",
+        "Args": ["a, b", "--output=s3://bucket/raw/"],
+        "Nested": [{"Other": "*"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "within", "common"),
+    [
+        ("b/runs/*/emr/*", "b/runs/*/emr/model/*", True, True),
+        ("b/runs/*/emr/*", "b/runs/*/sagemaker/model/*", False, True),
+        ("b/code/*", "b/raw/*", False, False),
+        ("b/*", "b/raw/x", True, True),
+        ("b/raw/x", "b/*", False, True),
+        ("*-a", "*-b", False, False),
+        ("b", "b", True, True),
+    ],
+)
+def test_patterns_of_arns(one: str, other: str, within: bool, common: bool) -> None:
+    assert (matches(one, other), overlap(one, other)) == (within, common)

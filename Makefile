@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare synth test clean snapshots lock checkov
+.PHONY: help compare synth test clean snapshots lock checkov diff
 
+BASE ?= HEAD
 EVENTS ?=
 RUN_ID ?=
 
@@ -28,6 +29,14 @@ test: .venv/installed-dev  ## Lint, check types, run every test
 	@ruff format --check .
 	@mypy
 	@pytest
+
+diff: .venv/installed  ## What the templates changed since BASE (BASE=HEAD); needs no account
+	@rm -rf build/diff && mkdir -p build/diff/base && git archive "$(BASE)" | tar -x -C build/diff/base
+	@cdk synth --quiet --output build/diff/new > build/diff/log 2>&1 || { cat build/diff/log >&2; exit 1; }
+	@cd build/diff/base && PYTHONPATH=workloads cdk synth --quiet --output ../old > ../log 2>&1 || { cat ../log >&2; exit 1; }
+	@cd build/diff && for template in $$(cd new && ls *.template.json); do \
+	  [ -e old/$$template ] || echo '{"Resources": {}}' > old/$$template; \
+	  cdk diff --app new --exclusively --template old/$$template $${template%.template.json} 2>&1; done
 
 checkov: .venv/installed-dev synth  ## A second opinion on the templates' security (fetches checkov into a place of its own)
 	@uv tool run --quiet --from checkov==3.2.533 checkov --config-file .checkov.yaml --directory cdk.out

@@ -1,6 +1,6 @@
 """The ground that everything stands on: the key, and the private network that both sides run in."""
 
-from aws_cdk import Annotations, ArnFormat, Aws, Fn, RemovalPolicy, Stack
+from aws_cdk import Annotations, ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -65,6 +65,7 @@ class NetworkStack(Stack):
             "Key",
             description=f"{settings.project}: data, disks, logs and messages of both pipelines",
             enable_key_rotation=True,
+            pending_window=Duration.days(7),  # the shortest that there is
             # Without its key the data is lost as well, so both are kept or both go.
             removal_policy=RemovalPolicy.DESTROY if goes else RemovalPolicy.RETAIN,
         )

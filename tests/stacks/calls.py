@@ -102,6 +102,11 @@ _PSEUDO_PARAMETERS = {
 }
 
 
+def stack_id(stack: str) -> str:
+    """A stack's ARN."""
+    return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/id"
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource of a template, its properties resolved."""
@@ -213,7 +218,7 @@ class Templates:
 
     def _ref(self, stack: str, name: str) -> str:
         if name == "AWS::StackId":
-            return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/id"
+            return stack_id(stack)
         if name in _PSEUDO_PARAMETERS:
             return _PSEUDO_PARAMETERS[name]
         if self.raw[stack]["Resources"][name]["Type"] == "AWS::StepFunctions::StateMachine":
@@ -223,7 +228,9 @@ class Templates:
     def _attribute(self, stack: str, logical_id: str, attribute: str) -> str:
         kind = self.raw[stack]["Resources"][logical_id]["Type"]
         name = self._name(stack, logical_id)
-        return _ARNS[kind].format(name) if attribute == "Arn" and kind in _ARNS else f"{name}.{attribute}"
+        if attribute == "Arn" and kind in _ARNS:
+            return _ARNS[kind].format(name)
+        return name if attribute == "Name" else f"{name}.{attribute}"
 
     def _name(self, stack: str, logical_id: str) -> str:
         resource = self.raw[stack]["Resources"][logical_id]
@@ -455,40 +462,94 @@ def _method_operation(service: str, method: str, first_argument: str) -> str:
     return str(operations[wanted])
 
 
-def module_actions(folder: Path, module: str) -> set[str]:
-    """The IAM actions of all calls in a module of a function's code, and in those that it imports from beside it."""
-    tree = ast.parse((folder / f"{module}.py").read_text(), f"{module}.py")
-    methods = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+@dataclass(frozen=True)
+class Module:
+    """A module of a function's code: its top-level statements by the names that they define, and its imports.
+
+    What defines no name is under the empty one. Imports lead to a module beside it, and to a name there or to nothing.
+    """
+
+    definitions: dict[str, list[ast.stmt]]
+    imports: dict[str, tuple[str, str]]
+
+
+@cache
+def read_module(folder: Path, name: str) -> Module:
+    """Read a module."""
+    module = Module({}, {})
+    for statement in ast.parse((folder / f"{name}.py").read_text(), f"{name}.py").body:
+        names: list[str] = []
+        match statement:
+            case ast.Import(names=imported):
+                module.imports.update({each.asname or each.name: (each.name, "") for each in imported})
+            case ast.ImportFrom(module=str(source), names=imported):
+                module.imports.update({each.asname or each.name: (source, each.name) for each in imported})
+            case ast.FunctionDef(name=str(defined)) | ast.ClassDef(name=str(defined)):
+                names = [defined]
+            case ast.Assign(targets=targets):
+                names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=str(defined))):
+                names = [defined]
+        for defined in names or [""]:
+            module.definitions.setdefault(defined, []).append(statement)
+    return module
+
+
+def module_actions(folder: Path, module: str, entries: Sequence[str]) -> set[str]:
+    """The IAM actions of all calls that functions of a module make, in other functions and modules beside it too.
+
+    Whatever is mentioned counts as used; ``clients`` makes the clients, its own code names no service.
+    """
+    todo = [(module, ""), *[(module, entry) for entry in entries]]
+    seen: set[tuple[str, str]] = set()
     actions: set[str] = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                imported = [name.name for name in names]
-            case ast.ImportFrom(module=str(name)):
-                imported = [name]
-            case ast.Call(func=ast.Name(id="client"), args=[ast.Constant(value=str(service))]):
-                imported = []
-                method = methods.get(id(node))
-                call = calls.get(id(method))
-                if method is None or call is None:
-                    raise CodeError(f"{module}.py:{node.lineno}: the client's method is not called in place")
-                given = call.args[0] if call.args else None
-                text = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
-                actions |= set(operation_actions(service, _method_operation(service, method.attr, text)))
-            case ast.Call(
-                func=ast.Name(id="client") | ast.Attribute(attr="client" | "resource", value=ast.Name(id="boto3"))
-            ):
-                raise CodeError(f"{module}.py:{node.lineno}: the service is not a text")
-            case _:
-                continue
-        # ``clients`` makes the clients: its own code names no service.
-        for name in imported:
-            if name != "clients" and (folder / f"{name}.py").is_file():
-                actions |= module_actions(folder, name)
+    while todo:
+        place = todo.pop()
+        name, defined = place
+        if place in seen or name == "clients" or not (folder / f"{name}.py").is_file():
+            continue
+        seen.add(place)
+        read = read_module(folder, name)
+        todo.append((name, ""))
+        for statement in read.definitions.get(defined, []):
+            actions |= client_actions(statement, f"{name}.py")
+            todo += _mentioned(statement, name, read)
     return actions
 
 
+def _mentioned(statement: ast.stmt, name: str, module: Module) -> Iterator[tuple[str, str]]:
+    """The definitions that a statement mentions: modules and names there."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in module.imports:
+                yield module.imports[owner][0], attribute
+            case ast.Name(id=used) if used in module.imports:
+                yield module.imports[used]
+            case ast.Name(id=used) if used in module.definitions:
+                yield name, used
+
+
+def client_actions(code: ast.AST, where: str) -> set[str]:
+    """The IAM actions of the calls ``client("<service>").<method>(...)``. CodeError about any other use of a client."""
+    methods = {id(node.value): node for node in ast.walk(code) if isinstance(node, ast.Attribute)}
+    calls = {id(node.func): node for node in ast.walk(code) if isinstance(node, ast.Call)}
+    actions: set[str] = set()
+    for node in ast.walk(code):
+        match node:
+            case ast.Call(func=ast.Name(id="client"), args=[ast.Constant(value=str(service))]):
+                method = methods.get(id(node))
+                call = calls.get(id(method))
+                if method is None or call is None:
+                    raise CodeError(f"{where}:{node.lineno}: the client's method is not called in place")
+                given = call.args[0] if call.args else None
+                text = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
+                actions |= set(operation_actions(service, _method_operation(service, method.attr, text)))
+            case ast.Call(func=ast.Name(id="client")) | ast.Name(id="boto3"):
+                raise CodeError(f"{where}:{node.lineno}: a client that is not read here")
+    return actions
+
+
+@cache
 def resource_modules(folder: Path) -> dict[str, str]:
     """The module of each kind of custom resource, as the dictionary ``KINDS`` of the entry points has it."""
     tree = ast.parse((folder / "resources.py").read_text())
@@ -978,8 +1039,8 @@ class Calls:
         for resource in self.templates.resources:
             if resource.stack == function.stack and resource.kind.startswith("Custom::"):
                 module = modules[resource.kind]
-                for action in module_actions(folder, module):
-                    for aim in _aim(action, resource.properties):
+                for action in module_actions(folder, module, ("on_event", "is_complete")):
+                    for aim in _aim(action, resource):
                         self._add(role, "function", f"{module}.py for {resource.path}", [action], aim)
 
     def _framework(self, role: str, function: Resource) -> None:
@@ -1072,9 +1133,11 @@ def _executions(machine: str) -> str:
     return f"{machine.replace(':stateMachine:', ':execution:')}:*"
 
 
-def _aim(action: str, properties: Mapping[str, Any]) -> list[str]:
-    """What a custom resource's call is made on, where its properties say it."""
-    kinds = resource_kinds(action)
+def _aim(action: str, resource: Resource) -> list[str]:
+    """What a custom resource's call is made on: what its properties name, or its own stack."""
+    kinds, properties = resource_kinds(action), resource.properties
+    if action.startswith("cloudformation:"):
+        return [stack_id(resource.stack)]
     if action.startswith("states:"):
         machines = [*properties.get("StateMachineArns", []), properties.get("StateMachineArn")]
         return [each if "statemachine" in kinds else _executions(each) for each in machines if each is not None]

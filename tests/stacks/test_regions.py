@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 from cfnlint.helpers import REGIONS
-from cfnlint.schema.exceptions import ResourceNotFoundError
+from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from stacks.images import XGBOOST_ACCOUNTS

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare synth test clean snapshots lock checkov diff
+.PHONY: help compare synth test clean snapshots lock checkov diff bench
 
 BASE ?= HEAD
 EVENTS ?=
@@ -30,6 +30,9 @@ test: .venv/installed-dev  ## Lint, check types, run every test
 	@mypy
 	@pytest
 
+bench: .venv/installed-dev  ## What this costs on top of the bare engines: synthesis, features (some minutes)
+	@python -m tests.bench
+
 diff: .venv/installed  ## What the templates changed since BASE (BASE=HEAD); needs no account
 	@rm -rf build/diff && mkdir -p build/diff/base && git archive "$(BASE)" | tar -x -C build/diff/base
 	@cdk synth --quiet --output build/diff/new > build/diff/log 2>&1 || { cat build/diff/log >&2; exit 1; }
@@ -46,7 +49,7 @@ snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review
 
 lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and on the services
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements.lock
-	@for service in sagemaker/3.12 emr/3.11; do side=$${service%/*}; \
+	@for service in sagemaker/3.12 emr/3.11 collector/3.14; do side=$${service%/*}; \
 	  uv pip compile -q --python-version $${service#*/} --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	    --no-header --no-annotate --constraint requirements.lock \
 	    workloads/$$side/requirements.txt -o workloads/$$side/requirements.lock; done

@@ -4,14 +4,18 @@ It asks Step Functions and S3 only through ``history`` and ``Storage``, so a lap
 collected by the same code.
 """
 
-import gzip
-import io
+import hashlib
 import json
+import logging
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
+
+from pydantic import BaseModel, NonNegativeInt
+from pydantic_core import from_json
 
 from comparison.record import STAGES, Instances, Metrics, Side, SideError, Stage, StageName
 
@@ -23,6 +27,18 @@ OUTPUTS: dict[StageName, str] = {
 }
 """What each stage writes, below the side's run prefix."""
 
+# Predictions beyond this are not counted: reading them in a function takes some ten seconds a gigabyte.
+_COUNTED_BYTES = 1 << 30
+
+# How an execution ends other than well, what the history calls the details of that, and what people call it.
+_ENDS = {
+    "ExecutionFailed": ("executionFailedEventDetails", "the execution failed"),
+    "ExecutionTimedOut": ("executionTimedOutEventDetails", "the execution ran out of time"),
+    "ExecutionAborted": ("executionAbortedEventDetails", "the execution was stopped"),
+}
+
+_log = logging.getLogger(__name__)
+
 
 class Storage(Protocol):
     """The files below one side's run prefix."""
@@ -30,8 +46,8 @@ class Storage(Protocol):
     def files(self, below: str) -> Iterable[tuple[str, int]]:
         """Name below the prefix and size in bytes of every file below a folder of it."""
 
-    def read(self, name: str) -> bytes:
-        """A file's content."""
+    def open(self, name: str) -> IO[bytes]:
+        """A file's content, as a stream. FileNotFoundError if there is no such file."""
 
 
 class Folder:
@@ -48,9 +64,9 @@ class Folder:
         )
         return [(path.relative_to(self.root).as_posix(), path.stat().st_size) for path in paths]
 
-    def read(self, name: str) -> bytes:
-        """A file's content."""
-        return (self.root / name).read_bytes()
+    def open(self, name: str) -> IO[bytes]:
+        """A file's content, as a stream."""
+        return (self.root / name).open("rb")
 
 
 def collect_side(
@@ -58,37 +74,136 @@ def collect_side(
     storage: Storage,
     instances: Callable[[Mapping[str, Any]], tuple[Instances, ...]],
     log: Callable[[StageName], str | None],
+    refused: str = "",
 ) -> Side:
     """One side of the record.
 
-    ``history`` is the side's execution history, oldest event first. ``instances`` reads from a stage's request what
-    machines it asks for; ``log`` says where a stage's log is.
+    ``history`` is the side's execution history, oldest event first; none if it was never started, and then ``refused``
+    says why, where that is known. ``instances`` reads from a stage's request what machines it asks for; ``log`` says
+    where a stage's log is.
     """
     spans = _spans(history)
-    failure = next((event for event in history if event["type"] == "ExecutionFailed"), None)
     stages = tuple(_stage(name, spans.get(name), storage, instances) for name in STAGES)
-    error = None
-    if failure is not None or not any(event["type"] == "ExecutionSucceeded" for event in history):
-        failed = next((stage.name for stage in stages if stage.status == "failed"), None)
-        details = (failure or {}).get("executionFailedEventDetails", {})
-        message = details.get("cause") or details.get("error") or "the execution did not end well"
-        error = SideError(stage=failed, message=message, log=log(failed) if failed else None)
-    prepared = _json(storage, "features/stats.json")
-    evaluation = _json(storage, "evaluation/evaluation.json")
-    metrics = evaluation.get("metrics", {})
+    message = _failure(history, refused)
+    failed = next((stage.name for stage in stages if stage.status == "failed"), None)
+    done = {stage.name for stage in stages if stage.status == "succeeded"}
+    # What lies at the place of a stage that did not end well is not of this run.
+    evaluation = _evaluation(storage) if "evaluate" in done else _Evaluation()
     return Side(
-        status="failed" if error else "succeeded",
-        error=error,
+        status="failed" if message else "succeeded",
+        error=SideError(stage=failed, message=message, log=log(failed) if failed else None) if message else None,
         stages=stages,
-        rejected=prepared.get("rejected"),
-        metrics=_metrics(metrics.get("test")),
-        validation=_metrics(metrics.get("validation")),
+        rejected=_counts(storage, "features/stats.json").rejected if "prepare" in done else None,
+        metrics=evaluation.metrics.get("test"),
+        validation=evaluation.metrics.get("validation"),
     )
 
 
 def attainable(storage: Storage) -> Metrics | None:
     """The metrics of the true probabilities on the test split, None where the dataset has no truth."""
-    return _metrics(_json(storage, "evaluation/evaluation.json").get("attainable"))
+    return _evaluation(storage).attainable
+
+
+def stage_requests(history: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The request that each state sent last, by the state's name."""
+    return {name: span.request for name, span in _spans(history).items()}
+
+
+def requested_instances(request: Mapping[str, Any]) -> tuple[Instances, ...]:
+    """The machines that a SageMaker request asks for."""
+    resources = (
+        request.get("ProcessingResources", {}).get("ClusterConfig")
+        or request.get("ResourceConfig")
+        or request.get("TransformResources")
+    )
+    return (Instances(type=resources["InstanceType"], count=resources["InstanceCount"]),) if resources else ()
+
+
+def cluster_instances(cluster: Mapping[str, Any]) -> tuple[Instances, ...]:
+    """The machines that an EMR cluster's definition starts with: one type once."""
+    counts: dict[str, int] = {}
+    for group in cluster["Instances"].get("InstanceGroups", []):
+        counts[group["InstanceType"]] = counts.get(group["InstanceType"], 0) + int(group["InstanceCount"])
+    for fleet in cluster["Instances"].get("InstanceFleets", []):
+        # A fleet takes the first of its types where there is capacity; every type counts as one unit.
+        first = fleet["InstanceTypeConfigs"][0]["InstanceType"]
+        units = fleet.get("TargetOnDemandCapacity", 0) + fleet.get("TargetSpotCapacity", 0)
+        counts[first] = counts.get(first, 0) + units
+    return tuple(Instances(type=name, count=count) for name, count in counts.items())
+
+
+def created_cluster(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The cluster's definition, as a run of this state machine sends it that starts a cluster of its own."""
+    request: dict[str, Any] = next(
+        state["Parameters"]
+        for state in definition["States"].values()
+        if state.get("Resource", "").endswith(":elasticmapreduce:createCluster")
+    )
+    return request
+
+
+def digest(definition: Mapping[str, Any]) -> str:
+    """SHA-256 of a state machine's definition, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+
+
+def described(cause: str) -> dict[str, Any]:
+    """What a failed call's cause describes, if it is the answer of a service's Describe call; empty if it is a text.
+
+    Step Functions gives such an answer as the cause of a job, a step or an execution that was waited for and failed.
+    """
+    try:
+        answer = from_json(cause, allow_partial="trailing-strings")  # a long cause is cut off
+    except ValueError:
+        return {}
+    if not isinstance(answer, dict):
+        return {}
+    return answer["Step"] if isinstance(answer.get("Step"), dict) else answer
+
+
+def message_of(cause: str) -> str:
+    """What went wrong, for people: the cause itself, or the message within the answer that it holds.
+
+    The job's own last words come before what the service says about them. Fields: API_DescribeProcessingJob,
+    API_DescribeTrainingJob, API_DescribeTransformJob, API_StepStatus and API_ClusterStatus of EMR,
+    API_DescribeExecution.
+    """
+    answer = described(cause)
+    status = answer.get("Status")
+    # A cluster's cause is its status alone.
+    status = status if isinstance(status, dict) else answer
+    failure, change = _part(status, "FailureDetails"), _part(status, "StateChangeReason")
+    said = [
+        answer.get("ExitMessage"),
+        answer.get("FailureReason"),
+        failure.get("Message"),
+        failure.get("Reason"),
+        change.get("Message"),
+    ]
+    message = next((text for text in said if isinstance(text, str) and text), None)
+    if message is None and isinstance(answer.get("Cause"), str):
+        message = message_of(answer["Cause"])
+    return message or cause
+
+
+def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = answer.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _failure(history: list[dict[str, Any]], refused: str) -> str:
+    """Why an execution did not end well; empty if it did."""
+    if not history:
+        return f"did not start: {message_of(refused)}" if refused else "did not start"
+    # The last end counts: a failed execution may have been continued from where it failed.
+    last = next((event for event in reversed(history) if event["type"] in {*_ENDS, "ExecutionSucceeded"}), None)
+    if last is None:
+        return "the execution did not end"
+    if last["type"] == "ExecutionSucceeded":
+        return ""
+    field, what = _ENDS[last["type"]]
+    details = last.get(field, {})
+    return message_of(details.get("cause", "")) or details.get("error") or what
 
 
 class _Span:
@@ -132,51 +247,91 @@ def _stage(
 ) -> Stage:
     if span is None:
         return Stage(name=name, status="skipped")
-    stats = _stats(name, storage) if span.succeeded else {}
+    counts = _stage_counts(name, storage) if span.succeeded else _Counts()
     return Stage(
         name=name,
         status="succeeded" if span.succeeded else "failed",
         started=span.entered,
         seconds=(span.left - span.entered).total_seconds() if span.left else None,
         instances=instances(span.request),
-        rows_in=stats.get("rows_in"),
-        rows_out=stats.get("rows_out"),
+        rows_in=counts.rows_in,
+        rows_out=counts.rows_out,
         bytes_out=sum(size for _, size in storage.files(OUTPUTS[name])) if span.succeeded else None,
     )
 
 
-def _stats(name: StageName, storage: Storage) -> dict[str, Any]:
+class _Counts(BaseModel):
+    """What of a stage's stats.json is recorded; a stage that keeps none has none."""
+
+    rows_in: NonNegativeInt | None = None
+    rows_out: NonNegativeInt | None = None
+    rows: dict[str, NonNegativeInt] = {}
+    rejected: dict[str, dict[str, NonNegativeInt]] | None = None
+
+
+class _Evaluation(BaseModel):
+    """What of evaluation.json is recorded."""
+
+    metrics: dict[str, Metrics] = {}
+    attainable: Metrics | None = None
+
+
+_Content = TypeVar("_Content", _Counts, _Evaluation)
+
+
+def _stage_counts(name: StageName, storage: Storage) -> _Counts:
     """A stage's own counts; Batch Transform keeps none, its rows are counted."""
     below = OUTPUTS[name]
-    files = [file for file, _ in storage.files(below)]
-    for file in files:
-        if file == f"{below}/stats.json":
-            return _json(storage, file)
-        if file.endswith("/model.tar.gz"):
-            return _from_archive(storage.read(file), "stats.json")
-    written = [file for file in files if file.endswith(".out")]
+    files = dict(storage.files(below))
+    if f"{below}/stats.json" in files:
+        return _counts(storage, f"{below}/stats.json")
+    archive = next((file for file in files if file.endswith("/model.tar.gz")), None)
+    if archive is not None:
+        return _read(_Counts, archive, lambda: _from_archive(storage, archive, "stats.json"))
+    written = {file: size for file, size in files.items() if file.endswith(".out")}
     if not written:
-        return {}
-    prepared = _json(storage, "features/stats.json")
-    return {
-        "rows_in": prepared.get("rows", {}).get("score"),
-        "rows_out": sum(storage.read(file).count(b"\n") for file in written),
-    }
+        return _Counts()
+    few = sum(written.values()) <= _COUNTED_BYTES
+    return _Counts(
+        rows_in=_counts(storage, "features/stats.json").rows.get("score"),
+        rows_out=sum(_lines(storage, file) for file in written) if few else None,
+    )
 
 
-def _from_archive(archive: bytes, name: str) -> dict[str, Any]:
-    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive))) as tar:
-        member = next((member for member in tar if member.name.removeprefix("./") == name), None)
-        file = tar.extractfile(member) if member else None
-        return {} if file is None else dict(json.load(file))
+def _counts(storage: Storage, name: str) -> _Counts:
+    return _read(_Counts, name, lambda: _content(storage, name))
 
 
-def _json(storage: Storage, name: str) -> dict[str, Any]:
+def _evaluation(storage: Storage) -> _Evaluation:
+    name = "evaluation/evaluation.json"
+    return _read(_Evaluation, name, lambda: _content(storage, name))
+
+
+def _read(kind: type[_Content], name: str, content: Callable[[], bytes]) -> _Content:
+    """A file as it is, or as if it said nothing where it is missing or damaged: one file does not cost the record."""
     try:
-        return dict(json.loads(storage.read(name)))
+        return kind.model_validate_json(content())
     except FileNotFoundError:
-        return {}
+        return kind()
+    except (ValueError, EOFError, OSError, tarfile.TarError, zlib.error) as error:
+        _log.warning("%s: cannot be read, and is left out: %s", name, error)
+        return kind()
 
 
-def _metrics(values: Mapping[str, Any] | None) -> Metrics | None:
-    return None if values is None else Metrics.model_validate(values)
+def _content(storage: Storage, name: str) -> bytes:
+    with storage.open(name) as file:
+        return file.read()
+
+
+def _from_archive(storage: Storage, archive: str, name: str) -> bytes:
+    with storage.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|gz") as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.name.removeprefix("./") == name else None
+            if file is not None:
+                return file.read()
+    raise FileNotFoundError(f"{archive} holds no {name}")
+
+
+def _lines(storage: Storage, name: str) -> int:
+    with storage.open(name) as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

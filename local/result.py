@@ -21,7 +21,14 @@ import pyarrow.parquet as pq
 
 from common import dataset as definitions
 from comparison.agreement import compare_sides
-from comparison.collector import Folder, attainable, collect_side
+from comparison.collector import (
+    Folder,
+    attainable,
+    cluster_instances,
+    collect_side,
+    digest,
+    requested_instances,
+)
 from comparison.record import (
     SIDES,
     Dataset,
@@ -37,7 +44,6 @@ from comparison.record import (
 )
 from local.jobs import JobFailed
 from local.services import Services, machine_name
-from local.template import digest
 from stacks.layout import RUNS
 from stacks.settings import DATASETS, Settings
 
@@ -84,7 +90,7 @@ def _side(side: SideName, folder: Path, services: Services) -> Side:
     """One side, from its execution's history and its files."""
 
     def instances(request: Mapping[str, Any]) -> tuple[Instances, ...]:
-        return _requested(request) if side == "sagemaker" else _cluster(services.cluster)
+        return requested_instances(request) if side == "sagemaker" else cluster_instances(services.cluster)
 
     def log(stage: StageName) -> str | None:
         failure = services.failure(side, stage)
@@ -92,29 +98,6 @@ def _side(side: SideName, folder: Path, services: Services) -> Side:
 
     history = services.machines.history(services.sides[side].arn)
     return collect_side(history, Folder(folder), instances, log)
-
-
-def _requested(request: Mapping[str, Any]) -> tuple[Instances, ...]:
-    """The machines that a SageMaker request asks for."""
-    resources = (
-        request.get("ProcessingResources", {}).get("ClusterConfig")
-        or request.get("ResourceConfig")
-        or request.get("TransformResources")
-    )
-    return (Instances(type=resources["InstanceType"], count=resources["InstanceCount"]),) if resources else ()
-
-
-def _cluster(cluster: Mapping[str, Any]) -> tuple[Instances, ...]:
-    """The machines that the cluster's definition starts with: one type once."""
-    counts: dict[str, int] = {}
-    for group in cluster["Instances"].get("InstanceGroups", []):
-        counts[group["InstanceType"]] = counts.get(group["InstanceType"], 0) + int(group["InstanceCount"])
-    for fleet in cluster["Instances"].get("InstanceFleets", []):
-        # A fleet takes the first of its types where there is capacity; every type counts as one unit.
-        first = fleet["InstanceTypeConfigs"][0]["InstanceType"]
-        units = fleet.get("TargetOnDemandCapacity", 0) + fleet.get("TargetSpotCapacity", 0)
-        counts[first] = counts.get(first, 0) + units
-    return tuple(Instances(type=name, count=count) for name, count in counts.items())
 
 
 def _dataset(services: Services, settings: Settings) -> Dataset:

@@ -222,8 +222,3 @@ class Assembly:
         resource = f"{kind[0].lower()}{kind[1:]}"
         separator = ":" if service == "states" else "/"
         return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}{separator}{self._name(stack, logical_id)}"
-
-
-def digest(definition: Mapping[str, Any]) -> str:
-    """SHA-256 of a definition, independent of the order of its keys."""
-    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()

@@ -6,6 +6,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.collector import Collector
 from stacks.custom_resources import CustomResources, execution_arns, stop_executions
 from stacks.dashboard import dashboard
 from stacks.data_stack import DataStack
@@ -15,7 +16,7 @@ from stacks.states import Task, machine_log_name, state_machine, task_state, wai
 
 
 class ComparisonStack(Stack):
-    """Runs both pipelines side by side and keeps going when one of them fails.
+    """Runs both pipelines side by side, keeps going when one of them fails, and records what became of both.
 
     It knows the sides' machines by their names only: the sides may delete themselves at the end of their time to live,
     and nothing here may hold them back.
@@ -44,15 +45,21 @@ class ComparisonStack(Stack):
         any_failed = sfn.Condition.or_(
             *[sfn.Condition.string_equals(f"$.sides.{side}.status", "failed") for side in SIDES]
         )
-        both.next(sfn.Choice(self, "did a side fail").when(any_failed, failed).otherwise(succeeded))
+        end = sfn.Choice(self, "did a side fail").when(any_failed, failed).otherwise(succeeded)
+        collector = Collector(self, "Collector", settings, data=data, machines=pipelines)
+        # Whatever became of the sides, and whatever becomes of the record: the outcome is the sides'.
+        record = task_state(self, "record", collector.task(), collector.minutes + 1)
+        record.add_catch(end, errors=["States.ALL"], result_path="$.unrecorded")
+        both.next(record)
+        record.next(end)
         self.machine = state_machine(
             self,
             "StateMachine",
             name=f"{settings.project}-comparison",
             start=both,
-            minutes=minutes,
+            minutes=minutes + 2 * collector.minutes,  # the record may take a second try
             key=data.key,
-            permissions=self._permissions(pipelines),
+            permissions=[*self._permissions(pipelines), collector.permission()],
         )
         data.alerts.machine_alarm(self.machine)
         stop_executions(resources, "StopExecutions", [self.machine], before=[])

@@ -25,6 +25,7 @@ def service_role(
     node_role: iam.Role,
     subnet_ids: Sequence[str],
     groups: Sequence[ec2.SecurityGroup],
+    fleets: bool,
 ) -> iam.Role:
     """What EMR itself does in the account: start, tag and stop the cluster's instances, in these subnets and groups.
 
@@ -42,8 +43,7 @@ def service_role(
 
     network = [arn("subnet", subnet) for subnet in subnet_ids]
     own_groups = [arn("security-group", group.security_group_id) for group in groups]
-    launch = ["ec2:RunInstances", "ec2:CreateFleet"]
-    templates = ["ec2:CreateLaunchTemplate", "ec2:CreateLaunchTemplateVersion"]
+    launch = ["ec2:RunInstances", *(["ec2:CreateFleet"] if fleets else [])]
     instances, volumes, interfaces, template = (
         arn(resource) for resource in ("instance", "volume", "network-interface", "launch-template")
     )
@@ -59,20 +59,28 @@ def service_role(
         ),
     )
     statements = [
-        (["ec2:CreateNetworkInterface", *launch, *templates], [*network, *own_groups], None),
-        ([*launch, "ec2:CreateLaunchTemplateVersion"], [template], tagged("ResourceTag")),
-        (["ec2:CreateLaunchTemplate"], [template], tagged("RequestTag")),
+        (["ec2:CreateNetworkInterface", *launch], [*network, *own_groups], None),
+        (launch, [template], tagged("ResourceTag")),
         (launch, [instances, volumes], tagged("RequestTag")),
-        ([*launch, *templates], [interfaces, arn("image", "ami-*", account=""), arn("fleet")], None),
+        (launch, [interfaces, arn("image", "ami-*", account="")], None),
+        *(
+            [
+                (["ec2:CreateFleet"], [arn("fleet")], None),
+                (["ec2:CreateLaunchTemplate"], [template], tagged("RequestTag")),
+                (["ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate"], [template], tagged("ResourceTag")),
+                (["ec2:DescribeLaunchTemplates"], ["*"], None),
+            ]
+            if fleets
+            else []
+        ),
         (["ec2:CreateNetworkInterface"], [interfaces], tagged("RequestTag")),
         (
             [
-                "ec2:DeleteLaunchTemplate",
                 "ec2:DeleteNetworkInterface",
                 "ec2:ModifyInstanceAttribute",
                 "ec2:TerminateInstances",
             ],
-            [template, interfaces, instances],
+            [interfaces, instances],
             tagged("ResourceTag"),
         ),
         (["ec2:CreateTags", "ec2:DeleteTags"], [instances, volumes, interfaces, template], tagged("ResourceTag")),
@@ -118,10 +126,12 @@ def node_role(scope: Construct, data: DataStack, *, session_manager: bool) -> tu
     runs = data.objects(f"{RUNS}/*/{SIDE}")
     logs = data.objects(f"{LOGS}/{SIDE}")
     allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)
-    allow(role, ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], runs, logs)
+    allow(role, ["s3:PutObject"], logs)
     # Spark's committer removes its own temporary files.
-    allow(role, ["s3:DeleteObject"], runs)
-    allow(role, ["s3:ListBucket", "s3:ListBucketMultipartUploads"], *data.listed_buckets)
+    writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    allow(role, writing, runs)
+    allow(role, ["s3:ListBucket"], *data.listed_buckets)
+    allow(role, ["s3:ListBucketMultipartUploads"], data.bucket.bucket_arn)
     allow(role, _KEY_USE, data.key.key_arn)
     if session_manager:
         # The agent's own calls have no resource-level permissions
@@ -154,15 +164,12 @@ _DESCRIBE = [
     f"ec2:Describe{what}"
     for what in (
         "AccountAttributes",
-        "CapacityReservations",
         "DhcpOptions",
         "Images",
         "Instances",
         "InstanceTypeOfferings",
-        "LaunchTemplates",
         "NetworkAcls",
         "NetworkInterfaces",
-        "PlacementGroups",
         "RouteTables",
         "SecurityGroups",
         "Subnets",

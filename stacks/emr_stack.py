@@ -129,6 +129,7 @@ class EmrStack(Stack):
             node_role=self.node_role,
             subnet_ids=network.subnet_ids,
             groups=[groups.primary, groups.nodes, groups.service],
+            fleets=self.settings.emr.provisioning == "fleets",
         )
         self.leftovers = self._leftovers(network, groups)
         # What a cluster uses must be there until the last cluster has ended, also one that a run has started.

@@ -71,9 +71,14 @@ class Endpoint(Construct):
 
     def _role(self) -> iam.Role:
         """What the endpoint may do: fetch models of this side, and write what it captures."""
-        role = sagemaker_role(self, "Role", key=self._data.key)
+        role = sagemaker_role(
+            self,
+            "Role",
+            key=self._data.key,
+            volume_key=self._volume_key() is not None,
+            network=not self._serverless,
+        )
         allow(role, ["s3:GetObject"], self._data.objects(f"{RUNS}/*/sagemaker/model"))
-        allow(role, ["s3:ListBucket"], self._data.bucket.bucket_arn)
         if self._chosen.capture_percent:
             allow(role, ["s3:PutObject"], self._data.objects(CAPTURE))
             allow(role, ["kms:GenerateDataKey"], self._data.key.key_arn)
@@ -83,7 +88,13 @@ class Endpoint(Construct):
                 service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
             )
             allow(role, ["cloudwatch:DescribeAlarms"], alarms)
+            # For models in a VPC behind an endpoint (sagemaker/latest/dg/host-vpc.html, archived, 2026-11-22).
+            allow(role, ["ec2:DescribeVpcEndpoints"], "*")
         return role
+
+    def _volume_key(self) -> str | None:
+        """The key of the instances' storage; of a serverless endpoint that of its copy of the image."""
+        return self._data.key.key_arn if self._serverless else volume_key(self._chosen.instance_type, self._data.key)
 
     def _model(self, jobs: SageMakerJobs, model_data: str) -> sagemaker.CfnModel:
         network = jobs.vpc_config()
@@ -127,7 +138,7 @@ class Endpoint(Construct):
                 container_startup_health_check_timeout_in_seconds=300,
                 model_data_download_timeout_in_seconds=300,
             )
-        key = self._data.key.key_arn if self._serverless else volume_key(chosen.instance_type, self._data.key)
+        key = self._volume_key()
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",

@@ -90,7 +90,7 @@ class Publish(Construct):
         )
         allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)
         allow(role, ["s3:GetObject", "s3:GetObjectVersion"], asset.bucket.arn_for_objects(asset.s3_object_key))
-        allow(role, ["s3:PutObject"], bucket.arn_for_objects(f"{CODE}/*"))
+        allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], bucket.arn_for_objects(f"{CODE}/*"))
         allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
         acknowledge_wildcards(role, "The log streams of one group, the objects below one prefix.")
         project.node.add_dependency(role)

@@ -331,7 +331,7 @@ class SageMakerJobs(Construct):
     def _role(self, list_buckets: Sequence[str], read: Sequence[str], write: Sequence[str]) -> iam.Role:
         """What the jobs may do."""
         role = sagemaker_role(self, "Role", key=self.key)
-        allow(role, ["s3:GetObject"], *read, *write)
+        allow(role, ["s3:GetObject"], *read)
         allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)
         allow(role, ["s3:ListBucket"], *list_buckets)
         allow(role, ["kms:Encrypt", "kms:GenerateDataKey"], self.key.key_arn)

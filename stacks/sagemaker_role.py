@@ -10,21 +10,26 @@ from stacks.rules import acknowledge_wildcards
 from stacks.states import allow
 
 
-def sagemaker_role(scope: Construct, construct_id: str, *, key: kms.IKey) -> iam.Role:
-    """A role that may pull the image, use the private network, decrypt with our key, and write logs and metrics.
+def sagemaker_role(
+    scope: Construct, construct_id: str, *, key: kms.IKey, volume_key: bool = True, network: bool = True
+) -> iam.Role:
+    """A role that may pull the image, decrypt with our key, and write logs and metrics.
+
+    With a ``volume_key`` it may have storage encrypted, in a ``network`` it may use its interfaces.
 
     Source: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (archived copy of 2023, 2026-11-22).
     """
     role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-    allow(role, ["kms:Decrypt", "kms:DescribeKey"], key.key_arn)
-    # Storage volumes are encrypted by grants, which SageMaker makes for AWS's own services only.
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["kms:CreateGrant"],
-            resources=[key.key_arn],
-            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+    allow(role, ["kms:Decrypt"], key.key_arn)
+    if volume_key:
+        # Storage volumes are encrypted by grants, which SageMaker makes for AWS's own services only.
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:CreateGrant"],
+                resources=[key.key_arn],
+                conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+            )
         )
-    )
     stack = Stack.of(scope)
     image = stack.format_arn(
         service="ecr", account="*", resource="repository", resource_name=XGBOOST_IMAGE.split(":")[0]
@@ -45,21 +50,22 @@ def sagemaker_role(scope: Construct, construct_id: str, *, key: kms.IKey) -> iam
             conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
         )
     )
-    allow(
-        role,
-        [
-            "ec2:CreateNetworkInterface",
-            "ec2:CreateNetworkInterfacePermission",
-            "ec2:DeleteNetworkInterface",
-            "ec2:DeleteNetworkInterfacePermission",
-            "ec2:DescribeDhcpOptions",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSecurityGroups",
-            "ec2:DescribeSubnets",
-            "ec2:DescribeVpcs",
-        ],
-        "*",
-    )
+    if network:
+        allow(
+            role,
+            [
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            "*",
+        )
     acknowledge_wildcards(
         role,
         "Objects below one prefix, log groups that jobs share, the image of whichever account holds it in the region; "

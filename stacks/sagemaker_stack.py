@@ -39,7 +39,7 @@ class SageMakerStack(Stack):
             tags=settings.tags(expires=True),
             log_groups=[Endpoint.log_group_name(settings.project)],
             list_buckets=data.listed_buckets,
-            read=[data.raw_objects, data.objects(CODE)],
+            read=[data.raw_objects, data.objects(CODE), data.objects(f"{RUNS}/*/{SIDE}")],
             write=[data.objects(f"{RUNS}/*/{SIDE}")],
         )
         self.pipeline = Pipeline(

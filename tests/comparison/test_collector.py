@@ -1,12 +1,24 @@
 """Filling a side of the record from a history and files."""
 
+import io
 import json
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from comparison.collector import Folder, attainable, collect_side
-from comparison.record import Instances, StageName
+import pytest
+
+from comparison.collector import (
+    Folder,
+    attainable,
+    cluster_instances,
+    collect_side,
+    digest,
+    message_of,
+    requested_instances,
+)
+from comparison.record import STAGES, Instances, Side, StageName
 
 START = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 
@@ -89,3 +101,191 @@ def test_interrupted_execution_is_not_a_success(tmp_path: Path) -> None:
     side = collect_side(History().add("ExecutionStarted").events, Folder(tmp_path), instances, log)
     assert side.status == "failed"
     assert {stage.status for stage in side.stages} == {"skipped"}
+
+
+def finished(folder: Path) -> Side:
+    """A side whose stages all ended well, with what lies in the folder."""
+    history = History().add("ExecutionStarted")
+    for stage in STAGES:
+        history.stage(stage, 1)
+    return collect_side(history.add("ExecutionSucceeded").events, Folder(folder), instances, log)
+
+
+def test_execution_that_was_continued_from_its_failure_ended_as_it_did_last(tmp_path: Path) -> None:
+    history = History().add("ExecutionStarted").stage("prepare", 1, end="TaskFailed")
+    history.add("ExecutionFailed", executionFailedEventDetails={"cause": "no rows"}).add("ExecutionRedriven")
+    for stage in STAGES:
+        history.stage(stage, 1)
+    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    assert (side.status, side.error) == ("succeeded", None)
+
+
+@pytest.mark.parametrize(
+    ("end", "details", "message"),
+    [
+        ("ExecutionAborted", {"executionAbortedEventDetails": {"cause": "The stack goes"}}, "The stack goes"),
+        ("ExecutionAborted", {}, "the execution was stopped"),
+        ("ExecutionTimedOut", {"executionTimedOutEventDetails": {}}, "the execution ran out of time"),
+        ("ExecutionFailed", {"executionFailedEventDetails": {"error": "TrainFailed", "cause": ""}}, "TrainFailed"),
+    ],
+)
+def test_every_bad_end_has_a_message(end: str, details: dict[str, Any], message: str, tmp_path: Path) -> None:
+    history = History().add("ExecutionStarted").add("TaskStateEntered", stateEnteredEventDetails={"name": "prepare"})
+    history.add("TaskScheduled", taskScheduledEventDetails={"parameters": '{"for": "prepare"}'}).add(end, **details)
+    side = collect_side(history.events, Folder(tmp_path), instances, log)
+    assert side.error is not None
+    assert (side.status, side.error.stage, side.error.message) == ("failed", "prepare", message)
+
+
+@pytest.mark.parametrize(
+    ("refused", "message"), [("", "did not start"), ("No such machine", "did not start: No such machine")]
+)
+def test_execution_that_never_was_takes_nothing_from_the_folder(refused: str, message: str, tmp_path: Path) -> None:
+    write(tmp_path, "features/stats.json", {"rejected": {"logs": {"malformed": 2}}})
+    side = collect_side([], Folder(tmp_path), instances, log, refused)
+    assert side.error is not None
+    assert (side.error.stage, side.error.message, side.rejected) == (None, message, None)
+    assert {stage.status for stage in side.stages} == {"skipped"}
+
+
+NOT_AN_EVALUATION = ["", '{"metrics": {"test"', '{"metrics": {"test": {"auc": 7}}}', "[]"]
+
+
+@pytest.mark.parametrize("text", NOT_AN_EVALUATION)
+def test_damaged_evaluation_is_not_measured(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "evaluation/evaluation.json", text)
+    side = finished(tmp_path)
+    assert (side.status, side.metrics, side.validation) == ("succeeded", None, None)
+    assert "evaluation/evaluation.json: cannot be read" in caplog.text
+    assert attainable(Folder(tmp_path)) is None
+
+
+@pytest.mark.parametrize("text", ["", '{"rows_in": 3', '{"rows_in": -1}', '{"rows_in": "many"}', "3"])
+def test_damaged_counts_are_not_measured(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "features/stats.json", text)
+    (prepare, *_), rejected = finished(tmp_path).stages, finished(tmp_path).rejected
+    assert (prepare.status, prepare.rows_in, prepare.bytes_out, rejected) == ("succeeded", None, len(text), None)
+    assert "features/stats.json: cannot be read" in caplog.text
+
+
+def archive(*files: tuple[str, str]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        for name, text in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("name", ["stats.json", "./stats.json"])
+def test_counts_of_a_model_are_in_its_archive(name: str, tmp_path: Path) -> None:
+    write(tmp_path, "model/job/output/model.tar.gz", "")
+    content = archive(("xgboost-model.json", "{}"), (name, '{"rows_in": 7, "rows_out": 0}'))
+    (tmp_path / "model/job/output/model.tar.gz").write_bytes(content)
+    train = finished(tmp_path).stages[1]
+    assert (train.rows_in, train.rows_out, train.bytes_out) == (7, 0, len(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not an archive",
+        archive(("xgboost-model.json", "{}")),
+        archive(("stats.json", '{"rows_in": "many"}')),
+        archive(("xgboost-model.json", "{}" * 100_000), ("stats.json", '{"rows_in": 7}'))[:100],
+    ],
+)
+def test_damaged_archive_is_not_measured(content: bytes, tmp_path: Path) -> None:
+    write(tmp_path, "model/job/output/model.tar.gz", "")
+    (tmp_path / "model/job/output/model.tar.gz").write_bytes(content)
+    train = finished(tmp_path).stages[1]
+    assert (train.status, train.rows_in, train.bytes_out) == ("succeeded", None, len(content))
+
+
+STEP = {"Id": "s-1", "Name": "side-by-side-1-train", "ActionOnFailure": "CONTINUE"}
+CAUSES = {
+    "text": ("no rows to train", "no rows to train"),
+    "number": ("3", "3"),
+    "list": ('["no rows"]', '["no rows"]'),
+    "processing": (
+        {"ProcessingJobStatus": "Failed", "ExitMessage": "no rows", "FailureReason": "AlgorithmError: See job logs"},
+        "no rows",
+    ),
+    "processing without a message": (
+        {"ProcessingJobStatus": "Failed", "ExitMessage": "", "FailureReason": "ClientError: no such image"},
+        "ClientError: no such image",
+    ),
+    "training": (
+        {"TrainingJobStatus": "Failed", "FailureReason": "AlgorithmError: no rows"},
+        "AlgorithmError: no rows",
+    ),
+    "step": (
+        {
+            "Step": {
+                **STEP,
+                "Status": {"State": "FAILED", "FailureDetails": {"Reason": "Unknown", "Message": "no rows"}},
+            }
+        },
+        "no rows",
+    ),
+    "step without its wrapper": (
+        {**STEP, "Status": {"State": "FAILED", "FailureDetails": {"Reason": "Out of memory", "LogFile": "s3://b/l"}}},
+        "Out of memory",
+    ),
+    "cluster": (
+        {"State": "TERMINATED_WITH_ERRORS", "StateChangeReason": {"Code": "BOOTSTRAP_FAILURE", "Message": "no wheels"}},
+        "no wheels",
+    ),
+    "execution": ({"Status": "FAILED", "Error": "TrainFailed", "Cause": "no rows"}, "no rows"),
+    "execution of a job": (
+        {"Status": "FAILED", "Cause": json.dumps({"FailureReason": "AlgorithmError: no rows"})},
+        "AlgorithmError: no rows",
+    ),
+    "nothing known": ({"Status": "ABORTED"}, '{"Status": "ABORTED"}'),
+    "other types": ({"FailureReason": 3, "Status": {"FailureDetails": None}}, None),
+}
+
+
+@pytest.mark.parametrize("shape", CAUSES)
+def test_message_of_a_cause(shape: str) -> None:
+    given, message = CAUSES[shape]
+    cause = given if isinstance(given, str) else json.dumps(given)
+    assert message_of(cause) == (cause if message is None else message)
+
+
+def test_cause_that_was_cut_off_still_says_what_it_says() -> None:
+    cause = json.dumps({"TrainingJobName": "job", "FailureReason": "AlgorithmError: no rows", "Tail": "x" * 100})
+    assert message_of(cause[:-50]) == "AlgorithmError: no rows"
+    assert message_of(cause[: cause.index("rows")]) == "AlgorithmError: no "
+
+
+def test_instances_of_requests() -> None:
+    machine = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
+    found = (Instances(type="ml.m5.xlarge", count=2),)
+    assert requested_instances({"ProcessingResources": {"ClusterConfig": machine}}) == found
+    assert requested_instances({"ResourceConfig": machine}) == found
+    assert requested_instances({"TransformResources": machine}) == found
+    assert requested_instances({}) == ()
+
+
+def test_instances_of_clusters() -> None:
+    groups = [{"InstanceType": "m5.xlarge", "InstanceCount": 1}, {"InstanceType": "m5.xlarge", "InstanceCount": "3"}]
+    assert cluster_instances({"Instances": {"InstanceGroups": groups}}) == (Instances(type="m5.xlarge", count=4),)
+    fleets = [
+        {"InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}], "TargetOnDemandCapacity": 1},
+        {
+            "InstanceTypeConfigs": [{"InstanceType": "c5.xlarge"}, {"InstanceType": "c5a.xlarge"}],
+            "TargetSpotCapacity": 2,
+        },
+    ]
+    assert cluster_instances({"Instances": {"InstanceFleets": fleets}}) == (
+        Instances(type="m5.xlarge", count=1),
+        Instances(type="c5.xlarge", count=2),
+    )
+
+
+def test_digest_knows_no_order_but_every_value() -> None:
+    assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})

@@ -535,11 +535,12 @@ def _report_failures(patch: pytest.MonkeyPatch) -> None:
             if stack is None or isinstance(failure, AlreadyExistsException):
                 raise
             _add_failure(stack, "CREATE_FAILED", failure)
+            stack.status = "ROLLBACK_IN_PROGRESS"
+            _without_outputs(stack)
             if isinstance(failure, ResourceFailed):
                 failure.resource.delete(self.account_id, self.region_name)
             stack.resource_map.delete()
-            for export in [each for each in self.exports.values() if each.exporting_stack_id == stack.stack_id]:
-                del self.exports[export.name]
+            _withdraw_exports(self, stack)
             _forget(stack)
             return _ended(stack, "ROLLBACK_COMPLETE")
 
@@ -547,6 +548,7 @@ def _report_failures(patch: pytest.MonkeyPatch) -> None:
         stack = self.get_stack(name)
         if not parameters and stack.has_template(template):  # moto looks only if there are parameters
             raise ValidationError(message="No updates are to be performed.")
+        stack.status = "UPDATE_IN_PROGRESS"
         try:
             return update(self, name, template, role_arn, parameters, tags)
         except Exception as failure:
@@ -555,9 +557,15 @@ def _report_failures(patch: pytest.MonkeyPatch) -> None:
 
     def delete_stack(self: Any, name: str) -> None:
         stack = self.get_stack(name)
+        # Our handlers ask whether the stack goes; moto no longer knows it then, and would make outputs again.
+        stack.status = "DELETE_IN_PROGRESS"
+        self.deleted_stacks[stack.stack_id] = stack
+        _withdraw_exports(self, stack)
+        _without_outputs(stack)
         try:
             delete(self, name)
         except Exception as failure:
+            del self.deleted_stacks[stack.stack_id]
             self.stacks[stack.stack_id] = stack
             _add_failure(stack, "DELETE_FAILED", failure)
             _ended(stack, "DELETE_FAILED")
@@ -569,10 +577,19 @@ def _report_failures(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(backend, "delete_stack", delete_stack)
 
 
+def _withdraw_exports(backend: Any, stack: Any) -> None:
+    for export in [each for each in backend.exports.values() if each.exporting_stack_id == stack.stack_id]:
+        del backend.exports[export.name]
+
+
+def _without_outputs(stack: Any) -> None:
+    stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
+
+
 def _forget(stack: Any) -> None:
     """Asked for the resources or outputs of a stack that is gone, moto would make them again."""
     stack.resource_map._resource_json_map = {}
-    stack.output_map = parsing.OutputMap(stack.resource_map, {}, stack.stack_id)
+    _without_outputs(stack)
 
 
 def _ended(stack: Any, status: str) -> Any:

@@ -10,7 +10,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 
 from comparison.record import SIDES, STAGES
 from local.services import machine_name
-from local.states import Call, Execution, TaskFailed, engine
+from local.states import Answer, Call, Execution, TaskFailed, engine
 from local.template import Assembly, app_context, synthesise
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
@@ -73,11 +73,14 @@ class Account:
                 return {"ClusterId": "j-OWN"}
             case "aws-sdk:emr:listSteps":
                 return {"Steps": self.steps}
+            case "lambda:invoke":
+                return {"StatusCode": 200, "Payload": {"record": "s3://b/runs/faults/comparison.json"}}
         return {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"}, "ModelArn": "arn"}
 
-    def compare(self, assembly: Assembly) -> Execution:
+    def compare(self, assembly: Assembly, answer: Answer | None = None) -> Execution:
+        """Run the comparison; ``answer`` comes before the account's own answers."""
         definitions = assembly.state_machines()
-        with engine(self, definitions) as self.machines:
+        with engine(answer or self, definitions) as self.machines:
             arn = next(arn for arn in definitions if machine_name(arn) == "comparison")
             return self.machines.execute(arn, "faults", {"run_id": "faults", "raw": "s3://b/raw/"})
 
@@ -165,12 +168,51 @@ def test_both_sides_fail_and_both_are_named(assembly: Assembly) -> None:
             raise TaskFailed("States.TaskFailed", f"{machine_name(call.machine)} is out of luck")
         return Account.__call__(account, call)
 
-    definitions = assembly.state_machines()
-    with engine(fails, definitions) as account.machines:
-        arn = next(arn for arn in definitions if machine_name(arn) == "comparison")
-        execution = account.machines.execute(arn, "faults", {"run_id": "faults", "raw": "s3://b/raw/"})
+    execution = account.compare(assembly, fails)
     assert "sagemaker is out of luck" in execution.cause
     assert "emr is out of luck" in execution.cause
+
+
+class TestRecord:
+    """The state that records a run."""
+
+    @pytest.mark.parametrize("failing", [[], ["sagemaker"], ["emr"], ["sagemaker", "emr"]])
+    def test_run_is_recorded_whatever_failed(self, failing: list[str], assembly: Assembly) -> None:
+        account, execution = self.compare(assembly, failing)
+        (request,) = account.requests("lambda:invoke")
+        ended = request["Payload"]["sides"]
+        assert {side: ended[side]["status"] for side in SIDES} == {
+            side: "failed" if side in failing else "succeeded" for side in SIDES
+        }
+        assert all("out of luck" in ended[side]["cause"] for side in failing)
+        assert account.calls[-1][1] == "record", "a side went on after its record"
+        assert execution.status == ("FAILED" if failing else "SUCCEEDED")
+
+    @pytest.mark.parametrize("failing", [[], ["emr"], ["sagemaker", "emr"]])
+    def test_lost_record_does_not_change_the_outcome(self, failing: list[str], assembly: Assembly) -> None:
+        account, execution = self.compare(assembly, failing, lost=True)
+        assert account.states("comparison") == ["record"]
+        assert execution.status == ("FAILED" if failing else "SUCCEEDED")
+        assert execution.error == ("SideFailed" if failing else "")
+        for side in failing:
+            assert f"{side} is out of luck" in execution.cause
+
+    def test_throttled_function_is_called_again(self, assembly: Assembly, waited: list[float]) -> None:
+        account = Account(("comparison", "record"), "Lambda.TooManyRequestsException", times=2)
+        execution = account.compare(assembly)
+        assert execution.output["record"] == {"location": "s3://b/runs/faults/comparison.json"}
+        assert waited == [5, 10]
+
+    def compare(self, assembly: Assembly, failing: list[str], lost: bool = False) -> tuple[Account, Execution]:
+        account = Account(("comparison", "record") if lost else ("", ""), "KeyError", times=1)
+
+        def answer(call: Call) -> dict[str, Any]:
+            side = machine_name(call.machine)
+            if call.state == "train" and side in failing:
+                raise TaskFailed("States.TaskFailed", f"{side} is out of luck")
+            return account(call)
+
+        return account, account.compare(assembly, answer)
 
 
 class TestCluster:

@@ -49,6 +49,11 @@ def overlap(one: str, other: str) -> bool:
 # The reference: which actions there are, and on what kinds of resources each works.
 
 
+def named(service: str, names: str) -> list[str]:
+    """The actions of these names."""
+    return [f"{service}:{name}" for name in names.split()]
+
+
 @cache
 def _reference() -> Any:
     """SAR, as cfn-lint 1.58.0 ships it."""
@@ -343,36 +348,37 @@ def _evaluate(tokens: list[str], paths: Mapping[str, str]) -> list[str]:
     return arguments if token == "States.Array(" else ["*"]
 
 
-# Optimised integrations: the actions beside the one that has the call's name, and the rule that a .sync call learns of
-# its job's end by. Sources: docs.aws.amazon.com/step-functions/latest/dg: sagemaker-iam, emr-iam, codebuild-iam,
-# stepfunctions-iam (archived); the Processing rule's name is as community code has it, AWS shows none.
+# Optimised integrations: what Step Functions calls, and the rule by which a .sync call learns of its job's end.
+# Sources: docs.aws.amazon.com/step-functions/latest/dg: sagemaker-iam, emr-iam, codebuild-iam, stepfunctions-iam
+# (archived); the Processing rule's name is as community code has it, AWS shows none.
 _INTEGRATIONS: dict[str, tuple[list[str], str | None]] = {
     "codebuild:startBuild.sync": (
-        ["codebuild:StartBuild", "codebuild:StopBuild", "codebuild:BatchGetBuilds"],
+        named("codebuild", "StartBuild StopBuild BatchGetBuilds"),
         "StepFunctionsGetEventForCodeBuildStartBuildRule",
     ),
     "elasticmapreduce:addStep.sync": (
-        ["elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:DescribeStep", "elasticmapreduce:CancelSteps"],
+        named("elasticmapreduce", "AddJobFlowSteps DescribeStep CancelSteps"),
         "StepFunctionsGetEventForEMRAddJobFlowStepsRule",
     ),
-    "elasticmapreduce:cancelStep": (["elasticmapreduce:CancelSteps"], None),
-    # What SAR (2026) says that RunJobFlow needs: RunJobFlow, AddTags, PassRole; no policies' own actions.
-    "elasticmapreduce:createCluster": (["elasticmapreduce:RunJobFlow"], None),
-    "elasticmapreduce:terminateCluster": (["elasticmapreduce:TerminateJobFlows"], None),
-    "sagemaker:createModel": (["sagemaker:CreateModel"], None),
+    "elasticmapreduce:cancelStep": (named("elasticmapreduce", "CancelSteps"), None),
+    # SAR, operations of EMR: RunJobFlow asks for AddTags and PassRole besides, and for no policy's own action.
+    "elasticmapreduce:createCluster": (named("elasticmapreduce", "RunJobFlow"), None),
+    "elasticmapreduce:terminateCluster": (named("elasticmapreduce", "TerminateJobFlows"), None),
+    "lambda:invoke": (named("lambda", "InvokeFunction"), None),
+    "sagemaker:createModel": (named("sagemaker", "CreateModel"), None),
     **{
         f"sagemaker:create{job}.sync": (
-            [f"sagemaker:{verb}{job}" for verb in ("Create", "Describe", "Stop")],
+            named("sagemaker", f"Create{job} Describe{job} Stop{job}"),
             f"StepFunctionsGetEventsForSageMaker{job}sRule",
         )
         for job in ("ProcessingJob", "TrainingJob", "TransformJob")
     },
     "states:startExecution.sync:2": (
-        ["states:StartExecution", "states:DescribeExecution", "states:StopExecution"],
+        named("states", "StartExecution DescribeExecution StopExecution"),
         "StepFunctionsGetEventsForStepFunctionsExecutionRule",
     ),
 }
-_RULE_ACTIONS = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+_RULE_ACTIONS = named("events", "PutTargets PutRule DescribeRule")
 
 # Fields of requests that name a role, and who receives it (SAR, operations of SageMaker and EMR: iam:PassedToService).
 _ROLE_FIELDS = {
@@ -390,28 +396,15 @@ _SAGEMAKER_NAMES = {
 }
 
 # docs.aws.amazon.com/step-functions/latest/dg: cw-logs.html, xray-iam.html (archived).
-_MACHINE_LOG = [
-    f"logs:{name}"
-    for name in (
-        "CreateLogDelivery",
-        "DeleteLogDelivery",
-        "DescribeLogGroups",
-        "DescribeResourcePolicies",
-        "GetLogDelivery",
-        "ListLogDeliveries",
-        "PutResourcePolicy",
-        "UpdateLogDelivery",
-    )
-]
-_MACHINE_TRACE = [
-    "xray:PutTraceSegments",
-    "xray:PutTelemetryRecords",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-]
+_MACHINE_LOG = named(
+    "logs",
+    "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies GetLogDelivery ListLogDeliveries "
+    "PutResourcePolicy UpdateLogDelivery",
+)
+_MACHINE_TRACE = named("xray", "PutTraceSegments PutTelemetryRecords GetSamplingRules GetSamplingTargets")
 # The provider framework's own machine may also write to streams, which nobody can change
 # (aws-cdk-lib 2.275.0, custom-resources/lib/provider-framework/waiter-state-machine.js).
-_WAITER_LOG = [*_MACHINE_LOG, "logs:CreateLogStream", "logs:PutLogEvents"]
+_WAITER_LOG = [*_MACHINE_LOG, *named("logs", "CreateLogStream PutLogEvents")]
 
 
 # Functions.
@@ -427,6 +420,7 @@ _OTHER_ACTIONS = {
     ("s3", "DeleteObjects"): ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     ("s3", "ListMultipartUploads"): ("s3:ListBucketMultipartUploads",),
     ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
+    ("s3", "ListObjectsV2"): ("s3:ListBucket",),
 }
 
 
@@ -495,7 +489,8 @@ def read_module(folder: Path, name: str) -> Module:
     return module
 
 
-def module_actions(folder: Path, module: str, entries: Sequence[str]) -> set[str]:
+@cache
+def module_actions(folder: Path, module: str, entries: tuple[str, ...]) -> frozenset[str]:
     """The IAM actions of all calls that functions of a module make, in other functions and modules beside it too.
 
     Whatever is mentioned counts as used; ``clients`` makes the clients, its own code names no service.
@@ -514,7 +509,7 @@ def module_actions(folder: Path, module: str, entries: Sequence[str]) -> set[str
         for statement in read.definitions.get(defined, []):
             actions |= client_actions(statement, f"{name}.py")
             todo += _mentioned(statement, name, read)
-    return actions
+    return frozenset(actions)
 
 
 def _mentioned(statement: ast.stmt, name: str, module: Module) -> Iterator[tuple[str, str]]:
@@ -618,23 +613,17 @@ def _below(location: str) -> str:
 # CreateTrainingJob and CreateModel).
 _CONTAINER = [
     "cloudwatch:PutMetricData",
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "logs:DescribeLogStreams",
-    "logs:PutLogEvents",
     "ecr:GetAuthorizationToken",
+    *named("logs", "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents"),
 ]
-_IMAGE = ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"]
+_IMAGE = named("ecr", "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage")
+_MAKE_INTERFACES = named(
+    "ec2",
+    "CreateNetworkInterface CreateNetworkInterfacePermission DeleteNetworkInterface DeleteNetworkInterfacePermission",
+)
 _NETWORK = [
-    "ec2:CreateNetworkInterface",
-    "ec2:CreateNetworkInterfacePermission",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteNetworkInterfacePermission",
-    "ec2:DescribeDhcpOptions",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
+    *_MAKE_INTERFACES,
+    *named("ec2", "DescribeDhcpOptions DescribeNetworkInterfaces DescribeSecurityGroups DescribeSubnets DescribeVpcs"),
 ]
 # sagemaker/latest/dg/host-vpc.html (archived): "you must add" this one too for models in a VPC behind an endpoint;
 # batch-vpc.html (archived) does not have it.
@@ -657,106 +646,73 @@ _OBJECT_KEYS = {
 # EMR's service role: what AWS's own policy for it has for what each cluster of ours does. AWS documents most features
 # by that policy's statements only (AmazonEMRServicePolicy_v2, version 6; emr/latest/ManagementGuide/emr-iam-role.html).
 EMR_CLUSTER = [
-    f"ec2:{name}"
-    for name in (
-        # instances in our subnets
-        "RunInstances",
-        "ModifyInstanceAttribute",
-        "TerminateInstances",
-        # the interface by which EMR reaches nodes in a private subnet (emr-man-sec-groups.html)
-        "CreateNetworkInterface",
-        "DeleteNetworkInterface",
-        # the cluster's tags on what EMR makes for it (emr-managed-iam-policies.html)
-        "CreateTags",
-        "DeleteTags",
-        # rules that EMR misses in the groups that it is given (emr-man-sec-groups.html)
-        "AuthorizeSecurityGroupEgress",
-        "AuthorizeSecurityGroupIngress",
-        "RevokeSecurityGroupEgress",
-        "RevokeSecurityGroupIngress",
-        # looks at the network, the image and the instances, before and after they are made
-        "DescribeAccountAttributes",
-        "DescribeDhcpOptions",
-        "DescribeImages",
-        "DescribeInstances",
-        "DescribeInstanceTypeOfferings",
-        "DescribeNetworkAcls",
-        "DescribeNetworkInterfaces",
-        "DescribeRouteTables",
-        "DescribeSecurityGroups",
-        "DescribeSubnets",
-        "DescribeVolumes",
-        "DescribeVolumeStatus",
-        "DescribeVpcAttribute",
-        "DescribeVpcEndpoints",
-        "DescribeVpcs",
-    )
+    # instances in our subnets
+    *named("ec2", "RunInstances ModifyInstanceAttribute TerminateInstances"),
+    # the interface by which EMR reaches nodes in a private subnet (emr-man-sec-groups.html)
+    *named("ec2", "CreateNetworkInterface DeleteNetworkInterface"),
+    # the cluster's tags on what EMR makes for it (emr-managed-iam-policies.html)
+    *named("ec2", "CreateTags DeleteTags"),
+    # rules that EMR misses in the groups that it is given (emr-man-sec-groups.html)
+    *named("ec2", "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress"),
+    *named("ec2", "RevokeSecurityGroupEgress RevokeSecurityGroupIngress"),
+    # a look at the account, the network, the image, the instances and their volumes
+    *named("ec2", "DescribeAccountAttributes DescribeDhcpOptions DescribeNetworkAcls DescribeNetworkInterfaces"),
+    *named("ec2", "DescribeRouteTables DescribeSecurityGroups DescribeSubnets"),
+    *named("ec2", "DescribeVpcAttribute DescribeVpcEndpoints DescribeVpcs"),
+    *named(
+        "ec2", "DescribeImages DescribeInstances DescribeInstanceTypeOfferings DescribeVolumes DescribeVolumeStatus"
+    ),
 ]
 # Additional for fleets with an allocation strategy (emr-instance-fleet.html, "Required IAM permissions to use an
 # allocation strategy", archived).
-EMR_ALLOCATION_STRATEGY = [
-    f"ec2:{name}"
-    for name in (
-        "CreateFleet",
-        "CreateLaunchTemplate",
-        "CreateLaunchTemplateVersion",
-        "DeleteLaunchTemplate",
-        "DescribeLaunchTemplates",
-    )
-]
-# What AWS's policy allows and no cluster of ours needs, with the reason.
+EMR_ALLOCATION_STRATEGY = named(
+    "ec2",
+    "CreateFleet CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate DescribeLaunchTemplates",
+)
+# What AWS's policy allows and no cluster of ours needs, by the reason.
 EMR_LEFT_OUT = {
-    "ec2:CreateSecurityGroup": "the groups are ours",
-    "ec2:CreatePlacementGroup": "one primary node needs no placement group (emr-plan-ha-placementgroup.html, archived)",
-    "ec2:DeletePlacementGroup": "the same",
-    "ec2:DescribePlacementGroups": "the same",
-    "ec2:DescribeCapacityReservations": "no reservation is asked for (emr-instance-fleet.html, archived)",
-    "resource-groups:ListGroupResources": "the same",
-    "ec2:CreateVpcEndpoint": "emr-service-vpce is of releases 8 and later",
-    "ec2:ModifyVpcEndpoint": "the same",
-    "application-autoscaling:DeleteScalingPolicy": "managed scaling instead of custom automatic scaling",
-    "application-autoscaling:DeregisterScalableTarget": "the same",
-    "application-autoscaling:DescribeScalableTargets": "the same",
-    "application-autoscaling:DescribeScalingPolicies": "the same",
-    "application-autoscaling:PutScalingPolicy": "the same",
-    "application-autoscaling:RegisterScalableTarget": "the same",
-    "cloudwatch:DeleteAlarms": "the same",
-    "cloudwatch:DescribeAlarms": "the same",
-    "cloudwatch:PutMetricAlarm": "the same",
+    "the groups are ours": named("ec2", "CreateSecurityGroup"),
+    "one primary node takes no placement group (emr-plan-ha-placementgroup.html, archived)": named(
+        "ec2", "CreatePlacementGroup DeletePlacementGroup DescribePlacementGroups"
+    ),
+    "no capacity reservation is asked for (emr-instance-fleet.html, archived)": [
+        "ec2:DescribeCapacityReservations",
+        "resource-groups:ListGroupResources",
+    ],
+    "EMR's own endpoint, emr-service-vpce, is of releases 8 and later (emr-man-sec-groups.html)": named(
+        "ec2", "CreateVpcEndpoint ModifyVpcEndpoint"
+    ),
+    "managed scaling does without (emr-iam-role-automatic-scaling.html, archived)": [
+        *named("application-autoscaling", "DeleteScalingPolicy DeregisterScalableTarget DescribeScalableTargets"),
+        *named("application-autoscaling", "DescribeScalingPolicies PutScalingPolicy RegisterScalableTarget"),
+        *named("cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm"),
+    ],
 }
 # A role that is a "key user" (emr-encryption-enable.html, archived; the KMS Developer Guide's key-policies says what a
 # key user may do). EMR takes symmetric keys only, so no key pairs.
-_KEY_USER = [
-    f"kms:{name}"
-    for name in (
-        "Decrypt",
-        "DescribeKey",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyWithoutPlaintext",
-        "ReEncryptFrom",
-        "ReEncryptTo",
-    )
-]
+_KEY_USER = named(
+    "kms",
+    "Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom ReEncryptTo",
+)
 # EMR's nodes read and write by S3A (Hadoop, hadoop-aws/assumed_roles.md: permissions, and its example of a folder that
 # is written to; emr-iam-role-for-ec2.html, archived, has them too). On the folder's objects, and on the bucket.
-_S3A_READ = (["s3:GetObject"], ["s3:ListBucket"])
+_S3A_READ = (named("s3", "GetObject"), named("s3", "ListBucket"))
 _S3A_WRITE = (
-    ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-    ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+    named("s3", "GetObject PutObject DeleteObject AbortMultipartUpload ListMultipartUploadParts"),
+    named("s3", "ListBucket ListBucketMultipartUploads"),
 )
 # A shell on a node (docs.aws.amazon.com/systems-manager: getting-started-create-iam-instance-profile.html).
-_SESSION_MANAGER = ["ssm:UpdateInstanceInformation"] + [
-    f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")
+_SESSION_MANAGER = [
+    "ssm:UpdateInstanceInformation",
+    *named("ssmmessages", "CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"),
 ]
 # The CDK's role for flow logs (aws-cdk-lib 2.275.0, aws-ec2/lib/vpc-flow-logs.js); the VPC User Guide's
 # flow-logs-iam-role.html has two more, for a group that is not there yet.
-_FLOW_LOG = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+_FLOW_LOG = named("logs", "CreateLogStream DescribeLogStreams PutLogEvents")
 
 # Actions on * that do have resource-level permissions, by the kind of user, each with why it is asked for like this.
 _SAGEMAKER_ANYWHERE = dict.fromkeys(
-    [action for action in _NETWORK if not action.startswith("ec2:Describe")],
-    "SageMaker takes no resources or conditions here (sagemaker-roles.html)",
+    _MAKE_INTERFACES, "SageMaker takes no resources or conditions here (sagemaker-roles.html)"
 )
 WITHOUT_RESOURCE = {
     "EMR": {"ec2:DescribeVpcAttribute": "AWS's own policy has it so (AmazonEMRServicePolicy_v2)"},
@@ -830,7 +786,7 @@ class Calls:
     def _machine(self, machine: Resource) -> None:
         role, definition = machine.properties["RoleArn"], json.loads(machine.properties["DefinitionString"])
         if machine.properties.get("LoggingConfiguration", {}).get("Level", "OFF") != "OFF":
-            waits = any(":lambda:" in task["Resource"] for task in tasks(definition["States"]))
+            waits = any(task["Resource"].split(":")[2] == "lambda" for task in tasks(definition["States"]))
             self._add(role, "machine", "its log", _WAITER_LOG if waits else _MACHINE_LOG)
         if machine.properties.get("TracingConfiguration", {}).get("Enabled"):
             self._add(role, "machine", "its traces", _MACHINE_TRACE)
@@ -839,7 +795,7 @@ class Calls:
         for task in tasks(definition["States"]):
             request = evaluated(task.get("Parameters", {}), paths)
             integration = task["Resource"].partition(":states:::")[2]
-            if ":lambda:" in task["Resource"]:
+            if task["Resource"].split(":")[2] == "lambda":
                 self._invoke(role, "machine", task["Resource"])
             elif integration.startswith("aws-sdk:"):
                 target = _target(integration.split(":")[1], request)
@@ -1035,6 +991,9 @@ class Calls:
         if (folder / "framework.js").is_file():
             self._framework(role, function)
             return
+        if (folder / "comparison").is_dir():
+            self._collector(role, function, folder / "comparison")
+            return
         modules = resource_modules(folder)
         for resource in self.templates.resources:
             if resource.stack == function.stack and resource.kind.startswith("Custom::"):
@@ -1042,6 +1001,26 @@ class Calls:
                 for action in module_actions(folder, module, ("on_event", "is_complete")):
                     for aim in _aim(action, resource):
                         self._add(role, "function", f"{module}.py for {resource.path}", [action], aim)
+
+    def _collector(self, role: str, function: Resource, package: Path) -> None:
+        """The function that records a run: its calls, on the runs, the raw data's bucket and the sides' executions."""
+        environment = function.properties["Environment"]["Variables"]
+        runs, machines = environment["RUNS"], json.loads(environment["MACHINES"]).values()
+        for module in sorted(package.glob("*.py")):
+            if module.stem == "clients":
+                continue
+            for action in sorted(client_actions(ast.parse(module.read_text()), module.name)):
+                match action:
+                    case "s3:ListBucket":
+                        for location in (runs, self._raw):
+                            self._bucket(role, "function", module.name, [action], location)
+                    case "s3:PutObject":
+                        self._objects(role, "function", module.name, [action], f"{runs}/*/comparison.json")
+                    case "s3:GetObject":
+                        self._objects(role, "function", module.name, [action], f"{runs}/*")
+                    case _:
+                        for machine in machines:
+                            self._add(role, "function", module.name, [action], _executions(machine))
 
     def _framework(self, role: str, function: Resource) -> None:
         """The provider framework's own functions: they call ours, and wait for them until they are active.
@@ -1158,6 +1137,8 @@ def _target(service: str, request: Mapping[str, Any], action: str = "") -> str:
                     return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{request[name]}"
         case "codebuild":
             return f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{request['ProjectName']}"
+        case "lambda":
+            return str(request["FunctionName"])
         case "states":
             machine = str(request["StateMachineArn"])
             return machine if action == "states:StartExecution" else _executions(machine)

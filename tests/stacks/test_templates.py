@@ -38,11 +38,23 @@ def test_snapshot(stack: str, synthesised: Synthesised, snapshot: SnapshotAssert
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_cfn_lint_finds_no_error(stack: str, synthesised: Synthesised) -> None:
-    text = json.dumps(synthesised.templates()[stack])
-    found = cfnlint.api.lint(text, regions=["us-east-1", "eu-west-1"])
-    errors = [f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or []))}" for match in found]
-    assert [error for error in errors if error.startswith("E")] == []
+def test_cfn_lint_finds_nothing(stack: str, synthesised: Synthesised) -> None:
+    assert linted(synthesised.templates()[stack]) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_cfn_lint_finds_nothing_in_other_configurations(stack: str, other: Synthesised) -> None:
+    assert linted(other.templates()[stack]) == []
+
+
+def linted(template: dict[str, Any]) -> list[str]:
+    """The findings of all levels, but for dependencies that are declared twice: the CDK's own constructs do so."""
+    found = cfnlint.api.lint(json.dumps(template), regions=["us-east-1", "eu-west-1"])
+    return [
+        f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or []))}"
+        for match in found
+        if match.rule.id != "W3005"
+    ]
 
 
 def test_synthesis_is_hermetic_and_deterministic(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKLOADS = REPOSITORY / "workloads"
 PYTHONS = {"sagemaker": "3.12", "emr": "3.11"}
+ON_LAMBDA = "3.14"
 
 
 def pins(lock: Path) -> set[tuple[str, str]]:
@@ -19,16 +20,19 @@ def pins(lock: Path) -> set[tuple[str, str]]:
     return set(re.findall(r"^([a-z0-9-]+)==([^ ;\\\n]+)", lock.read_text(), re.MULTILINE))
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    bucket = tmp_path_factory.mktemp("s3")
+def publish(bucket: Path, **environment: str) -> Path:
     tools = f"{REPOSITORY / 'local' / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(
         ["bash", str(WORKLOADS / "publish.sh"), "s3://data/code/one"],
-        env={**os.environ, "PATH": tools, "LOCAL_S3": str(bucket)},
+        env={**os.environ, "PATH": tools, "LOCAL_S3": str(bucket), **environment},
         check=True,
     )
     return bucket / "data" / "code" / "one"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish(tmp_path_factory.mktemp("s3"))
 
 
 @pytest.mark.parametrize("side", PYTHONS)
@@ -55,6 +59,48 @@ def test_code_is_published_as_folder_and_as_archive(published: Path) -> None:
     assert {"common/dataset.py", "emr/prepare.py", "sagemaker/prepare.py"} <= files
 
 
-@pytest.mark.parametrize("side", PYTHONS)
+def test_layer_holds_what_the_collector_imports_for_lambda_s_python(published: Path) -> None:
+    """Every pinned package, and all that they need, where Lambda looks for them; compiled code for its own Python."""
+    with zipfile.ZipFile(published / "collector-layer.zip") as archive:
+        names = archive.namelist()
+        metadata = {
+            name.split("/")[1]: archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA")
+        }
+    assert {name.split("/")[0] for name in names} == {"python"}
+    pinned = pins(WORKLOADS / "collector" / "requirements.lock")
+    assert {re.sub("[-_.]+", "-", name).lower() for name in metadata} == {
+        f"{name}-{version.replace('.', '-')}-dist-info" for name, version in pinned
+    }
+    required = {
+        re.split(r"[^\w-]", line.removeprefix("Requires-Dist: "))[0].replace("_", "-")
+        for text in metadata.values()
+        for line in text.splitlines()
+        if line.startswith("Requires-Dist: ") and "extra ==" not in line
+    }
+    assert required
+    # What only other Pythons or systems need is not among them.
+    assert {name for name in required if name not in {pin for pin, _ in pinned}} <= {"tzdata"}
+    compiled = [name for name in names if name.endswith(".so")]
+    assert compiled
+    assert all(f"cpython-{ON_LAMBDA.replace('.', '')}-x86_64-linux-gnu" in name for name in compiled)
+
+
+def test_layer_is_no_larger_than_lambda_takes(published: Path) -> None:
+    with zipfile.ZipFile(published / "collector-layer.zip") as archive:
+        assert sum(file.file_size for file in archive.infolist()) < 250 << 20
+
+
+def test_layer_is_the_same_every_time(published: Path, tmp_path: Path) -> None:
+    again = publish(tmp_path)
+    assert (again / "collector-layer.zip").read_bytes() == (published / "collector-layer.zip").read_bytes()
+
+
+def test_laptop_publishes_without_wheels_and_layer(tmp_path: Path) -> None:
+    without = publish(tmp_path, WHEELS="skip")
+    assert (without / "workloads.zip").is_file()
+    assert not [*without.rglob("*.whl"), *without.rglob("*-layer.zip")]
+
+
+@pytest.mark.parametrize("side", [*PYTHONS, "collector"])
 def test_laptop_and_service_run_the_same_versions(side: str) -> None:
     assert pins(WORKLOADS / side / "requirements.lock") <= pins(REPOSITORY / "requirements.lock")

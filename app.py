@@ -33,7 +33,8 @@ def build(app: App) -> Settings:
 
 
 if __name__ == "__main__":
-    app = App()
+    # The CDK's own check of the templates takes longer than everything else here, and the tests make it and two more.
+    app = App(builtin_cloud_formation_validation=False)
     try:
         build(app)
     except SettingsError as error:

@@ -94,7 +94,6 @@ class S3Storage:
             (found["Key"].removeprefix(self.prefix), found["Size"])
             for page in pages
             for found in page.get("Contents", [])
-            if not found["Key"].endswith("/")  # S3A marks an empty folder by such an object
         ]
 
     def open(self, name: str) -> IO[bytes]:

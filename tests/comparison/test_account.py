@@ -75,7 +75,6 @@ FILES: dict[tuple[str, str], dict[str, bytes]] = {
     ("sagemaker", "evaluate"): {"evaluation/evaluation.json": json.dumps(evaluation("sagemaker")).encode()},
     ("sagemaker", "score"): {"predictions/0.csv.out": b"1,0.5\n2,0.25\n", "predictions/1.csv.out": b"3,0.5\n"},
     ("emr", "prepare"): {
-        "features/": b"",
         "features/stats.json": json.dumps(STATS).encode(),
         "features/_SUCCESS": b"",
         "features/score/0.parquet": b"rows",

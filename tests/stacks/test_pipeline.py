@@ -26,6 +26,7 @@ OPERATIONS = {
     "elasticmapreduce:cancelStep": ("emr", "CancelSteps"),
     "elasticmapreduce:createCluster": ("emr", "RunJobFlow"),
     "elasticmapreduce:terminateCluster": ("emr", "TerminateJobFlows"),
+    "lambda:invoke": ("lambda", "Invoke"),
     "elasticmapreduce:addStep.sync": ("emr", "AddJobFlowSteps"),
     "states:startExecution.sync:2": ("stepfunctions", "StartExecution"),
 }
@@ -137,6 +138,8 @@ def check_requests(synthesised: Synthesised) -> None:
                 request["input"] = json.dumps(request.pop("Input"))
                 request["stateMachineArn"] = request.pop("StateMachineArn")
                 request["name"] = request.pop("Name")
+            elif service == "lambda":
+                request["Payload"] = json.dumps(request["Payload"])
             elif service == "codebuild":
                 request = _lower_first(request)
             check_request(service, operation, request)

@@ -220,5 +220,5 @@ class Assembly:
             service, (service.lower(), REGION)
         )
         resource = f"{kind[0].lower()}{kind[1:]}"
-        separator = ":" if service == "states" else "/"
+        separator = ":" if service in ("states", "lambda") else "/"
         return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}{separator}{self._name(stack, logical_id)}"

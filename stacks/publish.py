@@ -39,7 +39,11 @@ class Publish(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         asset = assets.Asset(
-            self, "Workloads", path=str(WORKLOADS), exclude=["**/__pycache__", "**/*.pyc", "**/.*_cache"], ignore_mode=IgnoreMode.GIT
+            self,
+            "Workloads",
+            path=str(WORKLOADS),
+            exclude=["**/__pycache__", "**/*.pyc", "**/.*_cache"],
+            ignore_mode=IgnoreMode.GIT,
         )
         self.location = code_prefix(bucket.bucket_name, asset.asset_hash)
         project = self._project(asset, bucket, key)

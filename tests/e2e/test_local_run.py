@@ -148,7 +148,7 @@ def test_interrupt_leaves_nothing(moment: str, tmp_path: Path) -> None:
     )
     logs = tmp_path / "stopped" / "logs"
     deadline = time.monotonic() + 120
-    while not list(logs.glob(f"**/*-{moment}-0.log")):
+    while not list(logs.glob(f"**/*-{moment}.log")):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(0.1)

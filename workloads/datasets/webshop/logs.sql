@@ -78,17 +78,18 @@ fields AS (
 ),
 
 numbers AS (
+    -- TRY_CAST: an engine may compute this also for lines that it drops, whose texts are no numbers.
     -- Years are counted from March, so that the leap day is the last day of its year.
     SELECT
         *,
-        CAST(SUBSTR(clock, 2, 2) AS BIGINT) AS day_of_month,
+        TRY_CAST(SUBSTR(clock, 2, 2) AS BIGINT) AS day_of_month,
         CAST(FLOOR((INSTR('JanFebMarAprMayJunJulAugSepOctNovDec', SUBSTR(clock, 5, 3)) + 2) / 3) AS BIGINT) AS month,
-        CAST(SUBSTR(clock, 9, 4) AS BIGINT)
+        TRY_CAST(SUBSTR(clock, 9, 4) AS BIGINT)
             - CASE WHEN SUBSTR(clock, 5, 3) IN ('Jan', 'Feb') THEN 1 ELSE 0 END AS march_year,
-        CAST(SUBSTR(clock, 14, 2) AS BIGINT) * 3600
-            + CAST(SUBSTR(clock, 17, 2) AS BIGINT) * 60
-            + CAST(SUBSTR(clock, 20, 2) AS BIGINT) AS second_of_day,
-        (CAST(SUBSTR(zone, 2, 2) AS BIGINT) * 3600 + CAST(SUBSTR(zone, 4, 2) AS BIGINT) * 60)
+        TRY_CAST(SUBSTR(clock, 14, 2) AS BIGINT) * 3600
+            + TRY_CAST(SUBSTR(clock, 17, 2) AS BIGINT) * 60
+            + TRY_CAST(SUBSTR(clock, 20, 2) AS BIGINT) AS second_of_day,
+        (TRY_CAST(SUBSTR(zone, 2, 2) AS BIGINT) * 3600 + TRY_CAST(SUBSTR(zone, 4, 2) AS BIGINT) * 60)
             * CASE WHEN SUBSTR(zone, 1, 1) = '-' THEN -1 ELSE 1 END AS east_of_utc
     FROM fields
 ),

@@ -22,7 +22,7 @@ WITH events AS (
         END AS page,
         CASE
             WHEN path LIKE '/product/%'
-                THEN CAST(NULLIF(REGEXP_EXTRACT(path, '^/product/([0-9]{1,18})$', 1), '') AS BIGINT)
+                THEN TRY_CAST(NULLIF(REGEXP_EXTRACT(path, '^/product/([0-9]{1,18})$', 1), '') AS BIGINT)
         END AS product_id,
         CASE
             WHEN referrer = '-' THEN 1

@@ -3,8 +3,9 @@
 --   host ident user [10/Mar/2026:13:55:36 +0000] "GET /product/12 HTTP/1.1" 200 15312 "referrer" "agent"
 --
 -- Runs verbatim on DuckDB and on Spark (ANSI on or off) with equal results. What keeps it portable: no backslash in a
--- literal (Spark reads it as an escape, DuckDB does not), no engine's date functions, casts only of text that a regular
--- expression has checked, and a regular expression that means the same to RE2 and to Java.
+-- literal (Spark reads it as an escape, DuckDB does not), no engine's date functions, TRY_CAST of every text (an engine
+-- may compute a value also for lines that it drops, whose texts are no numbers; those that are kept have been checked
+-- by a regular expression), and a regular expression that means the same to RE2 and to Java.
 
 WITH counted AS (
     -- A line that was shipped twice is one event. Lines carry their second and their client, so equal means repeated.
@@ -48,7 +49,7 @@ checked AS (
 
 split AS (
     -- The quotes cut a good line into six pieces, the spaces cut the pieces into fields. Rejected lines are NULL from
-    -- here on, so no cast can meet them.
+    -- here on.
     SELECT
         copies,
         reject,
@@ -78,7 +79,6 @@ fields AS (
 ),
 
 numbers AS (
-    -- TRY_CAST: an engine may compute this also for lines that it drops, whose texts are no numbers.
     -- Years are counted from March, so that the leap day is the last day of its year.
     SELECT
         *,
@@ -120,12 +120,12 @@ SELECT
     host,
     -- The shop logs the customer number as the user; - is somebody who did not log in.
     CASE
-        WHEN REGEXP_EXTRACT(user_name, '^[0-9]{1,18}$', 0) <> '' THEN CAST(user_name AS BIGINT)
+        WHEN REGEXP_EXTRACT(user_name, '^[0-9]{1,18}$', 0) <> '' THEN TRY_CAST(user_name AS BIGINT)
     END AS customer_id,
     method,
     path,
-    CAST(status AS BIGINT) AS status,
-    CASE WHEN bytes = '-' THEN CAST(0 AS BIGINT) ELSE CAST(bytes AS BIGINT) END AS bytes,
+    TRY_CAST(status AS BIGINT) AS status,
+    CASE WHEN bytes = '-' THEN CAST(0 AS BIGINT) ELSE TRY_CAST(bytes AS BIGINT) END AS bytes,
     referrer,
     agent,
     CASE

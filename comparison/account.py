@@ -135,7 +135,7 @@ def collect(run: Run) -> Record:
     evaluated = [S3Storage(f"{run.location}/{side}") for side in SIDES if sides[side].metrics is not None]
     truth = next((truth for storage in evaluated if (truth := attainable(storage))), None)
     return Record(
-        schema_version=1,
+        schema_version=2,
         run_id=run.run_id,
         where="aws",
         dataset=_dataset(run),

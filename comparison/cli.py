@@ -1,16 +1,8 @@
-"""The command line: ``python -m comparison run``."""
-
-import os
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, NoReturn
+"""The command line: ``compare`` (``python -m comparison``)."""
 
 import typer
-from rich.console import Console
 
-from comparison.record import Record, save
-from comparison.report import write_report
-from comparison.table import print_comparison
+from comparison.commands.run import run
 
 app = typer.Typer(
     help="Run the SageMaker and the EMR pipeline side by side and compare them.",
@@ -24,74 +16,4 @@ def _main() -> None:
     """Run the SageMaker and the EMR pipeline side by side and compare them."""
 
 
-@app.command(epilog="Exit codes: 0 both sides succeeded, 1 a side failed, 2 bad input, 130 interrupted.")
-def run(
-    events: Annotated[int | None, typer.Option(help="Log events to generate; default 200000.")] = None,
-    run_id: Annotated[str | None, typer.Option(help="Name of the run; default: the time.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of the app, as with cdk -c: key=value. Repeatable.")
-    ] = None,
-    raw: Annotated[
-        Path | None,
-        typer.Option(help="A folder with the raw tables of a dataset of your own, instead of generated ones."),
-    ] = None,
-    output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("build/compare"),
-) -> None:
-    """Run both pipelines on this machine, from the templates that `cdk deploy` would deploy.
-
-    Example: compare run --events 50000 --set hyperparameters.max_depth=6
-    """
-    # Here, since a command that only reads records needs neither Spark nor moto.
-    from local.progress import Progress
-    from local.run import Options, RunError
-    from local.run import run as run_locally
-    from local.services import SetupError
-    from local.template import SynthesisError
-    from stacks.settings import SettingsError
-
-    settings = _settings(setting or [])
-    if events is not None:
-        settings["dataset.events"] = str(events)
-    name = run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    options = Options(name, settings, output.resolve(), raw)
-    try:
-        result = run_locally(options, Progress())
-        publish(result.record, result.folder)
-    except (RunError, SettingsError, SynthesisError) as error:
-        _bad_input(str(error))
-    except SetupError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted: every job was stopped, nothing of this run is left.")
-        raise typer.Exit(130) from None
-    if all(side.status == "succeeded" for _, side in result.record.both()):
-        raise typer.Exit(0)
-    raise typer.Exit(2 if result.bad_input else 1)
-
-
-def publish(record: Record, folder: Path) -> None:
-    """Write a run's record and page, point ``latest`` at it, and print the comparison."""
-    write_report(record, folder / "report.html")
-    save(record, folder / "comparison.json")
-    latest = folder.parent / f".latest-{os.getpid()}"
-    latest.symlink_to(folder.name)
-    latest.replace(folder.parent / "latest")
-    print_comparison(record, Console(highlight=False))
-    shown = folder.parent / "latest" / "report.html"
-    typer.echo(f"\nReport: {os.path.relpath(shown)}")
-
-
-def _settings(texts: list[str]) -> dict[str, str]:
-    settings = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        if not separator:
-            _bad_input(f"--set {text!r}: must be key=value")
-        settings[key] = value
-    return settings
-
-
-def _bad_input(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(2)
+app.command(epilog="Exit codes: 0 both sides succeeded, 1 a side failed, 2 bad input, 130 interrupted.")(run)

@@ -31,7 +31,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SideName = Literal["sagemaker", "emr"]
 StageName = Literal["prepare", "train", "evaluate", "score"]
@@ -97,6 +97,11 @@ class Stage(_Model):
     instances: tuple[Instances, ...] = Field(
         default=(), description="what the definition asks for in the cloud, also in a local run"
     )
+    billable_seconds: NonNegative | None = Field(
+        default=None,
+        description="seconds that the service bills for the stage, as its Describe call reports them: SageMaker, a "
+        "job's billable seconds or its start to end; EMR, the step's start to end on its cluster. where=aws only",
+    )
     rows_in: NonNegativeInt | None = Field(default=None, description="rows read, from the stage's stats.json")
     rows_out: NonNegativeInt | None = Field(default=None, description="rows written, from the stage's stats.json")
     bytes_out: NonNegativeInt | None = Field(
@@ -131,6 +136,13 @@ class CalibrationBin(_Model):
     positive_rate: Fraction = Field(description="share of rows whose label is 1")
 
 
+class RocPoint(_Model):
+    """One point of a ROC curve: what a threshold on the probability catches."""
+
+    false_positive_rate: Fraction = Field(description="share of the rows with label 0 that are caught")
+    true_positive_rate: Fraction = Field(description="share of the rows with label 1 that are caught")
+
+
 class Metrics(_Model):
     """How well a model predicts one split; the same object as in evaluation.json."""
 
@@ -142,6 +154,21 @@ class Metrics(_Model):
     log_loss: NonNegative = Field(description="mean negative log likelihood, nats; lower is better")
     brier: Fraction = Field(description="mean squared error of the probability; lower is better")
     calibration: tuple[CalibrationBin, ...] = Field(default=(), description="by bin of predicted probability")
+    roc: tuple[RocPoint, ...] = Field(
+        default=(), description="points of the ROC curve from (0, 0) to (1, 1), at most 101; empty when not measured"
+    )
+
+
+class Load(_Model):
+    """The endpoint under load: so many clients at once, each sending its next request when the last is answered."""
+
+    clients: PositiveInt = Field(description="clients at once")
+    requests: PositiveInt = Field(description="requests sent, one row each")
+    failures: NonNegativeInt = Field(description="requests without a right answer")
+    seconds: NonNegative = Field(description="from the first request to the last answer; where=local: on this machine")
+    p50_milliseconds: NonNegative = Field(description="median time of one request, milliseconds")
+    p90_milliseconds: NonNegative = Field(description="90 of 100 requests took no longer, milliseconds")
+    p99_milliseconds: NonNegative = Field(description="99 of 100 requests took no longer, milliseconds")
 
 
 class Serve(_Model):
@@ -150,7 +177,22 @@ class Serve(_Model):
     status: Literal["succeeded", "failed", "skipped"] = Field(description="`skipped`: no endpoint was asked for")
     rows: NonNegativeInt | None = Field(default=None, description="rows sent, one request each")
     p50_milliseconds: NonNegative | None = Field(default=None, description="median time of one request, milliseconds")
+    load: tuple[Load, ...] = Field(default=(), description="under load, by number of clients; empty: not measured")
     message: Text | None = Field(default=None, description="why it failed")
+
+
+class Cluster(_Model):
+    """The EMR cluster that a run in an account used, and what of its machines the run occupied."""
+
+    id: Text = Field(description="cluster id, `j-...`")
+    own: bool = Field(description="started by this run, and so all of it is the run's; else it was shared")
+    instance_seconds: dict[str, NonNegative] = Field(
+        default_factory=dict,
+        description="seconds of all instances by type within the run (own: their whole lives), from ListInstances",
+    )
+    spot_seconds: dict[str, NonNegative] = Field(
+        default_factory=dict, description="those of `instance_seconds` that were Spot instances"
+    )
 
 
 class Side(_Model):
@@ -167,6 +209,7 @@ class Side(_Model):
     metrics: Metrics | None = Field(default=None, description="on the test split")
     validation: Metrics | None = Field(default=None, description="on the validation split, which training watched")
     serve: Serve | None = Field(default=None, description="endpoint smoke test; sagemaker only")
+    cluster: Cluster | None = Field(default=None, description="the cluster of a run in an account; emr only")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -190,9 +233,11 @@ class Sides(_Model):
     emr: Side = Field(description="the EMR side")
 
     @model_validator(mode="after")
-    def _serve_is_sagemaker_only(self) -> Self:
+    def _each_has_its_own(self) -> Self:
         if self.emr.serve is not None:
             raise ValueError("`serve` belongs to the sagemaker side only")
+        if self.sagemaker.cluster is not None:
+            raise ValueError("`cluster` belongs to the emr side only")
         return self
 
 
@@ -203,6 +248,7 @@ class Limits(_Model):
     average_precision: NonNegative | None = Field(default=None, description="attainable average precision")
     log_loss: NonNegative | None = Field(default=None, description="attainable log loss, nats")
     brier: Fraction | None = Field(default=None, description="attainable Brier score")
+    roc: tuple[RocPoint, ...] = Field(default=(), description="attainable ROC curve; empty when not measured")
 
     @classmethod
     def of(cls, attainable: Metrics | None) -> Self:
@@ -238,8 +284,13 @@ class Agreement(_Model):
 class Record(_Model):
     """One run of both sides."""
 
-    schema_version: Literal[1] = Field(description="version of this schema; a reader refuses a newer one")
+    schema_version: Literal[2] = Field(
+        description="version of this schema; a reader refuses a newer one and brings an older one up to this"
+    )
     run_id: Text = Field(description="name of the run, as in the S3 prefix `runs/<run id>/`")
+    repeat_of: Text | None = Field(
+        default=None, description="the name that one `run --repeat` gave to all of its runs; null for a single run"
+    )
     where: Literal["local", "aws"] = Field(
         description="`local`: the definitions were executed on one machine; `aws`: in an account"
     )
@@ -293,8 +344,11 @@ def load(path: Path) -> Record:
     if type(version) is int and version > SCHEMA_VERSION:
         raise RecordError(
             f"{path}: schema_version: {version} is newer than this program reads; "
-            f"expected {SCHEMA_VERSION}, or a newer program"
+            f"expected {SCHEMA_VERSION} or older, or a newer program"
         )
+    if version == 1:
+        # Version 2 only added fields.
+        text = json.dumps({**data, "schema_version": SCHEMA_VERSION})
     try:
         # Strict, so that "3" is not silently taken for 3; JSON mode, so that times and lists may be what JSON has.
         return Record.model_validate_json(text, strict=True)
@@ -340,13 +394,14 @@ def describe() -> str:
         f"One JSON file for one run of both sides (`comparison.json`), schema version {SCHEMA_VERSION}. Written and",
         "read by `comparison/record.py`; this page is printed by `python -m comparison.record`.",
         "",
-        "A reader refuses unknown fields and newer schema versions. `null` always means *not measured*, never zero.",
+        "A reader refuses unknown fields and newer schema versions, and reads older ones. `null` always means *not",
+        "measured*, never zero.",
         "Sums, pass marks and verdicts are not in it: they are computed when it is shown (`comparison/summary.py`).",
     ]
     schema = Record.model_json_schema(mode="serialization")
     # pydantic sorts $defs by name; follow the order of the file, outermost first.
-    models = [Record, Dataset, Machine, Sides, Side, SideError, Stage, Instances, Metrics, CalibrationBin, Serve]
-    for model in [*models, Limits, Agreement, CrossScoring]:
+    models = [Record, Dataset, Machine, Sides, Side, SideError, Stage, Instances, Metrics, CalibrationBin, RocPoint]
+    for model in [*models, Serve, Load, Cluster, Limits, Agreement, CrossScoring]:
         lines += [
             "",
             f"## {model.__name__}",

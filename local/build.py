@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from comparison.template import REPOSITORY, Assembly
 from local.jobs import RequestRefused, check_request, run_logged
 from local.s3 import LocalS3
-from local.template import REPOSITORY, Assembly
 
 
 class CodeBuild:

@@ -29,10 +29,6 @@ class Progress:
             raise
         self._say(f"{label} [green]done[/green] {time.monotonic() - started:6.1f} s")
 
-    def say(self, text: str) -> None:
-        """A line of its own."""
-        self._say(text)
-
     def _say(self, text: str) -> None:
         with self._lock:
             self.console.print(text)

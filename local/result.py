@@ -63,7 +63,7 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
         with services.progress.step("sagemaker", "endpoint"):
             sides["sagemaker"] = sides["sagemaker"].model_copy(update={"serve": _serve(run / "sagemaker", services)})
     return Record(
-        schema_version=1,
+        schema_version=2,
         run_id=run_id,
         where="local",
         machine=Machine(

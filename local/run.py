@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparison.record import Record
+from comparison.template import app_context, synthesise
 from local.jobs import JOBS
 from local.progress import Progress
 from local.result import build_record
 from local.s3 import LocalS3
 from local.services import Services
 from local.states import engine
-from local.template import app_context, synthesise
 from stacks.layout import RUN_ID
 from stacks.settings import Settings
 

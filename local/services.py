@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comparison.collector import created_cluster
+from comparison.template import Assembly
 from local.build import CodeBuild
 from local.emr import Emr
 from local.jobs import JobFailed, RequestRefused
@@ -13,7 +14,6 @@ from local.progress import Progress
 from local.s3 import LocalS3
 from local.sagemaker import SageMaker
 from local.states import Call, Execution, StateMachines, TaskFailed
-from local.template import Assembly
 from stacks.layout import SIDES
 
 

@@ -31,7 +31,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-from local.template import ACCOUNT, REGION
+from comparison.template import ACCOUNT, REGION
 
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 

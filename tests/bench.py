@@ -28,7 +28,7 @@ from rich.table import Table
 from common import duck
 from common.dataset import Dataset
 from common.local import table_files
-from local.template import REPOSITORY, app_context
+from comparison.template import REPOSITORY, app_context
 from workloads.emr import prepare as on_spark
 from workloads.sagemaker import prepare as on_duck
 

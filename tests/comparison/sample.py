@@ -51,7 +51,7 @@ def bare_sample() -> Record:
     side = {"status": "failed", "error": error}
     return Record.model_validate(
         {
-            "schema_version": 1,
+            "schema_version": 2,
             "run_id": "20261122-093000",
             "where": "aws",
             "dataset": {"name": "webshop"},
@@ -63,7 +63,7 @@ def bare_sample() -> Record:
 def sample_data(where: Literal["local", "aws"] = "local") -> dict[str, Any]:
     """Return the input of `sample` as plain data, to be changed by a test before it is validated."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "run_id": "20261122-093000",
         "where": where,
         "machine": {"cpus": 2, "memory_bytes": 8_214_700_032, "platform": "Linux-6.1-x86_64-with-glibc2.36"}

@@ -17,9 +17,9 @@ from comparison.clients import client
 from comparison.collector import digest
 from comparison.handler import handler
 from comparison.record import SIDES, STAGES, Record, SideName, StageName
+from comparison.template import ACCOUNT, REGION, Assembly, app_context, synthesise
 from local.services import machine_name
 from local.states import Call, Execution, StateMachines, TaskFailed, engine
-from local.template import ACCOUNT, REGION, Assembly, app_context, synthesise
 from stacks.settings import Settings
 from tests.stacks.handlers.support import Wire
 

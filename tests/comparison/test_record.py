@@ -43,8 +43,8 @@ def _change(data: dict[str, Any], *path: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "expected"),
     [
-        (lambda d: _change(d, "schema_version", value=2), "schema_version", "2 is newer than this program reads"),
-        (lambda d: _change(d, "schema_version", value=0), "schema_version", "should be 1, not 0"),
+        (lambda d: _change(d, "schema_version", value=3), "schema_version", "3 is newer than this program reads"),
+        (lambda d: _change(d, "schema_version", value=0), "schema_version", "should be 2, not 0"),
         (lambda d: d.pop("schema_version"), "schema_version", "Field required"),
         (lambda d: _change(d, "colour", value=1), "colour", "is not a field of this schema"),
         (lambda d: _change(d, "where", value="moon"), "where", "'local' or 'aws', not \"moon\""),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from comparison.cli import publish
+from comparison.commands.run import publish
 from comparison.record import Record, load
 from local.progress import Progress
 from local.run import Options, run

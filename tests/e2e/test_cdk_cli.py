@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from common.hyperparameters import HYPERPARAMETERS
-from local.template import ACCOUNT, REGION, Assembly
+from comparison.template import ACCOUNT, REGION, Assembly
 from tests.e2e.account import Account, Request, account
 
 # What moto wants of the CLI: it has no change sets that fit, and parameters of its own for a first deployment.

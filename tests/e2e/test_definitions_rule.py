@@ -10,11 +10,11 @@ import pytest
 import xgboost
 
 from comparison.record import STAGES
+from comparison.template import Assembly, app_context, synthesise
 from local.progress import Progress
 from local.s3 import LocalS3
 from local.services import Services, machine_name
 from local.states import Execution, engine
-from local.template import Assembly, app_context, synthesise
 from tests.e2e.conftest import SMALL
 
 Change = Callable[[str], str]

@@ -9,9 +9,9 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
 from comparison.record import SIDES, STAGES
+from comparison.template import Assembly, app_context, synthesise
 from local.services import machine_name
 from local.states import Answer, Call, Execution, TaskFailed, engine
-from local.template import Assembly, app_context, synthesise
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
 THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}

@@ -12,9 +12,9 @@ import pytest
 
 from comparison.record import SIDES, STAGES, Record
 from comparison.summary import checks
+from comparison.template import REPOSITORY
 from local.progress import Progress
 from local.run import Options, RunError, run
-from local.template import REPOSITORY
 
 
 def test_both_sides_finish_every_stage(small_run: tuple[Record, Path]) -> None:

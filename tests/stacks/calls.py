@@ -20,7 +20,7 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 
-from local.template import ACCOUNT, REGION
+from comparison.template import ACCOUNT, REGION
 
 WORKLOADS = Path(__file__).resolve().parents[2] / "workloads"
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from comparison.template import REPOSITORY
 from local.services import machine_name
-from local.template import REPOSITORY
 from stacks.settings import Settings
 from tests.stacks.conftest import CONFIGURATIONS, Synthesised, synthesise
 from tests.stacks.test_deletion import Order

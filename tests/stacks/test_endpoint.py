@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.template import Assembly
+from comparison.template import Assembly
 from tests.stacks.conftest import Synthesised, synthesise
 
 

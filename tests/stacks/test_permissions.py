@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from local.template import app_context
+from comparison.template import app_context
 from stacks.network_stack import DELETE_DATA
 from stacks.settings import Settings
 from tests.stacks.calls import (

@@ -10,7 +10,7 @@ from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 from syrupy.assertion import SnapshotAssertion
 
 from app import build
-from local.template import app_context
+from comparison.template import app_context
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS
 from tests.stacks.test_templates import without_generator_hash
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.template import ACCOUNT, REGION, Assembly, SynthesisError, TemplateError, app_context, synthesise
+from comparison.template import ACCOUNT, REGION, Assembly, SynthesisError, TemplateError, app_context, synthesise
 
 BUCKET = {"Type": "AWS::S3::Bucket", "Metadata": {"aws:cdk:path": "one/Bucket/Resource"}}
 MACHINE = {

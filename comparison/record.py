@@ -100,7 +100,16 @@ class Stage(_Model):
     billable_seconds: NonNegative | None = Field(
         default=None,
         description="seconds that the service bills for the stage, as its Describe call reports them: SageMaker, a "
-        "job's billable seconds or its start to end; EMR, the step's start to end on its cluster. where=aws only",
+        "job's billable seconds or its start to end, for each of its instances; EMR, the step's start to end on its "
+        "cluster. where=aws only",
+    )
+    cpu_percent: NonNegative | None = Field(
+        default=None,
+        description="mean of CloudWatch's CPUUtilization while a SageMaker job ran, percent: 100 for each CPU in full "
+        "use; of its first instance. where=aws only",
+    )
+    memory_percent: NonNegative | None = Field(
+        default=None, description="mean of its MemoryUtilization, percent of the instance's memory; as `cpu_percent`"
     )
     rows_in: NonNegativeInt | None = Field(default=None, description="rows read, from the stage's stats.json")
     rows_out: NonNegativeInt | None = Field(default=None, description="rows written, from the stage's stats.json")
@@ -124,6 +133,9 @@ class SideError(_Model):
     message: Text = Field(description="the stage's own error message, or the service's")
     log: Text | None = Field(
         default=None, description="where the log is: a path (local) or a log group and stream (aws)"
+    )
+    log_tail: tuple[str, ...] = Field(
+        default=(), description="last lines of that log, oldest first; where=aws only, and empty when it was not read"
     )
 
 
@@ -155,7 +167,7 @@ class Metrics(_Model):
     brier: Fraction = Field(description="mean squared error of the probability; lower is better")
     calibration: tuple[CalibrationBin, ...] = Field(default=(), description="by bin of predicted probability")
     roc: tuple[RocPoint, ...] = Field(
-        default=(), description="points of the ROC curve from (0, 0) to (1, 1), at most 101; empty when not measured"
+        default=(), description="points of the ROC curve from (0, 0) to (1, 1), at most 102; empty when not measured"
     )
 
 
@@ -171,13 +183,30 @@ class Load(_Model):
     p99_milliseconds: NonNegative = Field(description="99 of 100 requests took no longer, milliseconds")
 
 
+class Traffic(_Model):
+    """What the endpoint in an account was asked by anybody in some whole hours, as CloudWatch counted it."""
+
+    start: UtcDatetime = Field(description="the first hour's start, UTC")
+    hours: PositiveInt = Field(description="how many hours")
+    requests: NonNegativeInt = Field(description="requests that reached the model (Invocations)")
+    failures: NonNegativeInt = Field(description="answers 4xx and 5xx (Invocation4XXErrors, Invocation5XXErrors)")
+    p50_milliseconds: NonNegative | None = Field(
+        default=None, description="median time that the model took for a request (ModelLatency), in the busiest hour"
+    )
+    p90_milliseconds: NonNegative | None = Field(default=None, description="90 of 100 took no longer, in that hour")
+    p99_milliseconds: NonNegative | None = Field(default=None, description="99 of 100 took no longer, in that hour")
+
+
 class Serve(_Model):
     """Smoke test of the real-time endpoint. Only SageMaker brings one; on EMR it is additional setup."""
 
-    status: Literal["succeeded", "failed", "skipped"] = Field(description="`skipped`: no endpoint was asked for")
+    status: Literal["succeeded", "failed", "skipped"] = Field(description="`skipped`: it was not tried")
     rows: NonNegativeInt | None = Field(default=None, description="rows sent, one request each")
     p50_milliseconds: NonNegative | None = Field(default=None, description="median time of one request, milliseconds")
     load: tuple[Load, ...] = Field(default=(), description="under load, by number of clients; empty: not measured")
+    traffic: Traffic | None = Field(
+        default=None, description="what CloudWatch counted; where=aws, and only where it was asked for"
+    )
     message: Text | None = Field(default=None, description="why it failed")
 
 
@@ -401,7 +430,7 @@ def describe() -> str:
     schema = Record.model_json_schema(mode="serialization")
     # pydantic sorts $defs by name; follow the order of the file, outermost first.
     models = [Record, Dataset, Machine, Sides, Side, SideError, Stage, Instances, Metrics, CalibrationBin, RocPoint]
-    for model in [*models, Serve, Load, Cluster, Limits, Agreement, CrossScoring]:
+    for model in [*models, Serve, Load, Traffic, Cluster, Limits, Agreement, CrossScoring]:
         lines += [
             "",
             f"## {model.__name__}",

@@ -7,6 +7,7 @@ library is put into the page from the npm package that package.json pins.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +16,20 @@ import plotly.io
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from comparison import summary
-from comparison.record import Record, Side, replace_text
+from comparison import charts, summary
+from comparison.record import Record, RocPoint, replace_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 CHART_LIBRARY = Path(__file__).parents[1] / "node_modules" / "plotly.js-basic-dist-min" / "plotly-basic.min.js"
 
-# Okabe and Ito's colour-blind-safe hues, each made dark (light) enough for a contrast of 3:1 on a light (dark) page.
-# Every bar is also labelled, every curve has its own marker and dash: no colour carries a meaning alone.
-_THEMES: dict[str, dict[str, str]] = {
-    "light": {
-        "prepare": "#0072b2",
-        "train": "#b86e00",
-        "evaluate": "#00805e",
-        "score": "#a8487f",
-        "sagemaker": "#0b7a75",
-        "emr": "#6d3fc0",
-        "text": "#1b2330",
-        "muted": "#566173",
-        "grid": "#e3e7ec",
-        "failed": "#b3261e",
-    },
-    "dark": {
-        "prepare": "#56b4e9",
-        "train": "#e69f00",
-        "evaluate": "#2bb58c",
-        "score": "#d98cb8",
-        "sagemaker": "#4cc9bf",
-        "emr": "#b79cf2",
-        "text": "#e8ebf0",
-        "muted": "#a2acba",
-        "grid": "#2c3440",
-        "failed": "#ff8a80",
-    },
+
+_SECTIONS = ("timeline", "stages", "models", "agreement", "serve", "made")
+_CHARTS: dict[str, Callable[[Record, dict[str, str]], go.Figure | None]] = {
+    "timeline": charts.timeline,
+    "roc": charts.roc,
+    "calibration": charts.calibration,
 }
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 class ReportError(Exception):
@@ -68,9 +48,9 @@ def write_report(record: Record, path: Path) -> None:
     except OSError as error:
         raise ReportError(f"{CHART_LIBRARY}: the chart library is missing; install it with `npm ci`") from error
     # Both colour schemes travel in the page, which switches between them: the charts cannot read CSS.
-    charts = {
-        name: {theme: _plain(figure(record, colours)) for theme, colours in _THEMES.items()}
-        for name, figure in (("timeline", _timeline), ("calibration", _calibration))
+    figures = {
+        name: {theme: _plain(figure(record, colours)) for theme, colours in charts.THEMES.items()}
+        for name, figure in _CHARTS.items()
     }
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -86,6 +66,8 @@ def write_report(record: Record, path: Path) -> None:
         "score": summary.score,
         "difference": summary.difference,
         "instances": summary.instances,
+        "milliseconds": summary.milliseconds,
+        "rate": summary.rate,
         "value": lambda value: value if isinstance(value, str) else json.dumps(value),
     }
     page = environment.get_template("report.html.j2").render(
@@ -97,15 +79,29 @@ def write_report(record: Record, path: Path) -> None:
         rejected=summary.rejected(record),
         metrics=_metrics(record),
         measured="measured here" if record.where == "local" else "measured in the account",
-        has_timeline=any(stage.seconds is not None for _, side in record.both() for stage in side.stages),
-        has_calibration=any(side.metrics and side.metrics.calibration for _, side in record.both()),
-        timeline_text=_timeline_text(record),
+        figures=figures,
+        roc_table=_roc_table(record),
+        sections=_SECTIONS,
+        sides=record.both(),
+        timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
         script=_asset("report.js"),
         library=_inline(library),
-        charts=_inline(json.dumps(charts).replace("<", "\\u003c")),
+        charts=_inline(json.dumps(figures).replace("<", "\\u003c")),
     )
     replace_text(path, page)
+
+
+def _roc_table(record: Record) -> list[tuple[float, list[str]]]:
+    """Return how much of label 1 each side's model catches, and the truth, for some shares of label 0."""
+    curves = [side.metrics.roc if side.metrics else () for _, side in record.both()]
+
+    def caught(curve: tuple[RocPoint, ...], share: float) -> float | None:
+        return max((p.true_positive_rate for p in curve if p.false_positive_rate <= share), default=None)
+
+    return [
+        (share, [summary.percent(caught(curve, share)) for curve in (*curves, record.limits.roc)]) for share in _SHARES
+    ]
 
 
 def _asset(name: str) -> Markup:
@@ -138,162 +134,3 @@ def _metrics(record: Record) -> list[tuple[str, str, list[tuple[str, str, list[s
             )
         table.append((title, of, rows))
     return table
-
-
-def _offsets(side: Side) -> dict[str, float]:
-    """Return when each stage started, in seconds after the side's first one."""
-    first = min((stage.started for stage in side.stages if stage.started), default=None)
-    return {s.name: (s.started - first).total_seconds() for s in side.stages if s.started and first}
-
-
-def _timeline(record: Record, colours: dict[str, str]) -> go.Figure | None:
-    """Draw one bar for each measured stage, each side starting at 0, one row for each stage."""
-    figure = go.Figure()
-    ticks: dict[float, str] = {}
-    end = 0.0
-    row = 0.0
-    for name, side in record.both():
-        total = summary.total_seconds(side)
-        title = f"<b>{summary.TITLES[name]}</b>  {summary.seconds(total)} in all"
-        # yshift keeps the side's name clear of its first bar whatever the height.
-        figure.add_annotation(
-            x=0, y=row, text=title, xanchor="left", showarrow=False, font={"size": 14, "color": colours["text"]}
-        )
-        offsets = _offsets(side)
-        for stage in side.stages:
-            row += 1
-            failed = stage.status == "failed"
-            ticks[row] = f'<span style="color:{colours["failed"]}">✕ {stage.name}</span>' if failed else stage.name
-            if stage.seconds is None:
-                text = "skipped" if stage.status == "skipped" else summary.NOT_MEASURED
-                figure.add_annotation(
-                    x=0, y=row, text=text, xanchor="left", showarrow=False, font={"size": 13, "color": colours["muted"]}
-                )
-                continue
-            start = offsets.get(stage.name, 0.0)
-            end = max(end, start + stage.seconds)
-            label = summary.seconds(stage.seconds)
-            figure.add_bar(
-                x=[stage.seconds],
-                base=[start],
-                y=[row],
-                orientation="h",
-                width=0.72,
-                marker={
-                    "color": colours[stage.name],
-                    "cornerradius": 3,
-                    "pattern": {"shape": "/" if failed else "", "fgcolor": colours["failed"], "fillmode": "overlay"},
-                    "line": {"width": 2 if failed else 0, "color": colours["failed"]},
-                },
-                text=[label],
-                textposition="outside",
-                textfont={"color": colours["failed"] if failed else colours["text"], "size": 13},
-                cliponaxis=False,
-                name=f"{summary.TITLES[name]}: {stage.name}",
-                hovertemplate=f"%{{fullData.name}}<br>{label}, starting at {start:.2f} s<extra></extra>",
-            )
-        row += 1.35
-    if not figure.data:
-        return None
-    figure.update_layout(
-        **_layout(colours),
-        height=70 + 28 * round(row),
-        margin={"l": 74, "r": 16, "t": 8, "b": 48},
-        showlegend=False,
-        barmode="overlay",
-        xaxis=_axis(colours, title="seconds, each side from its own start", range=[0, end * 1.18]),
-        yaxis=_axis(
-            colours, range=[row - 0.7, -0.6], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False
-        ),
-    )
-    return figure
-
-
-def _timeline_text(record: Record) -> str:
-    """Say what the timeline shows, for those who cannot see it."""
-    sides = []
-    for name, side in record.both():
-        parts = [
-            f"{stage.name} {summary.seconds(stage.seconds)}{' until it failed' if stage.status == 'failed' else ''}"
-            for stage in side.stages
-            if stage.seconds is not None
-        ]
-        sides.append(f"{summary.TITLES[name]}: {', '.join(parts) or summary.NOT_MEASURED}")
-    return f"Timeline of the stages, each side starting at zero. {'. '.join(sides)}."
-
-
-def _calibration(record: Record, colours: dict[str, str]) -> go.Figure | None:
-    """Draw predicted probability against what happened, on the test split, for both sides."""
-    figure = go.Figure()
-    # Large and hollow under small and solid: two equal curves are both visible.
-    marks = {"sagemaker": ("circle", 7, "solid"), "emr": ("square-open", 13, "dash")}
-    top = 0.0
-    for name, side in reversed(record.both()):
-        bins = [each for each in side.metrics.calibration if each.rows] if side.metrics else []
-        if not bins:
-            continue
-        x, y = [each.mean_probability for each in bins], [each.positive_rate for each in bins]
-        top = max(top, *x, *y)
-        symbol, marker_size, dash = marks[name]
-        rank = list(summary.TITLES).index(name)
-        figure.add_scatter(
-            x=x,
-            y=y,
-            customdata=[each.rows for each in bins],
-            mode="lines+markers",
-            name=summary.TITLES[name],
-            legendrank=rank,
-            line={"color": colours[name], "width": 2, "dash": dash},
-            marker={"symbol": symbol, "size": marker_size, "line": {"width": 2}},
-            hovertemplate="predicted %{x:.3f}<br>happened %{y:.3f}<br>%{customdata:,} rows"
-            "<extra>%{fullData.name}</extra>",
-        )
-    if not figure.data:
-        return None
-    top = min(1.0, top * 1.08) or 1.0
-    figure.add_scatter(
-        x=[0, top],
-        y=[0, top],
-        mode="lines",
-        name="perfectly calibrated",
-        line={"color": colours["muted"], "width": 1, "dash": "dot"},
-        hoverinfo="skip",
-    )
-    figure.update_layout(
-        **_layout(colours),
-        height=440,
-        margin={"l": 56, "r": 12, "t": 40, "b": 52},
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-        },
-        xaxis=_axis(colours, title="mean predicted probability of the bin", range=[0, top]),
-        yaxis=_axis(colours, title="share of rows whose label is 1", range=[0, top]),
-    )
-    return figure
-
-
-def _layout(colours: dict[str, str]) -> dict[str, Any]:
-    return {
-        "template": "none",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": _FONT, "size": 13, "color": colours["text"]},
-        "dragmode": False,  # a finger on the chart scrolls the page
-        "autosize": True,
-    }
-
-
-def _axis(colours: dict[str, str], title: str = "", **settings: Any) -> dict[str, Any]:
-    return {
-        "title": {"text": title, "font": {"size": 13, "color": colours["muted"]}},
-        "gridcolor": colours["grid"],
-        "linecolor": colours["grid"],
-        "tickcolor": colours["grid"],
-        "tickfont": {"color": colours["muted"], "size": 13},
-        "zeroline": False,
-        "fixedrange": True,
-        **settings,
-    }

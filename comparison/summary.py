@@ -38,11 +38,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The run in a headline and a few sentences; `tone` is what the page colours."""
+    """The run in a headline and at most three sentences, with the details for who wants them.
+
+    `tone` is what the page colours.
+    """
 
     headline: str
     tone: Literal["good", "mixed", "bad"]
     sentences: list[str]
+    details: list[str]
 
 
 def count(value: int | None) -> str:
@@ -79,6 +83,21 @@ def size(value: int | None) -> str:
 def score(value: float | None) -> str:
     """Format a metric with four decimals."""
     return NOT_MEASURED if value is None else f"{value:.4f}"
+
+
+def percent(value: float | None) -> str:
+    """Format a share, e.g. `12.3 %`."""
+    return NOT_MEASURED if value is None else f"{100 * value:.1f} %"
+
+
+def milliseconds(value: float | None) -> str:
+    """Format a short time, e.g. `1.84 ms`."""
+    return NOT_MEASURED if value is None else f"{value:.2f} ms"
+
+
+def rate(number: int, value: float) -> str:
+    """Format how many things a second were done in so many seconds, e.g. `512`."""
+    return NOT_MEASURED if not value else f"{number / value:,.0f}"
 
 
 def difference(value: float | None) -> str:
@@ -178,10 +197,31 @@ def here(record: Record) -> str:
     return "on this machine" if record.where == "local" else "in this account"
 
 
-def verdict(record: Record) -> Verdict:
-    """Say in plain sentences what ran, which side finished, how close they are and what was measured of time."""
+def verdict(record: Record, *, cost: str = "", claims: str = "") -> Verdict:
+    """Say in plain sentences whether the sides are equivalent, what they cost, and what became of the claims.
+
+    `cost` and `claims` are sentences of those who computed them, empty where nobody did.
+    """
     headline, tone = _headline(record)
-    return Verdict(headline, tone, [_what_ran(record), *_how_close(record), *_how_fast(record)])
+    sentences = [_equivalence(record), *filter(None, (cost, claims))]
+    return Verdict(headline, tone, sentences, [_what_ran(record), *_how_close(record), *_how_fast(record)])
+
+
+def _equivalence(record: Record) -> str:
+    """The sentence that says whether one result may be compared with the other."""
+    values = {name: metric(side.metrics, "auc") for name, side in record.both()}
+    auc = " and ".join(f"{score(value)} on {TITLES[name]}" for name, value in values.items() if value is not None)
+    limit = "" if record.limits.auc is None else f" ({score(record.limits.auc)} is attainable)"
+    quality = f"The test AUC is {auc}{limit}" if auc else "No model was measured"
+    features = record.agreement.features_equal if record.agreement else None
+    rows = record.agreement.features_rows if record.agreement else None
+    of = f" in all {rows:,} rows" if rows is not None else ""
+    same = {
+        True: f"the features are equal{of}",
+        False: f"the features are not equal{of}",
+        None: "whether the features are equal was not measured",
+    }[features]
+    return f"{quality}, and {same}."
 
 
 def _headline(record: Record) -> tuple[str, Literal["good", "mixed", "bad"]]:

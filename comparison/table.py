@@ -17,7 +17,7 @@ def print_comparison(record: Record, console: Console) -> None:
     style = {"good": "bold green", "mixed": "bold yellow", "bad": "bold red"}[verdict.tone]
     console.print()
     console.print(Text(verdict.headline, style=style))
-    for sentence in verdict.sentences:
+    for sentence in [*verdict.sentences, *verdict.details]:
         console.print(Text(sentence))
     _failures(record, console)
     if not any(side.stages for _, side in record.both()):

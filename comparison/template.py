@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -78,6 +79,12 @@ class Assembly:
             for output in template.get("Outputs", {}).values()
             if "Export" in output
         }
+
+    def copy_templates(self, folder: Path) -> None:
+        """Copy the manifest and the templates, but no asset, into a new folder, which then is an Assembly too."""
+        folder.mkdir(parents=True)
+        for file in [self.folder / "manifest.json", *self.folder.glob("*.template.json")]:
+            shutil.copy(file, folder)
 
     def resources(self, resource_type: str) -> list[tuple[str, str]]:
         """Stack and logical id of every resource of a type."""

@@ -3,15 +3,10 @@
 import gzip
 import os
 import platform
-import statistics
-import time
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +31,18 @@ from comparison.record import (
     Limits,
     Machine,
     Record,
-    Serve,
     Side,
     SideName,
     Sides,
     StageName,
 )
+from local.endpoint import try_endpoint
 from local.jobs import JobFailed
 from local.services import Services, machine_name
 from stacks.layout import RUNS
 from stacks.settings import DATASETS, Settings
 
 _PACKAGES = ("aws-cdk-lib", "duckdb", "moto", "pyspark", "sagemaker-inference", "sagemaker-training", "xgboost-cpu")
-_SMOKE_ROWS = 20
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through the machine's proxy
 
 
 def build_record(run_id: str, services: Services, settings: Settings) -> Record:
@@ -61,7 +54,8 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
     truth = next((found for side in SIDES if (found := attainable(Folder(run / side)))), None)
     if sides["sagemaker"].status == "succeeded":
         with services.progress.step("sagemaker", "endpoint"):
-            sides["sagemaker"] = sides["sagemaker"].model_copy(update={"serve": _serve(run / "sagemaker", services)})
+            serve = try_endpoint(run / "sagemaker", services)
+        sides["sagemaker"] = sides["sagemaker"].model_copy(update={"serve": serve})
     return Record(
         schema_version=2,
         run_id=run_id,
@@ -122,46 +116,3 @@ def _parquet_rows(file: Path) -> int:
 def _lines(file: Path) -> int:
     with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
         return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
-
-
-def _serve(run: Path, services: Services) -> Serve:
-    """Ask the endpoint that the template describes, with the trained model behind it, for some predictions.
-
-    Each answer must be what Batch Transform wrote for the same customer.
-    """
-    services.assembly.attributes[services.first_run] = services.sides["sagemaker"].output
-    model = {"ModelName": "endpoint", **services.assembly.only("AWS::SageMaker::Model")}
-    records = [line.split(",", 1) for line in _first_lines(run / "features" / "score-csv", "*.csv", _SMOKE_ROWS)]
-    wanted = {record[0] for record in records}
-    batch = {}
-    for line in _first_lines(run / "predictions", "*.out", None):
-        entity, probability = line.split(",")
-        if entity in wanted:
-            batch[entity] = probability
-    milliseconds = []
-    try:
-        with services.sagemaker.serve(model) as url:
-            for entity, features in records:
-                request = urllib.request.Request(
-                    f"{url}/invocations",
-                    data=features.encode(),
-                    headers={"Content-Type": "text/csv", "Accept": "text/csv"},
-                )
-                started = time.perf_counter()
-                with _open(request, timeout=60) as response:
-                    answer = response.read().decode().strip()
-                milliseconds.append(1000 * (time.perf_counter() - started))
-                if float(answer) != float(batch[entity]):
-                    raise ValueError(f"{entity}: the endpoint answers {answer}, the batch job {batch[entity]}")
-    except (JobFailed, OSError, ValueError, KeyError) as error:
-        return Serve(status="failed", message=f"{type(error).__name__}: {error}")
-    return Serve(status="succeeded", rows=len(records), p50_milliseconds=statistics.median(milliseconds))
-
-
-def _first_lines(folder: Path, pattern: str, count: int | None) -> list[str]:
-    def lines() -> Any:
-        for file in sorted(folder.glob(pattern)):
-            with file.open() as stream:
-                yield from (line.rstrip("\n") for line in stream)
-
-    return list(islice(lines(), count))

@@ -37,7 +37,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Result:
-    """A run that came to its end: ``folder`` holds all that it wrote, but not yet the record."""
+    """A run that came to its end: ``folder`` holds all that it wrote and the templates, but not yet the record."""
 
     record: Record
     folder: Path
@@ -75,6 +75,7 @@ def run(options: Options, progress: Progress) -> Result:
             services.prepare_account()
             services.compare(options.run_id)
             record = build_record(options.run_id, services, settings)
+        assembly.copy_templates(folder / "templates")
         shutil.rmtree(work)
         return Result(record, folder, services.bad_input)
 

@@ -77,10 +77,10 @@ def sample_data(where: Literal["local", "aws"] = "local") -> dict[str, Any]:
         },
         "sides": {
             "sagemaker": _side("sagemaker", START, 0.0)
-            | {"serve": {"status": "succeeded", "rows": 100, "p50_milliseconds": 1.84}},
+            | {"serve": {"status": "succeeded", "rows": 100, "p50_milliseconds": 1.84, "load": _load()}},
             "emr": _side("emr", START + timedelta(seconds=14), 0.00031),
         },
-        "limits": {"auc": 0.8342, "average_precision": 0.4911, "log_loss": 0.3127, "brier": 0.0962},
+        "limits": {"auc": 0.8342, "average_precision": 0.4911, "log_loss": 0.3127, "brier": 0.0962, "roc": _roc(-0.02)},
         "agreement": {
             "features_equal": True,
             "features_rows": 31_204,
@@ -124,6 +124,25 @@ def _side(name: str, start: datetime, shift: float) -> dict[str, Any]:
     }
 
 
+def _load() -> list[dict[str, Any]]:
+    return [
+        {
+            "clients": clients,
+            "requests": 400,
+            "failures": 0,
+            "seconds": 0.75,
+            "p50_milliseconds": 1.8 * clients,
+            "p90_milliseconds": 2.1 * clients,
+            "p99_milliseconds": 4.0 * clients,
+        }
+        for clients in (1, 4)
+    ]
+
+
+def _roc(shift: float) -> list[dict[str, float]]:
+    return [{"false_positive_rate": i / 20, "true_positive_rate": (i / 20) ** (0.25 + shift)} for i in range(21)]
+
+
 def _metrics(auc: float, average_precision: float, log_loss: float, brier: float, shift: float) -> dict[str, Any]:
     mean = [0.018, 0.041, 0.067, 0.094, 0.121, 0.153, 0.194, 0.251, 0.342, 0.561]
     rate = [0.015, 0.038, 0.071, 0.088, 0.128, 0.149, 0.203, 0.247, 0.358, 0.549]
@@ -138,4 +157,5 @@ def _metrics(auc: float, average_precision: float, log_loss: float, brier: float
             {"bin": i, "rows": 780, "mean_probability": mean[i] + shift * i, "positive_rate": rate[i]}
             for i in range(10)
         ],
+        "roc": _roc(shift),
     }

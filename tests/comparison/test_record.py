@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from common import metrics
-from comparison.record import CalibrationBin, Limits, Metrics, Record, RecordError, describe, load, save
+from comparison.record import CalibrationBin, Limits, Metrics, Record, RecordError, RocPoint, describe, load, save
 from tests.comparison.sample import bare_sample, failed_sample, sample, sample_data
 
 
@@ -129,8 +129,9 @@ def test_a_failed_save_keeps_the_old_record(tmp_path: Path, monkeypatch: pytest.
 
 def test_metrics_are_those_of_evaluation_json() -> None:
     """What `evaluate` writes fits the record as it is."""
-    assert list(Metrics.model_fields) == [*metrics.NAMES, "calibration"]
+    assert list(Metrics.model_fields) == [*metrics.NAMES, "calibration", "roc"]
     assert list(CalibrationBin.model_fields) == list(metrics.KEYS)
+    assert list(RocPoint.model_fields) == list(metrics.POINT_KEYS)
     attainable = sample().sides.emr.metrics
     assert attainable is not None
     assert Limits.of(attainable).auc == attainable.auc

@@ -150,7 +150,9 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     chromium.open(pages["succeeded"])
     assert text_of(chromium, "h1") == "Both sides finished, and they agree"
     verdict = text_of(chromium, ".verdict")
-    assert "0.8214 on SageMaker and 0.8211 on EMR; 0.8342 is attainable" in verdict
+    assert "0.8214 on SageMaker and 0.8211 on EMR (0.8342 is attainable), and the features are equal" in verdict
+    chromium.js("document.querySelector('.verdict details').open = true")
+    verdict = text_of(chromium, ".verdict")
     assert "SageMaker's side was faster on this machine" in verdict
     assert "say nothing about seconds in the cloud" in verdict
     stages = text_of(chromium, ".stages")
@@ -249,7 +251,7 @@ def test_verdict_of_what_was_not_compared() -> None:
     """Two sides that finished without being compared are not said to agree."""
     verdict = summary.verdict(changed("agreement", value=None))
     assert (verdict.headline, verdict.tone) == ("Both sides finished; not all of their agreement was measured", "mixed")
-    assert "2 of 2 checks of agreement passed; 5 could not be measured." in verdict.sentences
+    assert "2 of 2 checks of agreement passed; 5 could not be measured." in verdict.details
 
 
 def test_numbers_in_words() -> None:

@@ -21,17 +21,21 @@ def collect(rows: Iterable[tuple[str, int | None, float | None]], where: str) ->
     """Build the metrics from rows (name, bin, value).
 
     Returns:
-        rows, positives, auc, average_precision, log_loss (nats), brier, and calibration: per bin that holds rows its
-        bin (0 to 9), rows, mean_probability, positive_rate.
+        rows, positives, auc, average_precision, log_loss (nats), brier; calibration: per bin that holds rows its
+        bin (0 to 9), rows, mean_probability, positive_rate; and roc: at most 102 points of the ROC curve from (0, 0)
+        to (1, 1), each false_positive_rate and true_positive_rate.
 
     Raises:
         InputError: the rows hold one class only, for which AUC has no value (scikit-learn returns NaN and warns).
     """
     values: dict[str, float | None] = {}
     bins: dict[int, dict[str, Any]] = {}
+    roc: dict[int, dict[str, Any]] = {-1: dict.fromkeys(POINT_KEYS, 0.0)}
     for name, bin_number, value in rows:
         if bin_number is None:
             values[name] = value
+        elif name.startswith("roc_"):
+            roc.setdefault(bin_number, {})[name.removeprefix("roc_")] = value
         else:
             bins.setdefault(bin_number, {"bin": bin_number})[name.removeprefix("bin_")] = value
     if values["auc"] is None:
@@ -45,11 +49,15 @@ def collect(rows: Iterable[tuple[str, int | None, float | None]], where: str) ->
         {key: round(entry["rows"]) if key == "rows" else entry[key] for key in KEYS}
         for entry in (bins[number] for number in sorted(bins))
     ]
+    metrics["roc"] = [{key: roc[number][key] for key in POINT_KEYS} for number in sorted(roc)]
     return metrics
 
 
 KEYS = ("bin", "rows", "mean_probability", "positive_rate")
 """The fields of one calibration bin."""
+
+POINT_KEYS = ("false_positive_rate", "true_positive_rate")
+"""The fields of one point of the ROC curve."""
 
 TRUTH_GAPS = "SELECT COUNT(*), COUNT(probability) FROM predictions"
 """The portable SELECT that `check_truth` judges."""

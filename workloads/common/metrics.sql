@@ -1,6 +1,7 @@
 -- The metrics of a binary classifier, for DuckDB and for Spark, verbatim.
 -- In:  view predictions(label BIGINT of 0 and 1, probability DOUBLE of 0 to 1).
--- Out: rows (name VARCHAR, bin BIGINT, value DOUBLE); bin is NULL but for the calibration rows, three per bin.
+-- Out: rows (name VARCHAR, bin BIGINT, value DOUBLE); bin is NULL but for the calibration's rows, three per bin, and the
+-- ROC curve's, two per bin.
 -- Everything starts from one row per distinct probability: ties are exact, and the one window over all of them sees
 -- few rows, because a model's outputs are float32.
 WITH scores AS (
@@ -19,7 +20,9 @@ running AS (
         n - pos AS neg,
         -- With this probability or a higher one.
         CAST(SUM(n) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS n_from,
-        CAST(SUM(pos) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS pos_from
+        CAST(SUM(pos) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS pos_from,
+        CAST(SUM(n) OVER () AS BIGINT) AS n_all,
+        CAST(SUM(pos) OVER () AS BIGINT) AS pos_all
     FROM scores
 ),
 sums AS (
@@ -54,6 +57,23 @@ bins AS (
         SUM(CAST(n AS DOUBLE) * probability) AS probabilities
     FROM scores
     GROUP BY LEAST(CAST(FLOOR(probability * 1E1) AS BIGINT), CAST(9 AS BIGINT))
+),
+caught AS (
+    -- The share of the negatives and of the positives with this probability or a higher one.
+    SELECT
+        CAST(n_from - pos_from AS DOUBLE) / NULLIF(CAST(n_all - pos_all AS DOUBLE), 0E0) AS negatives,
+        CAST(pos_from AS DOUBLE) / NULLIF(CAST(pos_all AS DOUBLE), 0E0) AS positives
+    FROM running
+),
+roc AS (
+    -- The curve's last point in each hundredth of the negatives: enough to draw it, however many rows there are.
+    SELECT
+        CAST(FLOOR(negatives * 1E2) AS BIGINT) AS bin,
+        MAX(negatives) AS negatives,
+        MAX(positives) AS positives
+    FROM caught
+    WHERE negatives IS NOT NULL AND positives IS NOT NULL
+    GROUP BY CAST(FLOOR(negatives * 1E2) AS BIGINT)
 )
 SELECT
     metric.name,
@@ -82,3 +102,13 @@ SELECT
     END AS value
 FROM bins
 CROSS JOIN (VALUES ('bin_rows'), ('bin_mean_probability'), ('bin_positive_rate')) AS metric(name)
+UNION ALL
+SELECT
+    metric.name,
+    roc.bin,
+    CASE
+        WHEN metric.name = 'roc_false_positive_rate' THEN roc.negatives
+        WHEN metric.name = 'roc_true_positive_rate' THEN roc.positives
+    END AS value
+FROM roc
+CROSS JOIN (VALUES ('roc_false_positive_rate'), ('roc_true_positive_rate')) AS metric(name)

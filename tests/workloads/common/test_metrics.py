@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from common import duck, metrics
 from common.command import InputError
@@ -68,6 +68,23 @@ def check(found: dict[str, Any], scores: Scores) -> None:
         assert entry["rows"] == len(rows)
         assert entry["mean_probability"] == pytest.approx(np.mean([row[1] for row in rows]), rel=1e-9, abs=1e-12)
         assert entry["positive_rate"] == pytest.approx(np.mean([row[0] for row in rows]), rel=1e-9, abs=1e-12)
+    check_roc([(point["false_positive_rate"], point["true_positive_rate"]) for point in found["roc"]], scores)
+
+
+def check_roc(points: list[tuple[float, float]], scores: Scores) -> None:
+    """Every point is one of scikit-learn's, from corner to corner, and none is left out beyond a hundredth."""
+    label, probability = [row[0] for row in scores], [row[1] for row in scores]
+    false, true, _ = roc_curve(label, probability, drop_intermediate=False)
+    exact = list(zip(false.tolist(), true.tolist(), strict=True))
+    assert points[0] == (0.0, 0.0)
+    assert points[-1] == (1.0, 1.0)
+    assert points == sorted(points)
+    assert len(points) <= 102
+    for point in points:
+        assert any(point == pytest.approx(other, rel=0, abs=1e-12) for other in exact), point
+    # Between two points that are kept lies less than a hundredth of the negatives, or nothing.
+    for point in exact:
+        assert any(kept[0] - 0.01 <= point[0] <= kept[0] and point[1] <= kept[1] for kept in points), point
 
 
 @given(scores=SCORES)

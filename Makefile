@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare synth test clean snapshots lock checkov diff bench
+.PHONY: help compare cost prices synth test clean snapshots lock checkov base diff bench
 
-BASE ?= HEAD
+BASE ?=
+MAX_MONTHLY ?=
 EVENTS ?=
 RUN_ID ?=
 
@@ -21,6 +22,14 @@ help:  ## Show what can be made
 compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=...)
 	@python -m comparison run $(if $(EVENTS),--events $(EVENTS)) $(if $(RUN_ID),--run-id $(RUN_ID))
 
+cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HEAD: what changed; MAX_MONTHLY=500: a limit)
+	@$(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth > /dev/null)
+	@python -m comparison cost $(if $(BASE),--templates build/diff/new --against build/diff/old) \
+	  $(if $(MAX_MONTHLY),--max-monthly $(MAX_MONTHLY))
+
+prices: .venv/installed  ## Read the price list again (needs credentials with pricing:GetProducts; review the diff)
+	@python -m comparison prices --refresh
+
 synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
 	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"
 
@@ -33,10 +42,12 @@ test: .venv/installed-dev  ## Lint, check types, run every test
 bench: .venv/installed-dev  ## What this costs on top of the bare engines: synthesis, features (some minutes)
 	@python -m tests.bench
 
-diff: .venv/installed  ## What the templates changed since BASE (BASE=HEAD); needs no account
-	@rm -rf build/diff && mkdir -p build/diff/base && git archive "$(BASE)" | tar -x -C build/diff/base
+base: .venv/installed
+	@rm -rf build/diff && mkdir -p build/diff/base && git archive "$(or $(BASE),HEAD)" | tar -x -C build/diff/base
 	@cdk synth --quiet --output build/diff/new > build/diff/log 2>&1 || { cat build/diff/log >&2; exit 1; }
 	@cd build/diff/base && PYTHONPATH=workloads cdk synth --quiet --output ../old > ../log 2>&1 || { cat ../log >&2; exit 1; }
+
+diff: base  ## What the templates changed since BASE (BASE=HEAD); needs no account
 	@cd build/diff && for template in $$(cd new && ls *.template.json); do \
 	  [ -e old/$$template ] || echo '{"Resources": {}}' > old/$$template; \
 	  cdk diff --app new --exclusively --template old/$$template $${template%.template.json} 2>&1; done

@@ -17,14 +17,14 @@ from local.services import Services
 _SMOKE_ROWS = 20
 _ROWS = 200
 _CLIENTS = (1, 2, 4, 8)
-_REQUESTS = 400
+REQUESTS = 400
 """Requests at each number of clients: four beyond the 99th percentile, some seconds in all."""
 
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through the machine's proxy
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """A row to ask for, and what Batch Transform answered."""
 
     entity: str
@@ -43,16 +43,16 @@ def try_endpoint(run: Path, services: Services) -> Serve:
         rows = _rows(run)
         with services.sagemaker.serve(model) as url:
             # The first calls find caches cold, which no client sees that comes later.
-            milliseconds = [_ask(url, row) for row in rows[:_SMOKE_ROWS]]
-            load = tuple(_load(lambda row: _ask(url, row), rows, clients) for clients in _CLIENTS)
+            milliseconds = [ask(url, row) for row in rows[:_SMOKE_ROWS]]
+            loads = tuple(load(lambda row: ask(url, row), rows, clients) for clients in _CLIENTS)
     except (JobFailed, OSError, ValueError, KeyError) as error:
         return Serve(status="failed", message=f"{type(error).__name__}: {error}")
     return Serve(
-        status="succeeded", rows=len(milliseconds), p50_milliseconds=statistics.median(milliseconds), load=load
+        status="succeeded", rows=len(milliseconds), p50_milliseconds=statistics.median(milliseconds), load=loads
     )
 
 
-def _load(ask: Callable[[_Row], float], rows: list[_Row], clients: int) -> Load:
+def load(ask: Callable[[Row], float], rows: list[Row], clients: int) -> Load:
     """So many clients at once, each sending its next request when the last is answered."""
 
     def tried(number: int) -> float | None:
@@ -63,11 +63,11 @@ def _load(ask: Callable[[_Row], float], rows: list[_Row], clients: int) -> Load:
 
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        answers = list(pool.map(tried, range(_REQUESTS)))
+        answers = list(pool.map(tried, range(REQUESTS)))
     seconds = time.perf_counter() - started
     right = [answer for answer in answers if answer is not None]
     if len(right) < 2:
-        raise ValueError(f"{clients} clients at once got {len(right)} right answers to {_REQUESTS} requests")
+        raise ValueError(f"{clients} clients at once got {len(right)} right answers to {REQUESTS} requests")
     hundredths = statistics.quantiles(right, n=100, method="inclusive")
     return Load(
         clients=clients,
@@ -80,7 +80,7 @@ def _load(ask: Callable[[_Row], float], rows: list[_Row], clients: int) -> Load:
     )
 
 
-def _ask(url: str, row: _Row) -> float:
+def ask(url: str, row: Row) -> float:
     """One request, in milliseconds. OSError if it is not answered, ValueError if the answer is not the batch job's."""
     request = urllib.request.Request(
         f"{url}/invocations", data=row.features.encode(), headers={"Content-Type": "text/csv", "Accept": "text/csv"}
@@ -94,7 +94,7 @@ def _ask(url: str, row: _Row) -> float:
     return milliseconds
 
 
-def _rows(run: Path) -> list[_Row]:
+def _rows(run: Path) -> list[Row]:
     records = [line.split(",", 1) for line in islice(_lines(run / "features" / "score-csv", "*.csv"), _ROWS)]
     wanted = {record[0] for record in records}
     batch = {}
@@ -102,7 +102,7 @@ def _rows(run: Path) -> list[_Row]:
         entity, probability = line.split(",")
         if entity in wanted:
             batch[entity] = float(probability)
-    return [_Row(entity, features, batch[entity]) for entity, features in records]
+    return [Row(entity, features, batch[entity]) for entity, features in records]
 
 
 def _lines(folder: Path, pattern: str) -> Iterator[str]:

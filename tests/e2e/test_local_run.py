@@ -5,16 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
+from sagemaker.core.resources import Endpoint
 
 from comparison.record import SIDES, STAGES, Record
 from comparison.summary import checks
-from comparison.template import REPOSITORY
+from comparison.template import REGION, REPOSITORY
 from local.progress import Progress
 from local.run import Options, RunError, run
+from local.runtime import endpoint
 
 
 def test_both_sides_finish_every_stage(small_run: tuple[Record, Path]) -> None:
@@ -66,11 +70,49 @@ def test_endpoint_answers_like_the_batch_job(small_run: tuple[Record, Path]) -> 
     serve = small_run[0].sides.sagemaker.serve
     assert serve is not None
     assert (serve.status, serve.message) == ("succeeded", None)
+    assert [load.clients for load in serve.load] == [1, 2, 4, 8]
+    for load in serve.load:
+        assert load.failures == 0
+        assert 0 < load.p50_milliseconds <= load.p90_milliseconds <= load.p99_milliseconds
+        # Each client waits for its answers, so the requests' times fill the clients' time, and no more.
+        assert load.requests * load.p50_milliseconds / 2 <= 1000 * load.seconds * load.clients
+
+
+def test_roc_curves_enclose_the_auc(small_run: tuple[Record, Path]) -> None:
+    record, _ = small_run
+    for auc, curve in [
+        (record.limits.auc, record.limits.roc),
+        *((side.metrics.auc, side.metrics.roc) for _, side in record.both() if side.metrics),
+    ]:
+        area = sum(
+            (right.false_positive_rate - left.false_positive_rate)
+            * (left.true_positive_rate + right.true_positive_rate)
+            / 2
+            for left, right in pairwise(curve)
+        )
+        assert area == pytest.approx(auc, abs=0.02)
+
+
+def test_a_kept_run_is_asked_as_an_endpoint_in_an_account(small_run: tuple[Record, Path]) -> None:
+    """Through the sagemaker package: the answers are the batch job's, refusals arrive as the service's own."""
+    _, folder = small_run
+    side = next(folder.glob("s3/*/runs/small/sagemaker"))
+    rows = next((side / "features" / "score-csv").glob("*.csv")).read_text().splitlines()[:5]
+    batch = dict(line.split(",") for file in (side / "predictions").glob("*.out") for line in file.open())
+    served = Endpoint(endpoint_name="side-by-side")
+    text = {"content_type": "text/csv", "accept": "text/csv", "region": REGION}
+    with endpoint(folder) as session:
+        answer = served.invoke(body="\n".join(row.split(",", 1)[1] for row in rows), session=session, **text)
+        assert answer is not None
+        assert answer.body.read().decode().splitlines() == [batch[row.split(",", 1)[0]].strip() for row in rows]
+        with pytest.raises(ClientError, match=r"\(400\) when calling the InvokeEndpoint operation"):
+            served.invoke(body="not,numbers", session=session, **text)
+    assert "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME" not in os.environ
 
 
 def test_run_leaves_what_the_readme_says_and_nothing_else(small_run: tuple[Record, Path]) -> None:
     _, folder = small_run
-    assert {path.name for path in folder.iterdir()} == {"comparison.json", "report.html", "logs", "s3"}
+    assert {path.name for path in folder.iterdir()} == {"comparison.json", "report.html", "templates", "logs", "s3"}
     assert (folder.parent / "latest").resolve() == folder
     for side in SIDES:
         assert {path.name for path in (folder / "s3").glob(f"*/runs/small/{side}/*")} == {

@@ -1,0 +1,84 @@
+"""How the pipelines are used: everything that a cost depends on and that no template knows."""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from comparison.cost import CostError
+
+HoursADay = Annotated[FiniteFloat, Field(ge=0, le=24)]
+Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
+
+
+class Usage(BaseModel):
+    """A usage profile. Runs are spread evenly over the day, and requests over the hours in which the endpoint is up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs_per_day: FiniteFloat = Field(1, ge=0, le=10_000, description="runs of each pipeline a day")
+    events_per_run: FiniteFloat = Field(50_000_000, ge=0, le=1e12, description="log events that a run reads")
+    requests_per_second: FiniteFloat = Field(
+        1, ge=0, le=1_000_000, description="requests to the endpoint, a second, while it is up"
+    )
+    request_bytes: FiniteFloat = Field(300, ge=0, le=6_291_456, description="size of a request to the endpoint, bytes")
+    reply_bytes: FiniteFloat = Field(20, ge=0, le=6_291_456, description="size of an answer, bytes")
+    request_milliseconds: FiniteFloat = Field(
+        20, ge=0, le=60_000, description="time of one request in the endpoint, milliseconds; a serverless one bills it"
+    )
+    endpoint_hours_per_day: HoursADay = Field(24, description="hours a day in which the endpoint is up")
+    cluster_hours_per_day: HoursADay | None = Field(
+        None, description="hours a day for which a persistent cluster is kept up; none: as its idle termination decides"
+    )
+    spot_share: Fraction = Field(1, description="share of the task nodes asked for as Spot that come as Spot")
+    spot_discount: Fraction = Field(
+        0, description="discount of a Spot instance from its on-demand price; there is no list price for it"
+    )
+    keep_days: FiniteFloat = Field(30, ge=0, le=36_500, description="days for which what a run writes is kept")
+
+    @classmethod
+    def of(cls, texts: Iterable[str] = (), file: Path | None = None) -> Self:
+        """The profile of ``key=value`` texts on top of a TOML or JSON file.
+
+        Raises:
+            CostError: an unknown key or an impossible value; one line.
+        """
+        values = _read(file) if file else {}
+        places = dict.fromkeys(values, f"{file}: ")
+        for text in texts:
+            key, separator, value = text.partition("=")
+            if not separator:
+                raise CostError(f"--usage {text!r}: must be key=value")
+            values[key] = None if value == "none" else value
+            places[key] = "--usage "
+        try:
+            # Not strict: what comes from the command line is text.
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = str(first["loc"][0])
+            if first["type"] == "extra_forbidden":
+                near = get_close_matches(key, cls.model_fields, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise CostError(
+                    f"{places[key]}{key}: unknown{hint} (allowed: {', '.join(cls.model_fields)})"
+                ) from error
+            message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+            raise CostError(f"{places[key]}{key}={first['input']}: {message}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise CostError(f"{file}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CostError(f"{file}: neither JSON (.json) nor TOML: {error}") from error
+    if not isinstance(values, dict):
+        raise CostError(f"{file}: must hold keys and values, not {type(values).__name__}")
+    return values

@@ -1,0 +1,185 @@
+"""How long a stage works: the part of a cost that only a run can tell.
+
+    seconds = fixed + core_seconds_per_event * events / vCPUs
+
+The assumption in it: work divides evenly over vCPUs, on whatever instances, and grows in proportion to the events.
+
+    workload = Workload.load()                   # shipped: measured once on a laptop
+    workload = fitted([record_1, record_2], book)  # of one's own runs, of different sizes
+"""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from comparison.cost import CostError
+from comparison.prices import PriceBook
+from comparison.record import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
+
+DEFAULTS = Path(__file__).parent / "workload.json"
+NonNegative = Annotated[FiniteFloat, Field(ge=0)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StageWork(_Model):
+    """How long one stage of one side works."""
+
+    fixed_seconds: NonNegative
+    """However little data there is: the engine's start."""
+    core_seconds_per_event: NonNegative
+    """Seconds on one vCPU for each log event."""
+    origin: str
+    """Where the figures come from, in words to be shown."""
+
+    def seconds(self, events: float, vcpus: float) -> float:
+        """Seconds of work on so many vCPUs."""
+        return self.fixed_seconds + self.core_seconds_per_event * events / vcpus
+
+
+class SideWork(_Model):
+    """How long one side works, and what it leaves behind."""
+
+    stages: dict[StageName, StageWork]
+    startup_seconds: NonNegative
+    """Billed before the work starts: of each job (sagemaker), of a cluster that a run starts (emr)."""
+    startup_origin: str
+    bytes_per_event: NonNegative
+    """What a run writes, bytes for each log event."""
+    puts: NonNegative
+    gets: NonNegative
+    """Requests to S3 of a run: one for every file that is written, and for every file that a stage reads."""
+
+
+class Workload(_Model):
+    """How long both sides work."""
+
+    raw_bytes_per_event: NonNegative
+    """Size of the raw data as stored, bytes for each log event."""
+    data_origin: str
+    """Where the sizes and the numbers of files come from."""
+    sides: dict[SideName, SideWork]
+
+    @classmethod
+    def load(cls, path: Path = DEFAULTS) -> Self:
+        """Read the shipped figures."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = None) -> Workload:
+    """The workload that runs took; what they do not tell is as in ``base`` (default: as shipped).
+
+    Of a run in an account the billed seconds count, with the start of each job in them. Seconds on a laptop become
+    core seconds, and every figure that comes of them is an estimate.
+
+    Raises:
+        CostError: no runs, or runs that do not belong together, or that tell nothing; one line.
+    """
+    base = base or Workload.load()
+    if not records:
+        raise CostError("no run to take the workload from; at least one is needed")
+    first = records[0]
+    for record in records:
+        if record.dataset.events is None or record.dataset.events == 0:
+            raise CostError(f"run {record.run_id}: dataset.events is not known; the cost model needs a number above 0")
+        if (record.where, record.machine, record.dataset.name) != (first.where, first.machine, first.dataset.name):
+            raise CostError(
+                f"run {record.run_id}: not of the same place, machine and dataset as run {first.run_id}; "
+                "a workload is fitted to runs that are"
+            )
+    sides = {name: _side(name, records, book, base.sides[name]) for name in SIDES}
+    sizes = [(r.dataset.bytes, r.dataset.events) for r in records if r.dataset.bytes is not None]
+    largest = max(sizes, key=lambda pair: pair[1] or 0, default=None)
+    if largest is None:
+        return base.model_copy(update={"sides": sides})
+    raw = largest[0] / (largest[1] or 1)
+    origin = f"raw bytes as in {_named(records)}; {base.data_origin}"
+    return base.model_copy(update={"raw_bytes_per_event": raw, "data_origin": origin, "sides": sides})
+
+
+def worker_vcpus(name: SideName, instances: Sequence[Instances], book: PriceBook) -> int:
+    """How many vCPUs work in a stage: all of its instances', or a cluster's without its primary node.
+
+    Raises:
+        CostError: no instances, or a type whose size is not known; one line.
+    """
+    total = 0
+    for i, each in enumerate(instances):
+        size = book.instance_types.get(each.type.removeprefix("ml."))
+        if size is None:
+            raise CostError(
+                f"how many vCPUs {each.type} has is not known; allowed: the types in instance_types of the price file"
+            )
+        # A cluster's first machine is its primary, which does not work.
+        total += size.vcpus * (each.count - (1 if name == "emr" and i == 0 else 0))
+    if total == 0:
+        raise CostError(f"no instances that work on the side {name}; at least one is needed")
+    return total
+
+
+def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: SideWork) -> SideWork:
+    stages = {stage: _stage(name, stage, records, book) or base.stages[stage] for stage in STAGES}
+    update: dict[str, object] = {"stages": stages}
+    if name == "sagemaker" and records[0].where == "aws":
+        update |= {"startup_seconds": 0.0, "startup_origin": "contained in the stages' billed seconds"}
+    written = [
+        (sum(stage.bytes_out or 0 for stage in dict(record.both())[name].stages), record.dataset.events or 1)
+        for record in records
+    ]
+    size, events = max(written, key=lambda pair: pair[1])
+    if size:
+        update["bytes_per_event"] = size / events
+    return base.model_copy(update=update)
+
+
+def _stage(name: SideName, stage_name: StageName, records: Sequence[Record], book: PriceBook) -> StageWork | None:
+    """A straight line through the runs' seconds, with neither part negative."""
+    points = []
+    for record in records:
+        stage = dict(record.both())[name].stage(stage_name)
+        if stage is None or stage.status != "succeeded":
+            continue
+        seconds = stage.seconds if stage.billable_seconds is None else stage.billable_seconds
+        if seconds is not None:
+            points.append(((record.dataset.events or 0) / _vcpus(record, name, stage, book), seconds))
+    if not points:
+        return None
+    sizes, times = zip(*points, strict=True)
+    fixed, slope = line(sizes, times)
+    where = "as billed in an account" if records[0].where == "aws" else "core seconds measured on a laptop, an estimate"
+    one = "" if len(set(sizes)) > 1 else "; of one size only, so all of it counts as growing with the data"
+    return StageWork(fixed_seconds=fixed, core_seconds_per_event=slope, origin=f"{where}: {_named(records)}{one}")
+
+
+def _vcpus(record: Record, name: SideName, stage: Stage, book: PriceBook) -> int:
+    """On how many vCPUs a stage of a record worked."""
+    if record.machine is not None:
+        return record.machine.cpus
+    try:
+        return worker_vcpus(name, stage.instances, book)
+    except CostError as error:
+        raise CostError(f"run {record.run_id}: {name} {stage.name}: {error}") from error
+
+
+def line(sizes: Sequence[float], times: Sequence[float]) -> tuple[float, float]:
+    """Intercept and slope of the straight line with the least squares, neither below 0.
+
+    Of one size only, the line goes through the origin.
+    """
+    through_origin = statistics.linear_regression([*sizes, 0], [*times, 0], proportional=True).slope
+    if len(set(sizes)) == 1:
+        return 0.0, through_origin
+    slope, intercept = statistics.linear_regression(sizes, times)
+    if slope < 0:
+        return statistics.fmean(times), 0.0
+    return (intercept, slope) if intercept >= 0 else (0.0, through_origin)
+
+
+def _named(records: Sequence[Record]) -> str:
+    names = ", ".join(record.run_id for record in records)
+    return f"{'run' if len(records) == 1 else 'runs'} {names}"

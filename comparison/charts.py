@@ -5,7 +5,9 @@ from typing import Any
 import plotly.graph_objects as go
 
 from comparison import summary
-from comparison.record import Record, Side
+from comparison.cost_section import AXES, CostSection
+from comparison.record import Record, Side, SideName
+from comparison.rows.scaling import Load, Simulation
 
 # Okabe and Ito's colour-blind-safe hues, each made dark (light) enough for a contrast of 3:1 on a light (dark) page.
 # Every bar is also labelled, every curve has its own marker and dash: no colour carries a meaning alone.
@@ -186,6 +188,7 @@ def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
             name=title,
             # Wide under narrow and dashed: two equal curves are both visible.
             line={"color": colour, "width": width, "dash": {"attainable": "dot", "EMR": "dash"}.get(title, "solid")},
+            opacity=0.45 if width == 5 else 1,
             hovertemplate="catches %{y:.1%}<br>with %{x:.1%} of the others<extra>%{fullData.name}</extra>",
         )
     figure.add_scatter(
@@ -206,6 +209,101 @@ def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
         yaxis=_axis(colours, title="share of the rows with label 1 that are caught", range=[0, 1.01]),
     )
     return figure
+
+
+def break_even(section: CostSection, colours: dict[str, str]) -> go.Figure:
+    """Draw the cost of a month along one input, and where the use is on each line; the page redraws it in JavaScript.
+
+    First the two lines, then the two points, in the order of SIDES.
+    """
+    curve, usage = section.curve, section.estimate.usage
+    figure = go.Figure()
+    dashes: dict[SideName, str] = {"sagemaker": "solid", "emr": "dash"}
+    for i, (side, dash) in enumerate(dashes.items(), start=1):
+        figure.add_scatter(
+            x=[point[0] for point in curve.points],
+            y=[point[i] for point in curve.points],
+            mode="lines",
+            name=summary.TITLES[side],
+            line={"color": colours[side], "width": 3, "dash": dash},
+            hovertemplate="%{x:,.4~g}: %{y:$,.2f} a month<extra>%{fullData.name}</extra>",
+        )
+    symbols: dict[SideName, str] = {"sagemaker": "circle", "emr": "square"}
+    for side, symbol in symbols.items():
+        figure.add_scatter(
+            x=[getattr(usage, curve.along)],
+            y=[section.estimate.month(side, serving=curve.serving).usd],
+            mode="markers",
+            name=f"{summary.TITLES[side]} at your use",
+            showlegend=False,
+            marker={"color": colours[side], "size": 12, "symbol": symbol},
+            hovertemplate="your use: %{y:$,.2f} a month<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        **_layout(colours),
+        height=420,
+        margin={"l": 72, "r": 16, "t": 40, "b": 52},
+        legend=_LEGEND,
+        xaxis=_axis(colours, title=AXES[curve.along], range=[0, curve.points[-1][0]]),
+        yaxis=_axis(colours, title="US dollars a month", rangemode="tozero", tickformat=",.0f"),
+    )
+    return figure
+
+
+def scaling(load: Load, colours: dict[str, str]) -> go.Figure | None:
+    """Draw a simulated day: the load, and the instances that each side has for it."""
+    figure = go.Figure()
+    sides = _simulated(load)
+    if not sides:
+        return None
+    hours = [minute / 60 for minute in range(len(load.demand))]
+    figure.add_scatter(
+        x=hours,
+        y=list(load.demand),
+        mode="lines",
+        name="load, in instances",
+        line={"color": colours["muted"], "width": 1},
+        fill="tozeroy",
+        hoverinfo="skip",
+    )
+    for side, made in sides:
+        figure.add_scatter(
+            x=hours,
+            y=list(made.instances),
+            mode="lines",
+            name=f"{summary.TITLES[side]}: {'endpoint instances' if side == 'sagemaker' else 'cluster nodes'}",
+            line={
+                "color": colours[side],
+                "width": 2,
+                "shape": "hv",
+                "dash": "solid" if side == "sagemaker" else "dash",
+            },
+            hovertemplate="%{x:.1f} h: %{y}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        **_layout(colours),
+        height=360,
+        margin={"l": 48, "r": 12, "t": 64, "b": 48},
+        legend=_LEGEND,
+        xaxis=_axis(colours, title="hour of a simulated day", range=[0, 24], dtick=4),
+        yaxis=_axis(colours, title="instances", rangemode="tozero"),
+    )
+    return figure
+
+
+def scaling_text(load: Load) -> str:
+    """Say what the chart of a simulated day shows, for those who cannot see it."""
+    parts = [
+        f"{summary.TITLES[side]}: {min(made.instances)} to {max(made.instances)} instances, "
+        f"{made.instance_hours:.1f} instance hours, load unmet in {made.unmet_minutes} minutes"
+        for side, made in _simulated(load)
+    ]
+    return f"Instances over a simulated day with a peak at noon. {'. '.join(parts)}."
+
+
+def _simulated(load: Load) -> list[tuple[SideName, Simulation]]:
+    both: list[tuple[SideName, Simulation | None]] = [("sagemaker", load.sagemaker), ("emr", load.emr)]
+    return [(side, made) for side, made in both if made]
 
 
 def _layout(colours: dict[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ library is put into the page from the npm package that package.json pins.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from comparison import charts, summary
+from comparison.cost_section import AXES, origin_of_run
+from comparison.evidence import Evidence
 from comparison.record import Record, RocPoint, replace_text
+from comparison.rows.scaling import ASSUMPTIONS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 CHART_LIBRARY = Path(__file__).parents[1] / "node_modules" / "plotly.js-basic-dist-min" / "plotly-basic.min.js"
 
 
-_SECTIONS = ("timeline", "stages", "models", "agreement", "serve", "made")
-_CHARTS: dict[str, Callable[[Record, dict[str, str]], go.Figure | None]] = {
-    "timeline": charts.timeline,
-    "roc": charts.roc,
-    "calibration": charts.calibration,
-}
+_SECTIONS = ("timeline", "cost", "rows", "stages", "models", "agreement", "serve", "security", "made")
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -36,8 +35,8 @@ class ReportError(Exception):
     """The page cannot be made. The text is one line that says what is missing and how to get it."""
 
 
-def write_report(record: Record, path: Path) -> None:
-    """Write the page of a run, atomically.
+def write_report(record: Record, path: Path, evidence: Evidence | None = None) -> None:
+    """Write the page of a run, atomically; without evidence (`comparison.evidence`) it is what the record alone says.
 
     Raises:
         ReportError: the chart library is not installed.
@@ -48,9 +47,20 @@ def write_report(record: Record, path: Path) -> None:
     except OSError as error:
         raise ReportError(f"{CHART_LIBRARY}: the chart library is missing; install it with `npm ci`") from error
     # Both colour schemes travel in the page, which switches between them: the charts cannot read CSS.
+    found = evidence or Evidence()
+    drawn: dict[str, Callable[[dict[str, str]], go.Figure | None]] = {
+        "timeline": partial(charts.timeline, record),
+        "roc": partial(charts.roc, record),
+        "calibration": partial(charts.calibration, record),
+    }
+    cost = found.cost
+    if cost:
+        drawn["break_even"] = partial(charts.break_even, cost)
+    if found.load:
+        drawn["scaling"] = partial(charts.scaling, found.load)
     figures = {
-        name: {theme: _plain(figure(record, colours)) for theme, colours in charts.THEMES.items()}
-        for name, figure in _CHARTS.items()
+        name: {theme: _plain(figure(colours)) for theme, colours in charts.THEMES.items()}
+        for name, figure in drawn.items()
     }
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -68,12 +78,13 @@ def write_report(record: Record, path: Path) -> None:
         "instances": summary.instances,
         "milliseconds": summary.milliseconds,
         "rate": summary.rate,
+        "dollars": summary.dollars,
         "value": lambda value: value if isinstance(value, str) else json.dumps(value),
     }
     page = environment.get_template("report.html.j2").render(
         record=record,
         summary=summary,
-        verdict=summary.verdict(record),
+        verdict=summary.verdict(record, cost=cost.verdict if cost else "", claims=found.claims),
         checks=summary.checks(record),
         stages=summary.order(record),
         rejected=summary.rejected(record),
@@ -82,12 +93,20 @@ def write_report(record: Record, path: Path) -> None:
         figures=figures,
         roc_table=_roc_table(record),
         sections=_SECTIONS,
+        rows=found.rows,
+        posture=found.posture,
+        cost=cost,
+        cost_axes=AXES,
+        cost_of_run_origin=origin_of_run(record),
+        cost_data=_json(cost.data() if cost else None),
+        chart_texts={"scaling": (charts.scaling_text(found.load), ASSUMPTIONS)} if found.load else {},
         sides=record.both(),
         timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
         script=_asset("report.js"),
         library=_inline(library),
-        charts=_inline(json.dumps(figures).replace("<", "\\u003c")),
+        cost_script=_asset("cost.js"),
+        charts=_json(figures),
     )
     replace_text(path, page)
 
@@ -113,6 +132,10 @@ def _inline(text: str) -> Markup:
     if "</script" in text.lower() or "</style" in text.lower():
         raise ReportError("an inlined file would end its own element")
     return Markup(text)
+
+
+def _json(value: Any) -> Markup:
+    return _inline(json.dumps(value).replace("<", "\\u003c"))
 
 
 def _plain(figure: go.Figure | None) -> Any:

@@ -100,6 +100,11 @@ def rate(number: int, value: float) -> str:
     return NOT_MEASURED if not value else f"{number / value:,.0f}"
 
 
+def dollars(value: float) -> str:
+    """Format a price as people write it, without an exponent, e.g. `0.0000004`."""
+    return f"{value:.10f}".rstrip("0").rstrip(".") if value else "0"
+
+
 def difference(value: float | None) -> str:
     """Format a small number with two significant digits, e.g. `0.00031` or `6.0e-8`."""
     if value is None:

@@ -3,10 +3,11 @@
 import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparison.posture import PostureError, check
 from comparison.record import Record
 from comparison.template import app_context, synthesise
 from local.jobs import JOBS
@@ -75,6 +76,9 @@ def run(options: Options, progress: Progress) -> Result:
             services.prepare_account()
             services.compare(options.run_id)
             record = build_record(options.run_id, services, settings)
+        # After the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
+        with suppress(PostureError), progress.step("app", "rules"):
+            check(context, folder)
         assembly.copy_templates(folder / "templates")
         shutil.rmtree(work)
         return Result(record, folder, services.bad_input)

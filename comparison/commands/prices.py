@@ -13,6 +13,7 @@ from rich.text import Text
 
 from comparison.commands import bad_input
 from comparison.prices import PRICES, Price, PriceBook, PriceError
+from comparison.summary import dollars
 
 _SHOWN_KEPT = 10
 """Items that a warning names; it counts the rest."""
@@ -101,11 +102,6 @@ def _print(found: list[tuple[str, str, Price]], console: Console) -> None:
         f"\n{len(found)} prices, on-demand, before tax and free allowances; {examples} of them are examples: "
         "derived by a rule, or not confirmed."
     )
-
-
-def dollars(usd: float) -> str:
-    """A price as people write it, without an exponent: 0.0000004."""
-    return f"{usd:.10f}".rstrip("0").rstrip(".") if usd else "0"
 
 
 def _refresh(book: PriceBook, regions: list[str], types: list[str], path: Path) -> None:

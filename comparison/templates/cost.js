@@ -2,18 +2,19 @@
 // The cost again, for the visitor's own use: the lines come from Python, and `drivers` is comparison/cost/lines.py's.
 // A test in a browser compares every amount with Python's, at many uses.
 const Cost = (() => {
-  const place = document.getElementById("cost");
+  const place = document.getElementById("cost-data");
   if (!place) return null;
   const { estimate, hours, gb, minimum, axes, titles, inputs } = JSON.parse(place.textContent);
+  const usageOf = (values) => ({ ...estimate.usage, ...values });
   const days = hours / 24;
 
   const drivers = (usage, p) => {
     const runs = usage.runs_per_day * days;
     const work = p.cluster_fixed_seconds + p.cluster_seconds_per_event * usage.events_per_run;
-    const working = (runs * work) / 3600;
     const own = Math.max(minimum, p.cluster_startup_seconds + work);
-    const stands = p.persistent && 86400 <= usage.runs_per_day * (work + p.idle_seconds);
     const kept = p.persistent && usage.cluster_hours_per_day !== null;
+    const stands = kept || (p.persistent && usage.runs_per_day * (work + p.idle_seconds) >= 86400);
+    const standing = kept ? usage.cluster_hours_per_day * days : hours;
     const endpointHours = usage.endpoint_hours_per_day * days;
     const wanted = Math.ceil((usage.requests_per_second * 60) / p.endpoint_target - 1e-9);
     const month = {
@@ -22,8 +23,8 @@ const Cost = (() => {
       runs,
       events: usage.events_per_run,
       kept_months: usage.keep_days / days,
-      cluster_hours: kept ? Math.max(usage.cluster_hours_per_day * days, working)
-        : stands ? Math.max(hours, working) : (runs * own) / 3600,
+      cluster_hours: stands ? Math.max(standing, (runs * work) / 3600) : (runs * own) / 3600,
+      run_hours: (stands ? work : own) / 3600,
       spot_factor: 1 - usage.spot_share * usage.spot_discount,
       endpoint_hours: endpointHours,
       endpoint_instances: Math.min(Math.max(wanted, p.endpoint_minimum), p.endpoint_maximum),
@@ -33,7 +34,7 @@ const Cost = (() => {
       request_seconds: usage.request_milliseconds / 1000,
     };
     const nothing = { months: 0, hours: 0, endpoint_hours: 0, requests: 0 };
-    const run = { ...month, ...nothing, runs: 1, cluster_hours: (kept || stands ? work : own) / 3600 };
+    const run = { ...month, ...nothing, runs: 1, cluster_hours: month.run_hours };
     const idle = {
       ...month, months: 1 / hours, hours: 1, runs: 0, cluster_hours: p.persistent ? 1 : 0, endpoint_hours: 1,
       endpoint_instances: p.endpoint_minimum, requests: 0,
@@ -63,7 +64,84 @@ const Cost = (() => {
     value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const dollars = (value) => value === null ? "not known"
     : value === 0 || value >= 0.0995 ? number(value, 2) : value >= 0.00005 ? number(value, 4) : "below 0.0001";
-  const shown = (money) => (money.complete ? "" : "at least ") + dollars(money.usd);
+  const shown = (money) => money.complete ? dollars(money.usd)
+    : money.usd >= 0.00005 ? `at least ${dollars(money.usd)}` : dollars(null);
 
-  return { estimate, axes, titles, inputs, drivers, amount, totals, dollars, shown };
+  // From here on: comparison/cost/break_even.py.
+  const costs = (usage, serving) => {
+    const month = totals(usage, serving).month;
+    return [month.sagemaker.usd, month.emr.usd];
+  };
+  const cheaper = ([sagemaker, emr]) =>
+    Math.abs(sagemaker - emr) < 1e-4 ? null : sagemaker < emr ? "sagemaker" : "emr";
+
+  const stretches = (answerAt, end) => {
+    const samples = [0];
+    for (let i = 0; i <= 500; i++) samples.push(end * 10 ** (-6 * (1 - i / 500)), (end * i) / 500);
+    samples.sort((a, b) => a - b);
+    const found = [{ start: 0, end, cheaper: answerAt(0) }];
+    samples.slice(1).forEach((high, i) => {
+      const answer = answerAt(high);
+      let low = samples[i];
+      while (found.at(-1).cheaper !== answer) {
+        let before = low;
+        let after = high;
+        while (after - before > end * 1e-12) {
+          const middle = (before + after) / 2;
+          if (answerAt(middle) === found.at(-1).cheaper) before = middle; else after = middle;
+        }
+        found.at(-1).end = after;
+        found.push({ start: after, end, cheaper: answerAt(after) });
+        low = after;
+      }
+    });
+    return found;
+  };
+
+  const three = (value) => value >= 99.95 || value === 0 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+  const brief = (value) => {
+    for (const [size, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
+      if (value >= size * 0.9995) return three(value / size) + unit;
+    }
+    return three(value);
+  };
+
+  const sentence = (usage, along, found) => {
+    const runs = `${brief(usage.runs_per_day)} ${usage.runs_per_day === 1 ? "run" : "runs"} a day`;
+    const events = `${brief(usage.events_per_run)} events`;
+    const of = {
+      runs_per_day: `runs a day of ${events}`,
+      events_per_run: `events a run at ${runs}`,
+      requests_per_second: `requests a second, beside ${runs} of ${events}`,
+    }[along];
+    const who = (each) => each.cheaper === null ? "Both cost the same" : `${titles[each.cheaper]} is cheaper`;
+    const short = (each) => each.cheaper === null ? "neither" : titles[each.cheaper];
+    const least = found.at(-1).end / 100;
+    const shownOnes = found.filter((each) => each.cheaper !== null || each.end - each.start > least);
+    if (shownOnes.length === 1) {
+      return `${who(shownOnes[0])} at any number of ${of} up to ${brief(shownOnes[0].end)}, at these prices.`;
+    }
+    const [first, ...rest] = shownOnes;
+    const last = rest.pop();
+    if (!rest.length) return `${who(last)} above ${brief(last.start)} ${of} at these prices, ${short(first)} below.`;
+    const between = rest.map((each) => `${short(each)} from ${brief(each.start)} to ${brief(each.end)}`);
+    return `${who(first)} below ${brief(first.end)} ${of} at these prices, ${between.join(", ")}, `
+      + `${short(last)} above ${brief(last.start)}.`;
+  };
+
+  // The curve's points (x, sagemaker, emr), and the answer in words.
+  const breakEven = (usage, along, serving) => {
+    const end = axes[along].maximum;
+    const at = (x) => costs({ ...usage, [along]: x }, serving);
+    const points = Array.from({ length: 61 }, (_, i) => [(end * i) / 60, ...at((end * i) / 60)]);
+    const month = drivers({ ...usage, [along]: end }, estimate.parameters).month;
+    const missing = [...new Set(estimate.lines.filter((line) => amount(line, month) === null).map((line) => line.item))];
+    const words = missing.length
+      ? `Which side is cheaper is not known: there is no price for ${missing.join(", ")}.`
+      : sentence(usage, along, stretches((x) => cheaper(at(x)), end));
+    const alone = "Only SageMaker brings an endpoint along: what serving takes on EMR is not in EMR's cost.";
+    return { points, words: serving && !missing.length ? `${words} ${alone}` : words };
+  };
+
+  return { estimate, axes, titles, inputs, usageOf, drivers, amount, totals, costs, dollars, shown, breakEven };
 })();

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from comparison.commands.prices import dollars, prices
+from comparison.commands.prices import prices
 from comparison.prices import KINDS, PRICES, PriceBook, PriceError, kind_of
+from comparison.summary import dollars
 from stacks.settings import Settings
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS
 

@@ -11,13 +11,25 @@ from rich.console import Console
 from selenium.webdriver.common.keys import Keys
 
 from comparison import report, summary
+from comparison.cost.break_even import break_even
+from comparison.cost.lines import drivers
+from comparison.cost_section import AXES
+from comparison.evidence import Evidence, gather
+from comparison.posture import RULES, Acknowledged, Finding, Posture
 from comparison.record import Record
 from comparison.report import ReportError, write_report
 from comparison.table import print_comparison
 from tests.browser import Browser, browser
 from tests.comparison.sample import bare_sample, failed_sample, sample, sample_data
+from tests.stacks.conftest import synthesise
 
-RECORDS = {"succeeded": sample(), "aws": sample("aws"), "failed": failed_sample(), "bare": bare_sample()}
+RECORDS = {
+    "succeeded": sample(),
+    "aws": sample("aws"),
+    "failed": failed_sample(),
+    "bare": bare_sample(),
+    "complete": sample(),
+}
 DRAWN = "document.documentElement.dataset.charts"  # the colour scheme of the charts, once they are drawn
 PICTURE = Path(__file__).parents[2] / "build" / "test" / "report.png"
 
@@ -30,11 +42,28 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One page for each of RECORDS."""
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """All that lies beside a run: the templates of the default settings, and a report of their rules."""
+    folder = tmp_path_factory.mktemp("run")
+    made = synthesise("default", {}, tmp_path_factory.mktemp("cdk"))
+    made.assembly.copy_templates(folder / "templates")
+    resource = "side-by-side-emr/Cluster"
+    rules = Posture(
+        version="3.0.2",
+        packs=("AwsSolutions",),
+        findings=(Finding(rule="AwsSolutions-EMR2", resource=resource),),
+        acknowledged=(Acknowledged(rule="AwsSolutions-EMR6", resource=resource, reason="Nobody logs in with a key."),),
+    )
+    (folder / RULES).write_text(rules.model_dump_json())
+    return gather(RECORDS["complete"], folder)
+
+
+@pytest.fixture(scope="module")
+def pages(evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One page for each of RECORDS; the complete one with everything that lies beside a run."""
     folder = tmp_path_factory.mktemp("pages")
     for name, record in RECORDS.items():
-        write_report(record, folder / f"{name}.html")
+        write_report(record, folder / f"{name}.html", evidence if name == "complete" else None)
     return {name: folder / f"{name}.html" for name in RECORDS}
 
 
@@ -102,11 +131,11 @@ return faint;
 
 def test_picture_and_size(chromium: Browser, pages: dict[str, Path]) -> None:
     """A picture for people to look at is kept; the page stays small enough to be sent around."""
-    chromium.open(pages["succeeded"])
+    chromium.open(pages["complete"])
     chromium.wait(DRAWN, "light")
     chromium.screenshot(PICTURE)
     assert PICTURE.read_bytes().startswith(b"\x89PNG")
-    assert pages["succeeded"].stat().st_size < 5_000_000
+    assert pages["complete"].stat().st_size < 5_000_000
 
 
 def test_colours_follow_the_reader(chromium: Browser, pages: dict[str, Path]) -> None:
@@ -167,6 +196,115 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     assert "no endpoint: additional setup" in body
     assert "make compare EVENTS=200000" in body
     assert "3f3f3f" in body
+
+
+USAGES: list[dict[str, float | None]] = [
+    {},
+    {"runs_per_day": 40},
+    {"runs_per_day": 0, "requests_per_second": 0, "endpoint_hours_per_day": 0},
+    {"runs_per_day": 17.5, "events_per_run": 3e9, "requests_per_second": 333.3},
+    {"runs_per_day": 0.2, "events_per_run": 0, "cluster_hours_per_day": 8},
+    {"runs_per_day": 30, "events_per_run": 2e9, "cluster_hours_per_day": 0},
+    {"requests_per_second": 41.6, "endpoint_hours_per_day": 7.5, "spot_share": 0.5, "spot_discount": 0.7},
+]
+
+
+@pytest.mark.parametrize("usage", USAGES)
+def test_cost_in_the_page_is_the_cost_in_python(
+    chromium: Browser, pages: dict[str, Path], evidence: Evidence, usage: dict[str, float | None]
+) -> None:
+    """Every sum, every line and the answer in words: the page computes them again for the visitor's own use."""
+    assert evidence.cost
+    chromium.open(pages["complete"])
+    estimate = evidence.cost.estimate.at(**usage)
+    given = f"Cost.usageOf({json.dumps(usage)})"
+    for serving in (True, False):
+        shown = chromium.js(f"Cost.totals({given}, {json.dumps(serving)})")
+        for side, totals in estimate.totals(serving=serving).items():
+            for period in ("idle_hour", "run", "month"):
+                money = getattr(totals, period)
+                assert shown[period][side]["usd"] == pytest.approx(money.usd, rel=1e-9)
+                assert shown[period][side]["complete"] == money.complete
+    month = drivers(estimate.usage, estimate.parameters)
+    amounts = chromium.js(
+        f"Cost.estimate.lines.map((line) => Cost.amount(line, Cost.drivers({given}, Cost.estimate.parameters).month))"
+    )
+    assert amounts == pytest.approx([line.amount(month) for line in estimate.lines], rel=1e-9)
+    for along in AXES:
+        for serving in (True, False):
+            curve = break_even(estimate, along, serving=serving)
+            drawn = chromium.js(f"Cost.breakEven({given}, {json.dumps(along)}, {json.dumps(serving)})")
+            assert drawn["words"] == " ".join(curve.sentences)
+            assert [tuple(point) for point in drawn["points"]] == [pytest.approx(point) for point in curve.points]
+
+
+def enter(chromium: Browser, name: str, value: str) -> None:
+    """Type into one of the inputs of the cost."""
+    place = f"document.querySelector('#cost-inputs [name={name}]')"
+    chromium.js(f"{place}.value = {json.dumps(value)}, {place}.dispatchEvent(new Event('input', {{bubbles: true}}))")
+
+
+def test_inputs_change_the_curve(chromium: Browser, pages: dict[str, Path], evidence: Evidence) -> None:
+    """Numbers, words and lines follow; an impossible number is refused in words, and nothing else changes."""
+    assert evidence.cost
+    chromium.open(pages["complete"])
+    chromium.wait(DRAWN, "light")
+    line = "document.querySelector('[data-chart=break_even] .scatterlayer .trace path.js-line').getAttribute('d')"
+    title = "document.querySelector('[data-chart=break_even] .xtitle').textContent"
+    month = "[data-money='month true sagemaker']"
+    before = chromium.js(line), text_of(chromium, month), text_of(chromium, "#cost-answer")
+    assert before[1] == str(evidence.cost.estimate.totals()["sagemaker"].month)
+    assert before[2] == evidence.cost.words
+
+    enter(chromium, "requests_per_second", "120")
+    at = evidence.cost.estimate.at(requests_per_second=120)
+    assert text_of(chromium, month) == str(at.totals()["sagemaker"].month) != before[1]
+
+    enter(chromium, "axis", "requests_per_second")
+    chromium.wait(f"{title} === 'requests a second to the endpoint'")
+    assert chromium.js(line) != before[0]
+    assert text_of(chromium, "#cost-answer") == " ".join(break_even(at, "requests_per_second").sentences)
+    answer = text_of(chromium, "#cost-answer")
+
+    for wrong in ("-1", "1e9", ""):
+        enter(chromium, "runs_per_day", wrong)
+        assert text_of(chromium, "#cost-error") == "Runs a day: must be a number from 0 to 10,000"
+        assert text_of(chromium, "#cost-answer") == answer
+    enter(chromium, "runs_per_day", "2")
+    assert text_of(chromium, "#cost-error") == ""
+    assert chromium.console_errors() == []
+
+
+def test_every_claim_has_its_verdict_and_evidence(
+    chromium: Browser, pages: dict[str, Path], evidence: Evidence
+) -> None:
+    """Ten sections, each with claim, verdict and measures; every link within the page leads somewhere."""
+    chromium.open(pages["complete"])
+    assert chromium.js("document.querySelectorAll('.claims > li').length") == len(evidence.rows) == 10
+    for row in evidence.rows:
+        chromium.js(f"document.querySelector('#row-{row.number} details').open = true")
+        text = text_of(chromium, f"#row-{row.number}")
+        assert f"{row.number}. {row.name} " in text
+        assert f" {row.verdict} " in text
+        for said in (row.claim.sagemaker, row.claim.emr, row.because, *(measure.label for measure in row.measures)):
+            assert " ".join(said.split()) in text
+    missing = chromium.js(
+        "[...document.querySelectorAll('a[href^=\"#\"]')].map((a) => a.hash.slice(1)).filter("
+        "(id) => !document.getElementById(id))"
+    )
+    assert missing == []
+    chromium.wait("document.querySelectorAll('[data-chart=scaling] .scatterlayer .trace').length", 3)
+
+
+def test_security_posture(chromium: Browser, pages: dict[str, Path]) -> None:
+    """Findings are named, what is acknowledged is there with its reason."""
+    chromium.open(pages["complete"])
+    section = "section[aria-labelledby=security]"
+    chromium.js(f"document.querySelector('{section} details').open = true")
+    text = text_of(chromium, section)
+    assert "SageMaker 0 0 pass EMR 1 1 fail Shared by both 0 0 pass" in text
+    assert "AwsSolutions-EMR2 on side-by-side-emr/Cluster" in text
+    assert "Nobody logs in with a key." in text
 
 
 def test_page_of_a_failed_side(chromium: Browser, pages: dict[str, Path]) -> None:

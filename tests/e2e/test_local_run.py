@@ -1,6 +1,7 @@
 """The whole laptop run, on real engines."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from nbclient import NotebookClient
 from sagemaker.core.resources import Endpoint
 
 from comparison.record import SIDES, STAGES, Record
@@ -110,9 +113,35 @@ def test_a_kept_run_is_asked_as_an_endpoint_in_an_account(small_run: tuple[Recor
     assert "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME" not in os.environ
 
 
+def test_notebook_runs(small_run: tuple[Record, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell of it, as Jupyter runs them; its predictions are the batch job's."""
+    _, folder = small_run
+    monkeypatch.setenv("RUN", str(folder))
+    path = REPOSITORY / "notebooks" / "compare.ipynb"
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # its types end at its door
+    assert not [cell for cell in notebook.cells if cell.get("outputs")], "it is kept without outputs"
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(REPOSITORY / "notebooks")}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    charts = [output for output in outputs if "application/vnd.plotly.v1+json" in output.get("data", {})]
+    assert len(charts) == 5
+    batch = dict(
+        line.split(",") for file in folder.glob("s3/*/runs/*/sagemaker/predictions/*.out") for line in file.open()
+    )
+    asked = re.findall(r"customer (\S+): buys within seven days with probability (\S+)", outputs[-1]["text"])
+    assert len(asked) == 5
+    assert all(f"{float(batch[customer]):.3f}" == probability for customer, probability in asked)
+
+
 def test_run_leaves_what_the_readme_says_and_nothing_else(small_run: tuple[Record, Path]) -> None:
     _, folder = small_run
-    assert {path.name for path in folder.iterdir()} == {"comparison.json", "report.html", "templates", "logs", "s3"}
+    assert {path.name for path in folder.iterdir()} == {
+        "comparison.json",
+        "report.html",
+        "rules.json",
+        "templates",
+        "logs",
+        "s3",
+    }
     assert (folder.parent / "latest").resolve() == folder
     for side in SIDES:
         assert {path.name for path in (folder / "s3").glob(f"*/runs/small/{side}/*")} == {

@@ -1,0 +1,56 @@
+"""``compare report``: the page of a run, made again."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from comparison.commands import bad_input
+from comparison.record import Record, RecordError, load
+from comparison.runs import OUTPUT, RECORD, REPORT
+
+EPILOG = "Exit codes: 0 well, 2 bad input: no such run, or something beside it that cannot be read."
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="A run's id or folder.")] = "latest",
+    output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
+) -> None:
+    """Make the page of a run again, from its record and from what lies beside it: templates, rule reports, prices.
+
+    Useful after `compare prices --refresh`, or when there is a second run of another size, from which the cost model
+    tells an engine's start from its work.
+
+    Examples: compare report
+
+    compare report 20261122-093000
+    """
+    # Here, since the charts take long to load.
+    from comparison.cost import CostError
+    from comparison.posture import PostureError
+    from comparison.prices import PriceError
+    from comparison.report import ReportError
+    from comparison.template import TemplateError
+
+    folder = next((each for each in (Path(run), output / run) if (each / RECORD).is_file()), None)
+    if folder is None:
+        bad_input(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
+    try:
+        path = make_report(load(folder / RECORD), folder)
+    except (RecordError, ReportError, CostError, PriceError, PostureError, TemplateError) as error:
+        bad_input(str(error))
+    typer.echo(os.path.relpath(path))
+
+
+def make_report(record: Record, folder: Path) -> Path:
+    """Write the page of a run into its folder; returns where it is.
+
+    Raises:
+        ReportError, CostError, PriceError, PostureError, TemplateError: it cannot be made; one line.
+    """
+    from comparison.evidence import gather
+    from comparison.report import write_report
+
+    write_report(record, folder / REPORT, gather(record, folder))
+    return folder / REPORT

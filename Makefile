@@ -24,7 +24,8 @@ compare: .venv/installed  ## Run both pipelines on this machine and compare them
 	@python -m comparison run $(if $(EVENTS),--events $(EVENTS)) $(if $(RUN_ID),--run-id $(RUN_ID))
 
 cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HEAD: what changed; MAX_MONTHLY=500: a limit)
-	@$(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth > /dev/null)
+	@mkdir -p build && $(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth) > build/synth.log 2>&1 \
+	  || { cat build/synth.log >&2; exit 1; }
 	@python -m comparison cost $(if $(BASE),--templates build/diff/new --against build/diff/old) \
 	  $(if $(MAX_MONTHLY),--max-monthly $(MAX_MONTHLY)) $(if $(FORMAT),--format $(FORMAT))
 

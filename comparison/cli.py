@@ -2,7 +2,7 @@
 
 import typer
 
-from comparison.commands.run import run
+from comparison.commands import collect, cost, diff, prices, report, run, runs, share
 
 app = typer.Typer(
     help="Run the SageMaker and the EMR pipeline side by side and compare them.",
@@ -16,4 +16,12 @@ def _main() -> None:
     """Run the SageMaker and the EMR pipeline side by side and compare them."""
 
 
-app.command(epilog="Exit codes: 0 both sides succeeded, 1 a side failed, 2 bad input, 130 interrupted.")(run)
+app.command(epilog=run.EPILOG)(run.run)
+app.command(epilog=cost.EPILOG)(cost.cost)
+app.command(epilog=report.EPILOG)(report.report)
+app.command(epilog=runs.EPILOG)(runs.runs)
+app.command(epilog=diff.EPILOG)(diff.diff)
+app.command(epilog=collect.EPILOG)(collect.collect)
+app.command(epilog=share.EPILOG)(share.push)
+app.command(epilog=share.EPILOG)(share.pull)
+app.command(epilog="Exit codes: 0 well, 2 bad input, 130 interrupted.")(prices.prices)

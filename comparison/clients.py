@@ -14,6 +14,15 @@ from botocore.config import Config
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 10})
 
 
+def use(profile: str | None, region: str | None) -> None:
+    """Take another profile and region than the environment's, for all clients from now on.
+
+    Raises botocore's ProfileNotFound.
+    """
+    boto3.setup_default_session(profile_name=profile, region_name=region)
+    client.cache_clear()
+
+
 @cache
 def client(service: str) -> Any:
     """The client of a service, by boto3's name for it (``stepfunctions``), made at its first use."""

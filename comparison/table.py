@@ -1,14 +1,19 @@
 """The comparison in a terminal: the same words and pass marks as on the page, readable at 80 columns and in a pipe."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from comparison import summary
-from comparison.record import Record, Stage
+from comparison.diff import Diff, Difference
+from comparison.record import Record, RecordError, Side, Stage
+from comparison.spread import RULE, Spread
 
 _STYLES = {"pass": "green", "fail": "bold red", "failed": "bold red", "not measured": "dim", "skipped": "dim"}
+_VERDICTS = {"changed": "bold", "equal": "dim", "within noise": "dim"}
 
 
 def print_comparison(record: Record, console: Console) -> None:
@@ -37,6 +42,8 @@ def _failures(record: Record, console: Console) -> None:
             if side.error.log:
                 # Not wrapped: a path is to be copied.
                 console.print(Text(f"The log: {side.error.log}"), soft_wrap=True)
+            for line in side.error.log_tail:
+                console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -86,3 +93,110 @@ def _checks(record: Record) -> Table:
     for check in summary.checks(record):
         table.add_row(check.name, _cell(check.value), check.limit, _cell(check.result))
     return table
+
+
+def print_run(record: Record, console: Console) -> None:
+    """Print a run in a line, and why a side of it failed."""
+    times = ", ".join(
+        f"{summary.TITLES[name]} {side.status}, {summary.seconds(summary.total_seconds(side))}"
+        for name, side in record.both()
+    )
+    console.print(Text(f"{record.run_id}: {times}"), soft_wrap=True)
+    for name, side in record.both():
+        if side.error:
+            stage = f" in {side.error.stage}" if side.error.stage else ""
+            console.print(Text(f"  {summary.TITLES[name]} failed{stage}: {side.error.message}"), soft_wrap=True)
+
+
+def print_repeats(
+    name: str, spreads: Mapping[tuple[str, str], Spread | None], runs: int, asked: int, console: Console
+) -> None:
+    """Print the middle and the spread of each number of several runs."""
+    if not spreads:
+        console.print(f"\nNone of {asked} runs of {name} succeeded: there is nothing to sum up.", markup=False)
+        return
+    failed = f", {asked - runs} failed and left out" if runs < asked else ""
+    columns = ("Median", "Minimum", "Maximum", "Deviation")
+    table = _table(f"{name}: {runs} of {asked} runs{failed}", "", *columns)
+    for (side, what), found in spreads.items():
+        shown = summary.score if what == summary.METRICS["auc"][0] else summary.seconds
+        values = (found.median, found.minimum, found.maximum, found.deviation) if found else (None,) * len(columns)
+        table.add_row(f"{side}, {what}", *(_cell(shown(value)) for value in values))
+    console.print()
+    console.print(table)
+    console.print("Deviation: the median of the runs' absolute deviations from the median.")
+
+
+def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Console) -> None:
+    """Print each run, in the order given; what cannot be read follows with its reason."""
+    table = _table("Runs", "Run", "Started, UTC", "Where", "Dataset", "", "Time", "AUC")
+    damaged = []
+    for name, record in runs:
+        if isinstance(record, RecordError):
+            damaged.append((name, record))
+            continue
+        events = record.dataset.events
+        sides = [side for _, side in record.both()]
+        rows = zip(
+            (record.run_id, ""),
+            f"{record.started:%Y-%m-%d\n%H:%M}".split("\n") if record.started else ("never", ""),
+            (record.where, ""),
+            (record.dataset.name, "" if events is None else f"{events:,}"),
+            summary.TITLES.values(),
+            [_cell("failed" if side.status == "failed" else _total(side)) for side in sides],
+            [_cell(summary.score(summary.metric(side.metrics, "auc"))) for side in sides],
+            strict=True,
+        )
+        for row in rows:
+            table.add_row(*row)
+    if table.row_count:
+        console.print(table)
+    for name, error in damaged:
+        console.print(Text(f"{name}: damaged: {error}", style="red"), soft_wrap=True)
+
+
+def print_diff(a: str, b: str, diff: Diff, console: Console) -> None:
+    """Print what was given differently, what came out differently, and how the noise was judged."""
+    console.print()
+    if diff.changes:
+        table = _table("What was different", "", "", a, b)
+        for change in diff.changes:
+            table.add_row(change.group, change.name, *(_cell("none" if v is None else v) for v in (change.a, change.b)))
+        console.print(table)
+    else:
+        console.print("Nothing was given differently.")
+    shown = [each for each in diff.differences if each.verdict not in ("equal", "not measured")]
+    for side in dict.fromkeys(each.side for each in shown):
+        table = _table(f"What came out differently: {side}", "", a, b, "Difference", "Noise", "")
+        for each in (each for each in shown if each.side == side):
+            table.add_row(each.name, *_difference(each))
+        console.print(table)
+    equal = sum(each.verdict == "equal" for each in diff.differences)
+    console.print(f"{equal} other numbers are equal." if shown else f"All {equal} numbers that both have are equal.")
+    if any(each.verdict == "not comparable" for each in diff.differences):
+        console.print("A laptop's times and an account's are of different machines: they are not compared.")
+    if diff.noise_known:
+        console.print(RULE)
+    elif any(each.verdict == "noise not known" for each in diff.differences):
+        console.print(
+            "How much of this is noise is not known: `compare run --repeat 5` tells, with the settings of one."
+        )
+
+
+def _total(side: Side) -> str:
+    return summary.seconds(summary.total_seconds(side))
+
+
+def _difference(each: Difference) -> Sequence[Text]:
+    def number(value: float | None, sign: str = "") -> str:
+        if value is None:
+            return ""
+        if each.unit in ("s", "ms"):
+            return f"{value:{sign}.2f} {each.unit}"
+        return f"{value:{sign}.5f}" if each.unit == "" else f"{value:{sign},.0f} {each.unit}"
+
+    noise = "" if each.noise is None else f"± {number(each.noise)}"
+    # Said once below the tables, since it holds for all of them.
+    verdict = "" if each.verdict == "noise not known" else each.verdict
+    texts = (number(each.a), number(each.b), number(each.difference, "+"), noise)
+    return [*map(Text, texts), Text(verdict, style=_VERDICTS.get(each.verdict, ""))]

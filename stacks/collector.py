@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
@@ -39,6 +39,10 @@ _ERRORS = (
 )
 
 
+# The jobs that the function asks for their billed time, as the API and as ARNs call them.
+_JOBS = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
+
+
 class Collector(Construct):
     """Writes ``comparison.json`` of a run; ``task`` is the call of it."""
 
@@ -61,7 +65,9 @@ class Collector(Construct):
         log = log_group(self, "Log", data.key)
         role = function_role(self, "Role", log)
         policy = iam.Policy(self, "Permissions", statements=self._statements(machines), roles=[role])
-        acknowledge_wildcards(policy, "Runs get their names at run time: their files, executions and records.")
+        acknowledge_wildcards(
+            policy, "Runs get their names at run time: their files, executions, jobs, clusters and records."
+        )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -136,6 +142,25 @@ class Collector(Construct):
             iam.PolicyStatement(
                 actions=["states:GetExecutionHistory", "states:DescribeStateMachineForExecution"],
                 resources=[execution_arns(self, f"{self._settings.project}-{side}") for side in machines],
+            ),
+            # What the services bill for. Logs and metrics are read by `compare collect` only, with the caller's own
+            # permissions: metrics have no resource-level ones, and a log may say more than belongs beside a record.
+            iam.PolicyStatement(
+                actions=[f"sagemaker:Describe{job}" for job in _JOBS],
+                resources=[
+                    Stack.of(self).format_arn(
+                        service="sagemaker", resource=resource, resource_name=f"{self._settings.project}-*"
+                    )
+                    for resource in _JOBS.values()
+                ],
+            ),
+            # Clusters get their ids at run time; ours have this tag.
+            iam.PolicyStatement(
+                actions=["elasticmapreduce:ListInstances", "elasticmapreduce:ListSteps"],
+                resources=[
+                    Stack.of(self).format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")
+                ],
+                conditions={"StringEquals": {"aws:ResourceTag/project": self._settings.project}},
             ),
         ]
 

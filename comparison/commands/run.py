@@ -1,17 +1,29 @@
 """``compare run``: both pipelines on this machine."""
 
+import json
 import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from comparison.commands import bad_input, settings_of
+from comparison.commands.report import make_report
 from comparison.record import Record, save
-from comparison.report import write_report
-from comparison.table import print_comparison
+from comparison.runs import OUTPUT, RECORD, REPORT, succeeded
+from comparison.spread import repeated
+from comparison.table import print_comparison, print_repeats, print_run
+
+if TYPE_CHECKING:
+    from local.run import Result
+
+EPILOG = (
+    "Exit codes: 0 both sides succeeded, 1 a side failed (with --repeat: in any run), 2 bad input, 130 interrupted."
+)
 
 
 def run(
@@ -24,11 +36,19 @@ def run(
         Path | None,
         typer.Option(help="A folder with the raw tables of a dataset of your own, instead of generated ones."),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("build/compare"),
+    repeat: Annotated[
+        int, typer.Option(min=1, max=99, help="Run so many times, as <name>-1 to <name>-N; tells how much times vary.")
+    ] = 1,
+    output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The record on standard output, everything else on standard error.")
+    ] = False,
 ) -> None:
     """Run both pipelines on this machine, from the templates that `cdk deploy` would deploy.
 
-    Example: compare run --events 50000 --set hyperparameters.max_depth=6
+    Examples: compare run --events 50000 --set hyperparameters.max_depth=6
+
+    compare run --repeat 5 --run-id nightly
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
     from comparison.template import SynthesisError
@@ -36,36 +56,115 @@ def run(
     from local.run import Options, RunError
     from local.run import run as run_locally
     from local.services import SetupError
+    from stacks.layout import RUN_ID
     from stacks.settings import SettingsError
 
     settings = settings_of(setting or [])
     if events is not None:
         settings["dataset.events"] = str(events)
     name = run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    options = Options(name, settings, output.resolve(), raw)
-    try:
-        result = run_locally(options, Progress())
-        publish(result.record, result.folder)
-    except (RunError, SettingsError, SynthesisError) as error:
-        bad_input(str(error))
-    except SetupError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted: every job was stopped, nothing of this run is left.")
-        raise typer.Exit(130) from None
-    if all(side.status == "succeeded" for _, side in result.record.both()):
+    names = [name] if repeat == 1 else [f"{name}-{number}" for number in range(1, repeat + 1)]
+    if not RUN_ID.match(names[-1]):
+        bad_input(f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens")
+    used = [each for each in names if (output / each / RECORD).exists()]
+    if used:
+        bad_input(
+            f"run id {used[0]!r} is already used: {output / used[0]} holds its result; choose another or remove it"
+        )
+    errors = Console(stderr=True, highlight=False)
+    console = errors if as_json else Console(highlight=False)
+    results: list[Result] = []
+    broken = 0
+    for each in names:
+        try:
+            result = run_locally(Options(each, settings, output.resolve(), raw), Progress())
+            record = result.record if repeat == 1 else result.record.model_copy(update={"repeat_of": name})
+            publish(record, result.folder)
+        except (RunError, SettingsError, SynthesisError) as error:
+            bad_input(str(error))
+        except PageError as error:
+            bad_input(str(error))
+        except SetupError as error:
+            broken += 1
+            errors.print(f"error: {error}" if repeat == 1 else f"error: run {each}: {error}", markup=False)
+            continue
+        except KeyboardInterrupt:
+            errors.print("Interrupted: every job was stopped, nothing of this run is left.")
+            raise typer.Exit(130) from None
+        results.append(replace(result, record=record))
+        if repeat == 1:
+            show(record, output, console)
+        else:
+            print_run(record, errors)
+    records = [result.record for result in results]
+    if repeat > 1:
+        _show_repeats(name, records, repeat, console, as_json)
+    elif as_json and records:
+        typer.echo(records[0].model_dump_json(indent=2))
+    failed = [result for result in results if not succeeded(result.record)]
+    if not failed and not broken:
         raise typer.Exit(0)
-    raise typer.Exit(2 if result.bad_input else 1)
+    raise typer.Exit(2 if failed and not broken and all(result.bad_input for result in failed) else 1)
+
+
+def _show_repeats(name: str, records: Sequence[Record], asked: int, console: Console, as_json: bool) -> None:
+    """What the runs that succeeded say together."""
+    good = [record for record in records if succeeded(record)]
+    spreads = repeated(good)
+    print_repeats(name, spreads, len(good), asked, console)
+    if as_json:
+        summary = [
+            {"side": side, "name": what, **(asdict(found) if found else {})} for (side, what), found in spreads.items()
+        ]
+        content = {
+            "repeat_of": name,
+            "runs": [record.model_dump(mode="json") for record in records],
+            "succeeded": len(good),
+            "asked": asked,
+            "spread": summary,
+        }
+        typer.echo(json.dumps(content, indent=2))
+
+
+class PageError(Exception):
+    """A run is recorded, but its page cannot be made. The text is one line."""
 
 
 def publish(record: Record, folder: Path) -> None:
-    """Write a run's record and page, point ``latest`` at it, and print the comparison."""
-    write_report(record, folder / "report.html")
-    save(record, folder / "comparison.json")
+    """Write a run's record and page, and point ``latest`` at it.
+
+    Raises:
+        PageError: the record is there without a page; `compare report` makes one later.
+        OSError: the folder cannot be written to.
+    """
+    save(record, folder / RECORD)
     latest = folder.parent / f".latest-{os.getpid()}"
+    latest.unlink(missing_ok=True)
     latest.symlink_to(folder.name)
     latest.replace(folder.parent / "latest")
-    print_comparison(record, Console(highlight=False))
-    shown = folder.parent / "latest" / "report.html"
-    typer.echo(f"\nReport: {os.path.relpath(shown)}")
+    write_page(record, folder)
+
+
+def write_page(record: Record, folder: Path) -> None:
+    """Write a run's page beside its record.
+
+    Raises:
+        PageError: it cannot be made.
+    """
+    # Here, since the charts take long to load.
+    from comparison.cost import CostError
+    from comparison.posture import PostureError
+    from comparison.prices import PriceError
+    from comparison.report import ReportError
+    from comparison.template import TemplateError
+
+    try:
+        make_report(record, folder)
+    except (ReportError, CostError, PriceError, PostureError, TemplateError) as error:
+        raise PageError(f"run {record.run_id} is recorded in {folder}, but it has no page: {error}") from error
+
+
+def show(record: Record, output: Path, console: Console) -> None:
+    """Print the comparison of a run that was published below ``output``, and where its page is."""
+    print_comparison(record, console)
+    console.print(f"\nReport: {os.path.relpath(output.resolve() / 'latest' / REPORT)}", soft_wrap=True, markup=False)

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +22,16 @@ from comparison.template import ACCOUNT, REGION, Assembly, app_context, synthesi
 from local.services import machine_name
 from local.states import Call, Execution, StateMachines, TaskFailed, engine
 from stacks.settings import Settings
-from tests.stacks.handlers.support import Wire
+from tests.stacks.handlers.support import Failure, Wire
 
 RUN = "20261122-160000"
 STATS = {"rows_in": 1000, "rows_out": 900, "rejected": {"logs": {"malformed": 3}}, "rows": {"train": 897, "score": 3}}
 METRICS = {"rows": 10, "positives": 4, "average_precision": 0.5, "log_loss": 0.6, "brier": 0.2}
 AUC = {"sagemaker": 0.75, "emr": 0.625}
+
+SECONDS = {"prepare": 100, "train": 200, "evaluate": 300, "score": 400}
+"""How long each stage's job or step ran, as the services say it."""
+BEGAN = datetime(2026, 11, 22, 16, tzinfo=UTC).timestamp()
 
 # What Step Functions gives as the cause of a Processing job that failed, shortened.
 PROCESSING_FAILED = json.dumps(
@@ -96,6 +101,14 @@ class Account:
         """The cause that the job of a side and stage fails with."""
         self.gone: set[str] = set()
         """Sides whose machine is no longer there."""
+        self.jobs: dict[str, dict[str, Any]] = {}
+        """What SageMaker says of a job, by its name."""
+        self.steps: list[dict[str, Any]] = []
+        self.instances: list[dict[str, Any]] = []
+        self.lost: set[str] = set()
+        """Clusters that have ended."""
+        self.sagemaker, self.emr = Wire("sagemaker", monkeypatch), Wire("emr", monkeypatch)
+        self.sagemaker.service, self.emr.service = self._describe_job, self._list
         self.files = dict(FILES)
         self.refusals: list[Exception] = []
         """What the function raised."""
@@ -136,9 +149,14 @@ class Account:
             case "lambda:invoke":
                 return self._function(call)
             case "aws-sdk:emr:describeCluster":
-                return {"Cluster": {"Status": {"State": "WAITING"}}}
+                state = "TERMINATED" if call.request["ClusterId"] in self.lost else "WAITING"
+                return {"Cluster": {"Status": {"State": state}}}
+            case "elasticmapreduce:createCluster":
+                return {"ClusterId": "j-own"}
             case "aws-sdk:emr:listSteps":
                 return {"Steps": []}
+        if call.action.endswith(".sync"):
+            self._note_job(call)
         side = machine_name(call.machine)
         if (side, call.state) in self.failing:
             raise TaskFailed("States.TaskFailed", self.failing[side, call.state])
@@ -146,6 +164,33 @@ class Account:
         for name, content in self.files.get((side, call.state), {}).items():
             self.put(f"runs/{run_id}/{side}/{name}", content)
         return {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"}, "ModelArn": "arn"}
+
+    def _note_job(self, call: Call) -> None:
+        """What the services will say of a job that ran: SageMaker bills a training for less than its time."""
+        seconds = SECONDS[call.state]
+        times = {"Start": BEGAN, "End": BEGAN + seconds}
+        if "Step" in call.request:
+            timeline = {f"{name}DateTime": value for name, value in times.items()}
+            status = {"State": "COMPLETED", "Timeline": timeline}
+            self.steps.insert(0, {"Id": "s-1", "Name": call.request["Step"]["Name"], "Status": status})
+        for kind in ("Processing", "Training", "Transform"):
+            if f"{kind}JobName" in call.request:
+                said: dict[str, Any] = {f"{kind}{name}Time": value for name, value in times.items()}
+                billed = {"BillableTimeInSeconds": seconds - 10} if kind == "Training" else {}
+                self.jobs[call.request[f"{kind}JobName"]] = said | billed
+
+    def _describe_job(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        (name,) = request.values()
+        if name not in self.jobs:
+            raise Failure("ValidationException", f"{operation}: Could not find requested job with name: {name}")
+        return self.jobs[name]
+
+    def _list(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Three a page."""
+        start = int(request.get("Marker", "0"))
+        listed = {"ListSteps": self.steps, "ListInstances": self.instances}[operation]
+        more = {"Marker": str(start + 3)} if start + 3 < len(listed) else {}
+        return {operation.removeprefix("List"): listed[start : start + 3], **more}
 
     def _side(self, call: Call) -> dict[str, Any]:
         machine = call.request["StateMachineArn"]
@@ -244,6 +289,87 @@ def test_what_was_deployed_is_in_the_record(account: Account) -> None:
     dataset = record.dataset
     assert (dataset.name, dataset.events, dataset.rows) == ("webshop", settings.dataset.events, {})
     assert dataset.bytes == len(b"12345" + b"123")
+
+
+def test_seconds_that_the_services_bill_for(account: Account) -> None:
+    account.run()
+    sides = account.record().both()
+    billed = {name: {each.name: each.billable_seconds for each in side.stages} for name, side in sides}
+    assert billed == {"sagemaker": SECONDS | {"train": 190}, "emr": SECONDS}
+
+
+def test_jobs_that_the_services_no_longer_know_are_not_measured(account: Account) -> None:
+    def forget(call: Call) -> None:
+        if call.action == "lambda:invoke":
+            account.jobs.clear()
+            account.steps.clear()
+            account.emr.fail("ListInstances", "InvalidRequestException", "Cluster id 'j-1' is not valid.")
+
+    account.before = forget
+    assert account.run().status == "SUCCEEDED", account.refusals
+    record = account.record()
+    assert {each.billable_seconds for _, side in record.both() for each in side.stages} == {None}
+    assert record.sides.emr.cluster is not None
+    assert record.sides.emr.cluster.instance_seconds == {}
+
+
+def instance(kind: str, market: str, begun: float, ended: float | None) -> dict[str, Any]:
+    timeline = {"CreationDateTime": begun} | ({} if ended is None else {"EndDateTime": ended})
+    return {"InstanceType": kind, "Market": market, "Status": {"State": "RUNNING", "Timeline": timeline}}
+
+
+def test_hours_of_a_shared_cluster_are_those_within_the_run(account: Account) -> None:
+    account.instances = [
+        instance("m5.xlarge", "ON_DEMAND", 0, None),
+        instance("m5.xlarge", "ON_DEMAND", 0, 4e9),
+        instance("m5.2xlarge", "SPOT", 0, None),
+        instance("m5.xlarge", "ON_DEMAND", 0, 1e9),  # ended before
+        instance("m5.4xlarge", "ON_DEMAND", 4e9, None),  # begins after
+    ]
+    account.run()
+    emr = next(arn for arn in account.definitions if machine_name(arn) == "emr")
+    history = execution_history(f"{emr.replace('stateMachine', 'execution')}:{RUN}")
+    seconds = (history[-1]["timestamp"] - history[0]["timestamp"]).total_seconds()
+    used = account.record().sides.emr.cluster
+    assert used is not None
+    (cluster,) = [account.assembly.resolve(*_ref(each)) for each in account.assembly.resources("AWS::EMR::Cluster")]
+    assert (used.id, used.own) == (cluster, False)
+    assert seconds > 0
+    assert used.instance_seconds == pytest.approx({"m5.xlarge": 2 * seconds, "m5.2xlarge": seconds})
+    assert used.spot_seconds == pytest.approx({"m5.2xlarge": seconds})
+
+
+def test_hours_of_a_run_s_own_cluster_are_its_instances_whole_lives(account: Account) -> None:
+    (account.lost,) = [
+        {account.assembly.resolve(*_ref(each))} for each in account.assembly.resources("AWS::EMR::Cluster")
+    ]
+    account.instances = [
+        instance("m5.xlarge", "ON_DEMAND", BEGAN, BEGAN + 1000),
+        instance("m5.xlarge", "SPOT", BEGAN, BEGAN + 600),
+    ]
+    account.run()
+    used = account.record().sides.emr.cluster
+    assert used is not None
+    assert used.model_dump() == {
+        "id": "j-own",
+        "own": True,
+        "instance_seconds": {"m5.xlarge": 1600},
+        "spot_seconds": {"m5.xlarge": 600},
+    }
+
+
+def test_own_cluster_that_still_ends_has_no_hours_yet(account: Account) -> None:
+    (account.lost,) = [
+        {account.assembly.resolve(*_ref(each))} for each in account.assembly.resources("AWS::EMR::Cluster")
+    ]
+    account.instances = [
+        instance("m5.xlarge", "ON_DEMAND", BEGAN, BEGAN + 1000),
+        instance("m5.xlarge", "ON_DEMAND", BEGAN, None),
+    ]
+    account.run()
+    used = account.record().sides.emr.cluster
+    assert used is not None
+    assert (used.own, used.instance_seconds) == (True, {})
 
 
 def test_other_raw_data_has_no_number_of_events(account: Account) -> None:

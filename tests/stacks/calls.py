@@ -11,7 +11,7 @@ import importlib.resources
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -1003,7 +1003,7 @@ class Calls:
                         self._add(role, "function", f"{module}.py for {resource.path}", [action], aim)
 
     def _collector(self, role: str, function: Resource, package: Path) -> None:
-        """The function that records a run: its calls, on the runs, the raw data's bucket and the sides' executions."""
+        """The function that records a run: its calls on the buckets, the sides' executions, their jobs and clusters."""
         environment = function.properties["Environment"]["Variables"]
         runs, machines = environment["RUNS"], json.loads(environment["MACHINES"]).values()
         for module in sorted(package.glob("*.py")):
@@ -1018,9 +1018,23 @@ class Calls:
                         self._objects(role, "function", module.name, [action], f"{runs}/*/comparison.json")
                     case "s3:GetObject":
                         self._objects(role, "function", module.name, [action], f"{runs}/*")
+                    case _ if action.startswith("sagemaker:"):
+                        for job in self._jobs(machines, action):
+                            self._add(role, "function", module.name, [action], job)
+                    case _ if action.startswith("elasticmapreduce:"):
+                        self._add(role, "function", module.name, [action])
                     case _:
                         for machine in machines:
                             self._add(role, "function", module.name, [action], _executions(machine))
+
+    def _jobs(self, machines: Iterable[str], action: str) -> Iterator[str]:
+        """The ARNs of the SageMaker jobs that these machines start, as far as an action works on them."""
+        for machine in machines:
+            found = self.templates.by_arn("AWS::StepFunctions::StateMachine", machine)
+            for task in tasks(json.loads(found.properties["DefinitionString"])["States"]):
+                job = _target("sagemaker", evaluated(task.get("Parameters", {}), {}))
+                if job != ANYTHING and works_on(action, job):
+                    yield job
 
     def _framework(self, role: str, function: Resource) -> None:
         """The provider framework's own functions: they call ours, and wait for them until they are active.

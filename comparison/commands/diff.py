@@ -1,0 +1,46 @@
+"""``compare diff``: two runs, or two sets of repeats."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from comparison.commands import bad_input
+from comparison.diff import DiffError, Side, compare
+from comparison.record import RecordError
+from comparison.runs import OUTPUT, RunsError
+from comparison.spread import RULE
+from comparison.table import print_diff
+
+EPILOG = "Exit codes: 0, whatever differs; 2 bad input: no such run, a damaged record, two datasets."
+
+_REFERENCE = "A run's id, the name of its repeats, a folder, or a record's file."
+
+
+def diff(
+    a: Annotated[str, typer.Argument(help=_REFERENCE)],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything for machines, equal numbers too.")] = False,
+) -> None:
+    """Say what differs between two runs: what they were given, and what came out.
+
+    A difference counts as noise where repeats of one of the runs vary by as much. A laptop's times are never compared
+    with an account's.
+
+    Examples: compare diff 20261122-093000 20261122-101500
+
+    compare diff nightly deeper-trees --json
+    """
+    try:
+        sides = [Side.of(reference, output) for reference in (a, b)]
+        found = compare(*sides)
+    except (DiffError, RecordError, RunsError) as error:
+        bad_input(str(error))
+    if as_json:
+        typer.echo(json.dumps({"a": a, "b": b, "noise_rule": RULE, **asdict(found)}, indent=2))
+    else:
+        print_diff(a, b, found, Console(highlight=False))

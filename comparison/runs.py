@@ -1,0 +1,101 @@
+"""The runs on a disk: a folder each, below one folder."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from comparison.record import Record, RecordError, load
+
+OUTPUT = Path("build/compare")
+"""Where the commands keep runs, and look for them."""
+
+RECORD = "comparison.json"
+REPORT = "report.html"
+TEMPLATES = "templates"
+
+# A run's id becomes a folder and a prefix in S3; what else it may be is checked where a run starts (stacks.layout).
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class RunsError(Exception):
+    """A run cannot be read or written. The text is one line."""
+
+
+def run_folder(output: Path, run_id: str) -> Path:
+    """The folder of a run.
+
+    Raises:
+        RunsError: the id is none: letters, digits, dots, hyphens and underscores.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise RunsError(f"run id {run_id!r}: allowed are letters, digits, and . - _ after the first")
+    return output / run_id
+
+
+def records(output: Path) -> Iterator[tuple[str, Record | RecordError]]:
+    """Every run below a folder that has a record: the folder's name, and the record or what is wrong with it."""
+    for folder in sorted(output.iterdir()) if output.is_dir() else []:
+        # `latest` is another name of one of them.
+        if (folder / RECORD).is_file() and not folder.is_symlink():
+            try:
+                yield folder.name, load(folder / RECORD)
+            except RecordError as error:
+                yield folder.name, error
+
+
+def find(reference: str, output: Path) -> list[Record]:
+    """The runs that a reference names: one by its id, folder or file; all of one `run --repeat` by its name.
+
+    Oldest first. Raises:
+        RecordError: the record cannot be read.
+        RunsError: there is no such run.
+    """
+    for path in (Path(reference), output / reference):
+        if path.is_file():
+            return [load(path)]
+        if (path / RECORD).is_file():
+            return [load(path / RECORD)]
+    found = repeats(reference, output)
+    if not found:
+        raise RunsError(f"no run {reference!r}: neither a record, nor a run or its repeats below {output}")
+    return found
+
+
+def repeats(name: str | None, output: Path) -> list[Record]:
+    """The runs that one `run --repeat` made under this name, oldest first; damaged ones are left out."""
+    found = [record for _, record in records(output) if isinstance(record, Record) and record.repeat_of == name]
+    return sorted(found, key=lambda record: (record.started is None, record.started)) if name else []
+
+
+def succeeded(record: Record) -> bool:
+    """Whether both sides ended well: a failed run's numbers are of something else."""
+    return all(side.status == "succeeded" for _, side in record.both())
+
+
+def extends(new: Record, old: Record) -> bool:
+    """Whether a record says all that an older one of the same run says: it may only add what was not measured there."""
+    return _adds(new.model_dump(mode="json"), old.model_dump(mode="json"))
+
+
+def _adds(new: Any, old: Any) -> bool:
+    if old is None or old in ([], {}):
+        return True
+    if isinstance(old, dict) and isinstance(new, dict):
+        return all(_adds(new.get(key), value) for key, value in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return len(new) == len(old) and all(_adds(*pair) for pair in zip(new, old, strict=True))
+    return bool(new == old)
+
+
+def check_place(folder: Path, record: Record) -> None:
+    """Make sure that a record may be written into a run's folder.
+
+    Raises:
+        RunsError: another record is there, or the run is running.
+        RecordError: the record there cannot be read.
+    """
+    if (folder / ".lock").exists():
+        raise RunsError(f"{folder}: a run of this id is running there")
+    if (folder / RECORD).exists() and not extends(record, load(folder / RECORD)):
+        raise RunsError(f"{folder / RECORD} holds another record; it stays as it is: choose another --output")

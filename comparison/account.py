@@ -168,6 +168,7 @@ def collect(run: Run, *, strict: bool = False) -> Record:
         schema_version=2,
         run_id=run.run_id,
         where="aws",
+        region=run.machines["sagemaker"].split(":")[3],
         dataset=_dataset(run),
         sides=Sides(**sides),
         limits=Limits.of(truth),

@@ -64,10 +64,14 @@ def gather(record: Record, folder: Path) -> Evidence:
 def _cost(record: Record, folder: Path, assembly: Assembly) -> CostSection:
     book = PriceBook.load()
     workload = _workload(record, folder, book)
-    return CostSection(
-        estimate=estimate(assembly, Usage(), book, workload, REGION),
-        run=run_cost(record, book, REGION, workload) if record.where == "aws" or record.dataset.events else None,
-    )
+    # A laptop is in no region, and of some regions there are no prices.
+    region = record.region if record.region in book.regions else REGION
+    whole = estimate(assembly, Usage(), book, workload, region)
+    if record.region not in (None, region):
+        sentence = f"Prices are those of {region}: there are none of {record.region} in the price file."
+        whole = whole.model_copy(update={"assumptions": (sentence, *whole.assumptions)})
+    run = run_cost(record, book, region, workload) if record.where == "aws" or record.dataset.events else None
+    return CostSection(estimate=whole, run=run)
 
 
 def _workload(record: Record, folder: Path, book: PriceBook) -> Workload:

@@ -323,6 +323,7 @@ class Record(_Model):
     where: Literal["local", "aws"] = Field(
         description="`local`: the definitions were executed on one machine; `aws`: in an account"
     )
+    region: Text | None = Field(default=None, description="AWS region of a run in an account, e.g. `us-east-1`")
     machine: Machine | None = Field(
         default=None, description="the machine that was measured; where=local only, and always there"
     )

@@ -91,6 +91,11 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
         metrics=_metrics(record),
         measured="measured here" if record.where == "local" else "measured in the account",
         figures=figures,
+        utilised=[
+            stage
+            for stage in record.sides.sagemaker.stages
+            if stage.cpu_percent is not None or stage.memory_percent is not None
+        ],
         roc_table=_roc_table(record),
         sections=_SECTIONS,
         rows=found.rows,

@@ -159,3 +159,29 @@ def _metrics(auc: float, average_precision: float, log_loss: float, brier: float
         ],
         "roc": _roc(shift),
     }
+
+
+def account_sample() -> Record:
+    """Return the record of a run in an account with everything that `compare collect` finds there."""
+    data = sample_data("aws")
+    data["region"] = "eu-west-1"
+    data["settings"] |= {f"sagemaker.{stage}.volume_gb": 30 for stage in ("prepare", "train", "evaluate")}
+    for stage in data["sides"]["sagemaker"]["stages"]:
+        stage |= {"billable_seconds": 90.0, "cpu_percent": 180.0, "memory_percent": 41.0}
+    for stage in data["sides"]["emr"]["stages"]:
+        stage["billable_seconds"] = 60.0
+    data["sides"]["emr"]["cluster"] = {
+        "id": "j-2AXXXXXXGAPLF",
+        "own": True,
+        "instance_seconds": {"m5.xlarge": 1_200.0, "m5.2xlarge": 1_800.0},
+    }
+    data["sides"]["sagemaker"]["serve"]["traffic"] = {
+        "start": START,
+        "hours": 2,
+        "requests": 1_234,
+        "failures": 5,
+        "p50_milliseconds": 3.2,
+        "p90_milliseconds": 4.5,
+        "p99_milliseconds": 9.0,
+    }
+    return Record.model_validate(data)

@@ -20,7 +20,7 @@ from comparison.record import Record
 from comparison.report import ReportError, write_report
 from comparison.table import print_comparison
 from tests.browser import Browser, browser
-from tests.comparison.sample import bare_sample, failed_sample, sample, sample_data
+from tests.comparison.sample import account_sample, bare_sample, failed_sample, sample, sample_data
 from tests.stacks.conftest import synthesise
 
 RECORDS = {
@@ -29,6 +29,7 @@ RECORDS = {
     "failed": failed_sample(),
     "bare": bare_sample(),
     "complete": sample(),
+    "account": account_sample(),
 }
 DRAWN = "document.documentElement.dataset.charts"  # the colour scheme of the charts, once they are drawn
 PICTURE = Path(__file__).parents[2] / "build" / "test" / "report.png"
@@ -42,7 +43,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All that lies beside a run: the templates of the default settings, and a report of their rules."""
     folder = tmp_path_factory.mktemp("run")
     made = synthesise("default", {}, tmp_path_factory.mktemp("cdk"))
@@ -55,16 +56,23 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
         acknowledged=(Acknowledged(rule="AwsSolutions-EMR6", resource=resource, reason="Nobody logs in with a key."),),
     )
     (folder / RULES).write_text(rules.model_dump_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evidence(folder: Path) -> Evidence:
+    """What follows from it for the complete record."""
     return gather(RECORDS["complete"], folder)
 
 
 @pytest.fixture(scope="module")
-def pages(evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One page for each of RECORDS; the complete one with everything that lies beside a run."""
-    folder = tmp_path_factory.mktemp("pages")
+def pages(folder: Path, evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One page for each of RECORDS; two of them with everything that lies beside a run."""
+    beside = {"complete": evidence, "account": gather(RECORDS["account"], folder)}
+    pages = tmp_path_factory.mktemp("pages")
     for name, record in RECORDS.items():
-        write_report(record, folder / f"{name}.html", evidence if name == "complete" else None)
-    return {name: folder / f"{name}.html" for name in RECORDS}
+        write_report(record, pages / f"{name}.html", beside.get(name))
+    return {name: pages / f"{name}.html" for name in RECORDS}
 
 
 def changed(*path: Any, value: Any) -> Record:
@@ -294,6 +302,29 @@ def test_every_claim_has_its_verdict_and_evidence(
     )
     assert missing == []
     chromium.wait("document.querySelectorAll('[data-chart=scaling] .scatterlayer .trace').length", 3)
+
+
+def test_page_of_an_account(chromium: Browser, pages: dict[str, Path]) -> None:
+    """What only an account tells: the region and its prices, what was billed, how busy instances and endpoint were."""
+    chromium.open(pages["account"])
+    assert "an AWS account, eu-west-1" in text_of(chromium, ".facts")
+    body = text_of(chromium, "main")
+    assert "This run, in US dollars from what was billed" in body
+    assert "1,234 requests in 2 hours from 22 November 2026, 09:30 UTC, 5 of them failed." in body
+    assert "3.20 ms (median), 4.50 ms (90 of 100 within), 9.00 ms (99 of 100 within)" in body
+    assert "prepare 180 % 41 %" in body
+    assert "not cloud" not in body
+    # The price file holds a part of this region's prices only.
+    assert "Which side is cheaper is not known: there is no price for" in body
+
+
+def test_a_region_without_prices_is_said(folder: Path) -> None:
+    found = gather(RECORDS["account"].model_copy(update={"region": "sa-east-1"}), folder)
+    assert found.cost
+    assert found.cost.estimate.region == "us-east-1"
+    assert found.cost.estimate.assumptions[0] == (
+        "Prices are those of us-east-1: there are none of sa-east-1 in the price file."
+    )
 
 
 def test_security_posture(chromium: Browser, pages: dict[str, Path]) -> None:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from comparison.clients import client
 from comparison.collector import (
+    agreement_of,
     attainable,
     cluster_instances,
     collect_side,
@@ -30,7 +31,6 @@ from comparison.collector import (
 )
 from comparison.record import (
     SIDES,
-    Agreement,
     Cluster,
     Dataset,
     Instances,
@@ -172,7 +172,7 @@ def collect(run: Run, *, strict: bool = False) -> Record:
         dataset=_dataset(run),
         sides=Sides(**sides),
         limits=Limits.of(truth),
-        agreement=_agreement(sides),
+        agreement=agreement_of(sides),
         versions=_versions(definitions),
         settings=dict(run.settings),
         definitions={side: digest(definition) for side, definition in definitions.items()},
@@ -345,16 +345,6 @@ def _dataset(run: Run) -> Dataset:
         size = None
     events = run.dataset.get("events") if run.raw == run.dataset.get("raw") else None
     return Dataset(name=run.dataset["name"], events=events, bytes=size)
-
-
-def _agreement(sides: Mapping[SideName, Side]) -> Agreement:
-    """What can be compared without reading data: the rest is not measured."""
-    auc = [side.metrics.auc for side in sides.values() if side.metrics is not None]
-    rejected = [side.rejected for side in sides.values() if side.rejected is not None]
-    return Agreement(
-        auc_difference=abs(auc[0] - auc[1]) if len(auc) == len(SIDES) else None,
-        rejected_equal=rejected[0] == rejected[1] if len(rejected) == len(SIDES) else None,
-    )
 
 
 def _versions(definitions: Mapping[SideName, Mapping[str, Any]]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xgboost
 
+from comparison.collector import agreement_of
 from comparison.record import SIDES, Agreement, CrossScoring, Side, SideName
 
 _SPLITS = ("train", "validation", "test", "score")
@@ -27,23 +28,18 @@ def compare_sides(run: Path, sides: dict[SideName, Side]) -> Agreement:
         features = all(_succeeded(sides[side], "prepare") for side in SIDES)
         predictions = all(_succeeded(sides[side], "score") for side in SIDES)
         rows, equal = _compare_features(engine, run) if features else (None, None)
-        return Agreement(
-            features_equal=equal,
-            features_rows=rows,
-            auc_difference=_auc_difference(sides),
-            predictions_max_difference=_predictions(engine, run) if predictions else None,
-            cross_scoring_max_difference=_cross_scoring(engine, run, Path(scratch)) if predictions else None,
-            rejected_equal=sides["sagemaker"].rejected == sides["emr"].rejected if features else None,
+        return agreement_of(sides).model_copy(
+            update={
+                "features_equal": equal,
+                "features_rows": rows,
+                "predictions_max_difference": _predictions(engine, run) if predictions else None,
+                "cross_scoring_max_difference": _cross_scoring(engine, run, Path(scratch)) if predictions else None,
+            }
         )
 
 
 def _succeeded(side: Side, stage: str) -> bool:
     return any(each.name == stage and each.status == "succeeded" for each in side.stages)
-
-
-def _auc_difference(sides: dict[SideName, Side]) -> float | None:
-    sagemaker, emr = (sides[side].metrics for side in SIDES)
-    return None if sagemaker is None or emr is None else abs(sagemaker.auc - emr.auc)
 
 
 def _features(run: Path, side: SideName, split: str) -> str:

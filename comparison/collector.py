@@ -17,7 +17,18 @@ from typing import IO, Any, Protocol, TypeVar
 from pydantic import BaseModel, NonNegativeInt
 from pydantic_core import from_json
 
-from comparison.record import STAGES, Instances, Metrics, Side, SideError, Stage, StageName
+from comparison.record import (
+    SIDES,
+    STAGES,
+    Agreement,
+    Instances,
+    Metrics,
+    Side,
+    SideError,
+    SideName,
+    Stage,
+    StageName,
+)
 
 OUTPUTS: dict[StageName, str] = {
     "prepare": "features",
@@ -102,6 +113,16 @@ def collect_side(
 def attainable(storage: Storage) -> Metrics | None:
     """The metrics of the true probabilities on the test split, None where the dataset has no truth."""
     return _evaluation(storage).attainable
+
+
+def agreement_of(sides: Mapping[SideName, Side]) -> Agreement:
+    """What can be compared without reading data; the rest is not measured."""
+    auc = [side.metrics.auc for side in sides.values() if side.metrics is not None]
+    rejected = [side.rejected for side in sides.values() if side.rejected is not None]
+    return Agreement(
+        auc_difference=abs(auc[0] - auc[1]) if len(auc) == len(SIDES) else None,
+        rejected_equal=rejected[0] == rejected[1] if len(rejected) == len(SIDES) else None,
+    )
 
 
 def stage_requests(history: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

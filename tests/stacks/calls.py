@@ -7,86 +7,26 @@ are AWS's own copies of June 2023 on GitHub (awsdocs), "SAR" is the Service Auth
 """
 
 import ast
-import importlib.resources
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import botocore.session
-from botocore import xform_name
-
-from comparison.template import ACCOUNT, REGION
+from comparison.template import ACCOUNT, REGION, Assembly
+from tests.stacks.reference import ANYTHING, below, matches, named, overlap, resource_kinds, works_on
+from tests.stacks.source_code import (
+    client_actions,
+    module_actions,
+    operation_actions,
+    published_options,
+    resource_modules,
+    s3_copies,
+)
 
 WORKLOADS = Path(__file__).resolve().parents[2] / "workloads"
-
-ANYTHING = "*"
-"""The resource of a call that says nothing of what it is made on."""
-
-
-# Texts with *: patterns of ARNs.
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern matches everything that ``text``, itself a text or a pattern, stands for."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None
-
-
-def overlap(one: str, other: str) -> bool:
-    """Whether there is a text that both patterns match."""
-    if "*" not in one or "*" not in other:
-        return matches(one, other) or matches(other, one)
-    # What lies between the first and the last * of one can always lie within a * of the other.
-    (start, *_, end), (other_start, *_, other_end) = one.split("*"), other.split("*")
-    starts = start.startswith(other_start) or other_start.startswith(start)
-    return starts and (end.endswith(other_end) or other_end.endswith(end))
-
-
-# The reference: which actions there are, and on what kinds of resources each works.
-
-
-def named(service: str, names: str) -> list[str]:
-    """The actions of these names."""
-    return [f"{service}:{name}" for name in names.split()]
-
-
-@cache
-def _reference() -> Any:
-    """SAR, as cfn-lint 1.58.0 ships it."""
-    return json.loads(importlib.resources.files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
-
-
-@cache
-def resource_kinds(action: str) -> dict[str, list[str]]:
-    """The kinds of resources that an action works on, with patterns of their ARNs; none: ``*`` is all it takes.
-
-    KeyError if there is no such action.
-    """
-    service, _, name = action.partition(":")
-    known = _reference()[service]
-    values = {"Partition": "aws", "Region": REGION, "Account": ACCOUNT}
-    return {
-        kind: [
-            re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], "*"), text).replace(".*", "*")
-            for text in known["Resources"][kind]["ARNFormats"]
-        ]
-        for kind in known["Actions"][name.lower()].get("Resources", [])
-    }
-
-
-def works_on(action: str, resource: str) -> bool:
-    """Whether a statement about this resource can allow this action at all."""
-    kinds = resource_kinds(action)
-    if resource == ANYTHING:
-        return True
-    if action.startswith("s3:"):  # The reference's ARNs of buckets and of objects look the same.
-        return bool(kinds) and ("object" in kinds) == ("/" in resource)
-    return any(overlap(resource, pattern) for patterns in kinds.values() for pattern in patterns)
-
 
 # The templates.
 
@@ -98,12 +38,6 @@ _ARNS = {
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
     "AWS::S3::Bucket": "arn:aws:s3:::{}",
     "AWS::StepFunctions::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}",
-}
-_PSEUDO_PARAMETERS = {
-    "AWS::AccountId": ACCOUNT,
-    "AWS::Partition": "aws",
-    "AWS::Region": REGION,
-    "AWS::URLSuffix": "amazonaws.com",
 }
 
 
@@ -128,29 +62,23 @@ class Resource:
         return _ARNS[self.kind].format(self.name)
 
 
-class Templates:
+class Templates(Assembly):
     """The templates of all stacks with their references resolved.
 
     A resource without a name of its own is called ``<stack>.<logical id>``, so each name stands for one resource.
     """
 
     def __init__(self, templates: Mapping[str, dict[str, Any]], folder: Path) -> None:
-        """``folder`` is the cloud assembly's, where the assets are."""
-        self.folder = folder
-        self.raw = templates
-        self._exports = {
-            json.dumps(output["Export"]["Name"]): (stack, output["Value"])
-            for stack, template in templates.items()
-            for output in template.get("Outputs", {}).values()
-            if "Export" in output
-        }
-        self.resources = [
+        """``folder`` is the cloud assembly's; the templates are its own, or changed ones."""
+        super().__init__(folder)
+        self.templates = dict(templates)
+        self.all_resources = [
             Resource(
                 stack,
                 resource["Type"],
                 self._name(stack, logical_id),
                 resource.get("Metadata", {}).get("aws:cdk:path", f"{stack}/{logical_id}").removesuffix("/Resource"),
-                self.resolve(stack, resource.get("Properties", {})),
+                self.properties(stack, logical_id),
             )
             for stack, template in templates.items()
             for logical_id, resource in template["Resources"].items()
@@ -158,7 +86,7 @@ class Templates:
 
     def of(self, kind: str, stack: str | None = None) -> list[Resource]:
         """All resources of a kind, or those of a stack."""
-        return [each for each in self.resources if each.kind == kind and stack in (None, each.stack)]
+        return [each for each in self.all_resources if each.kind == kind and stack in (None, each.stack)]
 
     def find(self, kind: str, name: str) -> Resource:
         """The resource of a kind and name."""
@@ -174,71 +102,25 @@ class Templates:
         """The value of the only output of this name."""
         (value,) = [
             self.resolve(stack, template["Outputs"][name]["Value"])
-            for stack, template in self.raw.items()
+            for stack, template in self.templates.items()
             if name in template.get("Outputs", {})
         ]
         return str(value)
 
-    def asset(self, code: Mapping[str, str]) -> Path:
-        """The folder of a function's code."""
-        return self.folder / f"asset.{code['S3Key'].removesuffix('.zip')}"
-
-    def resolve(self, stack: str, value: Any) -> Any:
-        """A value with its intrinsic functions computed."""
-        if isinstance(value, list):
-            return [self.resolve(stack, item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            ((function, argument),) = value.items()
-            if function == "Ref" or function.startswith("Fn::"):
-                return self._intrinsic(stack, function, argument)
-        return {key: self.resolve(stack, item) for key, item in value.items()}
-
-    def _intrinsic(self, stack: str, function: str, argument: Any) -> Any:
-        match function:
-            case "Ref":
-                return self._ref(stack, argument)
-            case "Fn::GetAtt":
-                return self._attribute(stack, *argument)
-            case "Fn::ImportValue":
-                return self.resolve(*self._exports[json.dumps(argument)])
-            case "Fn::Join":
-                return argument[0].join(str(item) for item in self.resolve(stack, argument[1]))
-            case "Fn::Sub":
-                return re.sub(r"\$\{([^}]+)\}", lambda found: self._ref(stack, found[1]), argument)
-            case "Fn::Select":
-                return self.resolve(stack, argument[1])[int(argument[0])]
-            case "Fn::Split":
-                return self.resolve(stack, argument[1]).split(argument[0])
-            case "Fn::GetAZs":
-                return [f"{REGION}{zone}" for zone in "ab"]
-            case "Fn::FindInMap":
-                mapping, *keys = self.resolve(stack, argument)
-                found = self.raw[stack]["Mappings"][mapping]
-                for key in keys:
-                    found = found[key]
-                return found
-        raise ValueError(f"{stack}: {function} is not known here")
-
-    def _ref(self, stack: str, name: str) -> str:
-        if name == "AWS::StackId":
-            return stack_id(stack)
-        if name in _PSEUDO_PARAMETERS:
-            return _PSEUDO_PARAMETERS[name]
-        if self.raw[stack]["Resources"][name]["Type"] == "AWS::StepFunctions::StateMachine":
-            return self._attribute(stack, name, "Arn")
-        return self._name(stack, name)
+    def _ref(self, stack: str, name: str) -> Any:
+        return stack_id(stack) if name == "AWS::StackId" else super()._ref(stack, name)
 
     def _attribute(self, stack: str, logical_id: str, attribute: str) -> str:
-        kind = self.raw[stack]["Resources"][logical_id]["Type"]
         name = self._name(stack, logical_id)
-        if attribute == "Arn" and kind in _ARNS:
-            return _ARNS[kind].format(name)
+        if attribute == "Arn" and self._type(stack, logical_id) in _ARNS:
+            return self._arn(stack, logical_id)
         return name if attribute == "Name" else f"{name}.{attribute}"
 
+    def _arn(self, stack: str, logical_id: str) -> str:
+        return _ARNS[self._type(stack, logical_id)].format(self._name(stack, logical_id))
+
     def _name(self, stack: str, logical_id: str) -> str:
-        resource = self.raw[stack]["Resources"][logical_id]
+        resource = self.templates[stack]["Resources"][logical_id]
         given = resource.get("Properties", {}).get(f"{resource['Type'].split('::')[-1]}Name")
         return f"{stack}.{logical_id}" if given is None else str(self.resolve(stack, given))
 
@@ -407,207 +289,6 @@ _MACHINE_TRACE = named("xray", "PutTraceSegments PutTelemetryRecords GetSampling
 _WAITER_LOG = [*_MACHINE_LOG, *named("logs", "CreateLogStream PutLogEvents")]
 
 
-# Functions.
-
-
-class CodeError(ValueError):
-    """A function's code calls AWS in a way that is not read here; the message names the place."""
-
-
-# Operations whose IAM actions have other names (SAR, operations of Amazon S3). DeleteObjects always needs
-# s3:DeleteObject, and s3:DeleteObjectVersion where versions are named (API_DeleteObjects, permissions).
-_OTHER_ACTIONS = {
-    ("s3", "DeleteObjects"): ("s3:DeleteObject", "s3:DeleteObjectVersion"),
-    ("s3", "ListMultipartUploads"): ("s3:ListBucketMultipartUploads",),
-    ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
-    ("s3", "ListObjectsV2"): ("s3:ListBucket",),
-}
-
-
-@cache
-def _session() -> Any:
-    """One session: it keeps the services' models, which take long to load."""
-    return botocore.session.get_session()
-
-
-@cache
-def operation_actions(service: str, operation: str) -> tuple[str, ...]:
-    """The IAM actions of an operation, by botocore's name of the service. CodeError if there is no such operation."""
-    model = _session().get_service_model(service)
-    if operation not in model.operation_names:
-        raise CodeError(f"{service} has no operation {operation}")
-    actions = _OTHER_ACTIONS.get((service, operation), (f"{model.signing_name}:{operation}",))
-    for action in actions:
-        resource_kinds(action)  # there is such an action
-    return actions
-
-
-@cache
-def _method_operation(service: str, method: str, first_argument: str) -> str:
-    """The operation behind a client's method, paginator or waiter. CodeError if there is none."""
-    wanted = first_argument if method in ("get_paginator", "get_waiter") else method
-    if method == "get_waiter":
-        waiters = _session().get_waiter_model(service)
-        operations = {xform_name(name): waiters.get_waiter(name).operation for name in waiters.waiter_names}
-    else:
-        operations = {xform_name(name): name for name in _session().get_service_model(service).operation_names}
-    if wanted not in operations:
-        raise CodeError(f"{service}: {method}({first_argument}) is not known")
-    return str(operations[wanted])
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module of a function's code: its top-level statements by the names that they define, and its imports.
-
-    What defines no name is under the empty one. Imports lead to a module beside it, and to a name there or to nothing.
-    """
-
-    definitions: dict[str, list[ast.stmt]]
-    imports: dict[str, tuple[str, str]]
-
-
-@cache
-def read_module(folder: Path, name: str) -> Module:
-    """Read a module."""
-    module = Module({}, {})
-    for statement in ast.parse((folder / f"{name}.py").read_text(), f"{name}.py").body:
-        names: list[str] = []
-        match statement:
-            case ast.Import(names=imported):
-                module.imports.update({each.asname or each.name: (each.name, "") for each in imported})
-            case ast.ImportFrom(module=str(source), names=imported):
-                module.imports.update({each.asname or each.name: (source, each.name) for each in imported})
-            case ast.FunctionDef(name=str(defined)) | ast.ClassDef(name=str(defined)):
-                names = [defined]
-            case ast.Assign(targets=targets):
-                names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
-            case ast.AnnAssign(target=ast.Name(id=str(defined))):
-                names = [defined]
-        for defined in names or [""]:
-            module.definitions.setdefault(defined, []).append(statement)
-    return module
-
-
-@cache
-def module_actions(folder: Path, module: str, entries: tuple[str, ...]) -> frozenset[str]:
-    """The IAM actions of all calls that functions of a module make, in other functions and modules beside it too.
-
-    Whatever is mentioned counts as used; ``clients`` makes the clients, its own code names no service.
-    """
-    todo = [(module, ""), *[(module, entry) for entry in entries]]
-    seen: set[tuple[str, str]] = set()
-    actions: set[str] = set()
-    while todo:
-        place = todo.pop()
-        name, defined = place
-        if place in seen or name == "clients" or not (folder / f"{name}.py").is_file():
-            continue
-        seen.add(place)
-        read = read_module(folder, name)
-        todo.append((name, ""))
-        for statement in read.definitions.get(defined, []):
-            actions |= client_actions(statement, f"{name}.py")
-            todo += _mentioned(statement, name, read)
-    return frozenset(actions)
-
-
-def _mentioned(statement: ast.stmt, name: str, module: Module) -> Iterator[tuple[str, str]]:
-    """The definitions that a statement mentions: modules and names there."""
-    for node in ast.walk(statement):
-        match node:
-            case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in module.imports:
-                yield module.imports[owner][0], attribute
-            case ast.Name(id=used) if used in module.imports:
-                yield module.imports[used]
-            case ast.Name(id=used) if used in module.definitions:
-                yield name, used
-
-
-def client_actions(code: ast.AST, where: str) -> set[str]:
-    """The IAM actions of the calls ``client("<service>").<method>(...)``. CodeError about any other use of a client."""
-    methods = {id(node.value): node for node in ast.walk(code) if isinstance(node, ast.Attribute)}
-    calls = {id(node.func): node for node in ast.walk(code) if isinstance(node, ast.Call)}
-    actions: set[str] = set()
-    for node in ast.walk(code):
-        match node:
-            case ast.Call(func=ast.Name(id="client"), args=[ast.Constant(value=str(service))]):
-                method = methods.get(id(node))
-                call = calls.get(id(method))
-                if method is None or call is None:
-                    raise CodeError(f"{where}:{node.lineno}: the client's method is not called in place")
-                given = call.args[0] if call.args else None
-                text = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
-                actions |= set(operation_actions(service, _method_operation(service, method.attr, text)))
-            case ast.Call(func=ast.Name(id="client")) | ast.Name(id="boto3"):
-                raise CodeError(f"{where}:{node.lineno}: a client that is not read here")
-    return actions
-
-
-@cache
-def resource_modules(folder: Path) -> dict[str, str]:
-    """The module of each kind of custom resource, as the dictionary ``KINDS`` of the entry points has it."""
-    tree = ast.parse((folder / "resources.py").read_text())
-    (kinds,) = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "KINDS"
-    ]
-    assert isinstance(kinds, ast.Dict)
-    return {
-        key.value: value.id
-        for key, value in zip(kinds.keys, kinds.values, strict=True)
-        if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, ast.Name)
-    }
-
-
-# Scripts.
-
-
-def s3_copies(script: str, arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """Source and destination of every ``aws s3 cp`` of a shell script that is called with these arguments.
-
-    CodeError about any other call of the AWS CLI.
-    """
-    values = {str(number): value for number, value in enumerate(arguments, 1)}
-    copies = []
-    for line in script.splitlines():
-        code = line.split("#")[0]
-        if assigned := re.fullmatch(r"\s*(\w+)=\"?\$(\d)\"?\s*", code):
-            values[assigned[1]] = values[assigned[2]]
-        if not re.search(r"\baws\s", code):
-            continue
-        found = re.fullmatch(r"\s*aws s3 cp((?: --[\w-]+)*) (\S+) (\S+)\s*", code)
-        if found is None:
-            raise CodeError(f"not read: {line.strip()}")
-        places = [_expanded(found[number], values) for number in (2, 3)]
-        if "--recursive" in found[1]:
-            places = [_below(place) for place in places]
-        copies.append((places[0], places[1]))
-    return copies
-
-
-def _expanded(word: str, values: Mapping[str, str]) -> str:
-    """A word of a shell script; what is not known is a place on the machine itself."""
-    return re.sub(r"\$\{?(\w+)\}?", lambda name: values.get(name[1], "local"), word.strip('"'))
-
-
-def published_options(stage: str) -> set[str]:
-    """The options of a stage's EMR script that say where it writes: ``hadoop.publish`` is how it does."""
-    tree = ast.parse((WORKLOADS / "emr" / f"{stage}.py").read_text())
-    options = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="hadoop"), attr="publish"), args=[_, ast.Name(id=name)]):
-                options.add(name)
-    return options
-
-
-def _below(location: str) -> str:
-    """Everything below a location."""
-    return f"{location.rstrip('/*')}/*"
-
-
 # SageMaker: what every job, model and endpoint needs of its role, and what fields of its request add
 # (docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, archived: the sections about CreateProcessingJob,
 # CreateTrainingJob and CreateModel).
@@ -758,7 +439,7 @@ class Calls:
             "AWS::Scheduler::Schedule": self._schedule,
             "AWS::StepFunctions::StateMachine": self._machine,
         }
-        for resource in templates.resources:
+        for resource in templates.all_resources:
             if resource.kind in of:
                 of[resource.kind](resource)
 
@@ -865,10 +546,10 @@ class Calls:
         for path, value in _leaves(request):
             where = f"{why}, {path}"
             if re.search(r"\b(S3Input|S3DataSource)\.S3Uri$", path):
-                self._objects(role, user, where, ["s3:GetObject"], _below(value))
+                self._objects(role, user, where, ["s3:GetObject"], below(value))
                 self._bucket(role, user, where, ["s3:ListBucket"], value)
             elif re.search(r"\bS3Output\.S3Uri$|\bS3OutputPath$", path):
-                self._objects(role, user, where, ["s3:PutObject", "s3:AbortMultipartUpload"], _below(value))
+                self._objects(role, user, where, ["s3:PutObject", "s3:AbortMultipartUpload"], below(value))
             elif path.endswith("ModelDataUrl"):
                 self._objects(role, user, where, ["s3:GetObject"], value)
             elif re.search(r"\b(ImageUri|TrainingImage|Image)$", path):
@@ -901,7 +582,7 @@ class Calls:
             self._add(role, "endpoint", f"{config.path}, KmsKeyId", _VOLUME_KEY, config.properties["KmsKeyId"])
         capture = config.properties.get("DataCaptureConfig")
         if capture is not None and capture["EnableCapture"]:
-            self._objects(role, "endpoint", "capture", ["s3:PutObject"], _below(capture["DestinationS3Uri"]))
+            self._objects(role, "endpoint", "capture", ["s3:PutObject"], below(capture["DestinationS3Uri"]))
             self._add(role, "endpoint", "capture, KmsKeyId", _OBJECT_KEYS["s3:PutObject"], capture["KmsKeyId"])
         for endpoint in self.templates.of("AWS::SageMaker::Endpoint"):
             if endpoint.properties["EndpointConfigName"] == f"{config.name}.EndpointConfigName":
@@ -943,7 +624,7 @@ class Calls:
             self._add(service, "EMR", f"{why}, AllocationStrategy", EMR_ALLOCATION_STRATEGY)
         self._pass(service, f"{why}, JobFlowRole", nodes, "ec2.amazonaws.com")
         self._encryption(definition, service, nodes)
-        self._objects(nodes, "nodes", f"{why}, LogUri", ["s3:PutObject"], _below(definition["LogUri"]))
+        self._objects(nodes, "nodes", f"{why}, LogUri", ["s3:PutObject"], below(definition["LogUri"]))
         for action in definition["BootstrapActions"]:
             script = action["ScriptBootstrapAction"]
             self._objects(nodes, "nodes", f"{why}, bootstrap", ["s3:GetObject"], script["Path"])
@@ -978,14 +659,14 @@ class Calls:
             if not location.startswith("s3://"):
                 continue
             on_objects, on_bucket = _S3A_WRITE if name in written else _S3A_READ
-            whole = location if re.search(r"\.(py|zip)$", location) else _below(location)
+            whole = location if re.search(r"\.(py|zip)$", location) else below(location)
             self._objects(nodes, "nodes", f"{why} {name}", on_objects, whole)
             self._bucket(nodes, "nodes", f"{why} {name}", on_bucket, location)
 
     # Functions, builds, schedules, flow logs.
 
     def _function(self, function: Resource) -> None:
-        role, folder = function.properties["Role"], self.templates.asset(function.properties["Code"])
+        role, folder = function.properties["Role"], self.templates.asset(function.properties["Code"]["S3Key"])
         group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{function.properties['LoggingConfig']['LogGroup']}:*"
         self._add(role, "function", "its log", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
         if (folder / "framework.js").is_file():
@@ -995,7 +676,7 @@ class Calls:
             self._collector(role, function, folder / "comparison")
             return
         modules = resource_modules(folder)
-        for resource in self.templates.resources:
+        for resource in self.templates.all_resources:
             if resource.stack == function.stack and resource.kind.startswith("Custom::"):
                 module = modules[resource.kind]
                 for action in module_actions(folder, module, ("on_event", "is_complete")):

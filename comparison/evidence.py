@@ -71,7 +71,7 @@ def _cost(record: Record, folder: Path, assembly: Assembly) -> CostSection:
         sentence = f"Prices are those of {region}: there are none of {record.region} in the price file."
         whole = whole.model_copy(update={"assumptions": (sentence, *whole.assumptions)})
     run = run_cost(record, book, region, workload) if record.where == "aws" or record.dataset.events else None
-    return CostSection(estimate=whole, run=run)
+    return CostSection(estimate=whole, run=run, billed=record.where == "aws" and record in _finished([record]))
 
 
 def _workload(record: Record, folder: Path, book: PriceBook) -> Workload:

@@ -159,9 +159,13 @@ def print_diff(a: str, b: str, diff: Diff, console: Console) -> None:
     """Print what was given differently, what came out differently, and how the noise was judged."""
     console.print()
     if diff.changes:
-        table = _table("What was different", "", "", a, b)
+        table = _table("What was different", "", a, b)
         for change in diff.changes:
-            table.add_row(change.group, change.name, *(_cell("none" if v is None else v) for v in (change.a, change.b)))
+            name = change.name if change.group == "settings" else f"{change.group}: {change.name}"
+            table.add_row(name, *(_cell("none" if v is None else v) for v in (change.a, change.b)))
+        # A name is what one looks for; values that are long give way.
+        for column in table.columns[1:]:
+            column.max_width, column.overflow = 18, "fold"
         console.print(table)
     else:
         console.print("Nothing was given differently.")

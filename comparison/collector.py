@@ -103,6 +103,8 @@ def collect_side(
     return Side(
         status="failed" if message else "succeeded",
         error=SideError(stage=failed, message=message, log=log(failed) if failed else None) if message else None,
+        started=history[0]["timestamp"] if history else None,
+        seconds=(end["timestamp"] - history[0]["timestamp"]).total_seconds() if (end := _end(history)) else None,
         stages=stages,
         rejected=_counts(storage, "features/stats.json").rejected if "prepare" in done else None,
         metrics=evaluation.metrics.get("test"),
@@ -216,8 +218,7 @@ def _failure(history: list[dict[str, Any]], refused: str) -> str:
     """Why an execution did not end well; empty if it did."""
     if not history:
         return f"did not start: {message_of(refused)}" if refused else "did not start"
-    # The last end counts: a failed execution may have been continued from where it failed.
-    last = next((event for event in reversed(history) if event["type"] in {*_ENDS, "ExecutionSucceeded"}), None)
+    last = _end(history)
     if last is None:
         return "the execution did not end"
     if last["type"] == "ExecutionSucceeded":
@@ -225,6 +226,11 @@ def _failure(history: list[dict[str, Any]], refused: str) -> str:
     field, what = _ENDS[last["type"]]
     details = last.get(field, {})
     return message_of(details.get("cause", "")) or details.get("error") or what
+
+
+def _end(history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """How an execution ended. The last end counts: a failed one may have been continued from where it failed."""
+    return next((event for event in reversed(history) if event["type"] in {*_ENDS, "ExecutionSucceeded"}), None)
 
 
 class _Span:

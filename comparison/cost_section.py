@@ -144,7 +144,9 @@ class CostSection:
 
 def origin_of_run(record: Record) -> str:
     """Where the cost of a run comes from."""
-    return "from what was billed" if record.where == "aws" else "an estimate: nothing was billed for a laptop run"
+    return (
+        "billed seconds at list prices" if record.where == "aws" else "an estimate: nothing was billed for a laptop run"
+    )
 
 
 def _runs(usage: Usage) -> str:

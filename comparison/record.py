@@ -229,6 +229,12 @@ class Side(_Model):
 
     status: Outcome = Field(description="whether the side's state machine ended well")
     error: SideError | None = Field(default=None, description="why it failed; null when it succeeded")
+    started: UtcDatetime | None = Field(default=None, description="when its execution started, UTC")
+    seconds: NonNegative | None = Field(
+        default=None,
+        description="wall-clock seconds of its whole execution: the stages and what lies around them, such as the "
+        "start of a cluster. As with a stage's seconds: where=local, this machine's",
+    )
     stages: tuple[Stage, ...] = Field(
         default=(), description="in the order of the pipeline; empty when the side never started"
     )

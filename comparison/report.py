@@ -21,6 +21,7 @@ from comparison import charts, summary
 from comparison.cost_section import AXES, origin_of_run
 from comparison.evidence import Evidence
 from comparison.record import Record, RocPoint, replace_text
+from comparison.reproduce import command
 from comparison.rows.scaling import ASSUMPTIONS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -84,7 +85,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     page = environment.get_template("report.html.j2").render(
         record=record,
         summary=summary,
-        verdict=summary.verdict(record, cost=cost.verdict if cost else "", claims=found.claims),
+        verdict=_verdict(record, found),
         checks=summary.checks(record),
         stages=summary.order(record),
         rejected=summary.rejected(record),
@@ -97,6 +98,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
             if stage.cpu_percent is not None or stage.memory_percent is not None
         ],
         roc_table=_roc_table(record),
+        command=command(record),
         sections=_SECTIONS,
         rows=found.rows,
         posture=found.posture,
@@ -137,6 +139,13 @@ def _inline(text: str) -> Markup:
     if "</script" in text.lower() or "</style" in text.lower():
         raise ReportError("an inlined file would end its own element")
     return Markup(text)
+
+
+def _verdict(record: Record, found: Evidence) -> summary.Verdict:
+    """The verdict with what costs and claims add to it, which say nothing of a run that one side did not finish."""
+    if any(side.status == "failed" for _, side in record.both()):
+        return summary.verdict(record)
+    return summary.verdict(record, cost=found.cost.verdict if found.cost else "", claims=found.claims)
 
 
 def _json(value: Any) -> Markup:

@@ -123,7 +123,12 @@ def instances(stage: Stage | None) -> str:
 
 
 def total_seconds(side: Side) -> float | None:
-    """Return the sum of the side's measured stages (seconds), None when none was measured."""
+    """Return the seconds of the side's whole execution, or where that was not recorded the sum of its stages.
+
+    None when nothing was measured.
+    """
+    if side.seconds is not None:
+        return side.seconds
     measured = [stage.seconds for stage in side.stages if stage.seconds is not None]
     return sum(measured) if measured else None
 
@@ -297,11 +302,11 @@ def _how_close(record: Record) -> Iterator[str]:
 def _how_fast(record: Record) -> Iterator[str]:
     sagemaker, emr = (total_seconds(side) for _, side in record.both())
     if sagemaker is not None and emr is not None and all(side.status == "succeeded" for _, side in record.both()):
-        times = f"its stages took {seconds(sagemaker)} in all, those of EMR {seconds(emr)}"
+        times = f"its execution took {seconds(sagemaker)}, that of EMR {seconds(emr)}"
         if emr > sagemaker > 0:
             yield f"SageMaker's side was faster {here(record)}: {times} ({emr / sagemaker:.1f} times as long)."
         elif sagemaker > emr > 0:
-            times = f"its stages took {seconds(emr)} in all, those of SageMaker {seconds(sagemaker)}"
+            times = f"its execution took {seconds(emr)}, that of SageMaker {seconds(sagemaker)}"
             yield f"EMR's side was faster {here(record)}: {times} ({sagemaker / emr:.1f} times as long)."
     if record.where == "local" and (sagemaker is not None or emr is not None):
         yield (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from comparison.posture import PostureError, check
 from comparison.record import Record
+from comparison.reproduce import OWN_DATA
 from comparison.template import app_context, synthesise
 from local.jobs import JOBS
 from local.progress import Progress
@@ -18,8 +19,6 @@ from local.services import Services
 from local.states import engine
 from stacks.layout import RUN_ID
 from stacks.settings import Settings
-
-_OWN_DATA = "s3://own-data/raw/"
 
 
 class RunError(Exception):
@@ -58,14 +57,14 @@ def run(options: Options, progress: Progress) -> Result:
     if options.raw is not None:
         if not options.raw.is_dir():
             raise RunError(f"raw data {options.raw}: no such folder")
-        overrides["dataset.location"] = _OWN_DATA
+        overrides["dataset.location"] = OWN_DATA
     context = app_context(overrides)
     settings = Settings.from_context(context)
     with _folder(options.output / options.run_id) as folder:
         work = folder / ".work"
         s3 = LocalS3(folder / "s3")
         if options.raw is not None:
-            own = s3.path(_OWN_DATA)
+            own = s3.path(OWN_DATA)
             own.parent.mkdir(parents=True)
             own.symlink_to(options.raw.resolve(), target_is_directory=True)
         with progress.step("app", "synth"):

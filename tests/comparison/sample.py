@@ -170,6 +170,10 @@ def account_sample() -> Record:
         stage |= {"billable_seconds": 90.0, "cpu_percent": 180.0, "memory_percent": 41.0}
     for stage in data["sides"]["emr"]["stages"]:
         stage["billable_seconds"] = 60.0
+    # Its cluster took four minutes to start, and half a minute to end.
+    first, last = data["sides"]["emr"]["stages"][0], data["sides"]["emr"]["stages"][-1]
+    seconds = (last["started"] - first["started"]).total_seconds() + last["seconds"] + 240 + 30
+    data["sides"]["emr"] |= {"started": first["started"] - timedelta(seconds=240), "seconds": seconds}
     data["sides"]["emr"]["cluster"] = {
         "id": "j-2AXXXXXXGAPLF",
         "own": True,

@@ -64,8 +64,10 @@ def test_finished_side(tmp_path: Path) -> None:
     history = History().add("ExecutionStarted")
     for number, stage in enumerate(("prepare", "train", "evaluate", "score"), start=1):
         history.stage(stage, number)
-    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    # Ending the run's cluster takes a while, too.
+    side = collect_side(history.add("ExecutionSucceeded", 30).events, Folder(tmp_path), instances, log)
     assert side.status == "succeeded"
+    assert (side.started, side.seconds) == (START, 1 + 2 + 3 + 4 + 30)
     assert [stage.seconds for stage in side.stages] == [1, 2, 3, 4]
     assert side.stages[0].started == START
     assert (side.stages[0].rows_in, side.stages[0].rows_out) == (10, 8)

@@ -99,7 +99,9 @@ def test_page_opens_clean_everywhere(
     assert chromium.js("document.documentElement.scrollWidth") <= width
 
     measured = [s for _, side in RECORDS[name].both() for s in side.stages if s.seconds is not None]
-    assert chromium.js("document.querySelectorAll('[data-chart=timeline] .barlayer .point').length") == len(measured)
+    starts = [side for _, side in RECORDS[name].both() if side.started]
+    bars = chromium.js("document.querySelectorAll('[data-chart=timeline] .barlayer .point').length")
+    assert bars == len(measured) + len(starts)
     curves = [side for _, side in RECORDS[name].both() if side.metrics]
     drawn = chromium.js("document.querySelectorAll('[data-chart=calibration] .scatterlayer .trace').length")
     assert drawn == (len(curves) + 1 if curves else 0), "one curve a side and the diagonal"
@@ -202,7 +204,7 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     assert "logs duplicate 612 612" in body
     assert "1.84 ms" in body
     assert "no endpoint: additional setup" in body
-    assert "make compare EVENTS=200000" in body
+    assert "compare run --events 200000 --set" in body
     assert "3f3f3f" in body
 
 
@@ -309,10 +311,14 @@ def test_page_of_an_account(chromium: Browser, pages: dict[str, Path]) -> None:
     chromium.open(pages["account"])
     assert "an AWS account, eu-west-1" in text_of(chromium, ".facts")
     body = text_of(chromium, "main")
-    assert "This run, in US dollars from what was billed" in body
+    assert "This run, in US dollars billed seconds at list prices" in body
     assert "1,234 requests in 2 hours from 22 November 2026, 09:30 UTC, 5 of them failed." in body
     assert "3.20 ms (median), 4.50 ms (90 of 100 within), 9.00 ms (99 of 100 within)" in body
     assert "prepare 180 % 41 %" in body
+    # The start of the cluster belongs to EMR's time, though it is no stage.
+    assert "start" in text_of(chromium, "[data-chart=timeline]").split()
+    assert "4 min 0 s" in text_of(chromium, "[data-chart=timeline]")
+    assert "5 min 48 s" in text_of(chromium, ".card.emr")
     assert "not cloud" not in body
     # The price file holds a part of this region's prices only.
     assert "Which side is cheaper is not known: there is no price for" in body

@@ -70,6 +70,11 @@ def one_line() -> Iterator[None]:
         # No credentials, no region, no such profile, no way to the service.
         hint = _HINTS.get(type(error), "")
         raise AccountError(" ".join(str(error).split()) + hint) from error
+    except ValueError as error:
+        # botocore's only word on a region that is an empty text; every other ValueError is a fault of this program.
+        if not str(error).startswith("Invalid endpoint"):
+            raise
+        raise AccountError(f"{error}{_HINTS[NoRegionError]}") from error
 
 
 def bucket(project: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from comparison.record import Record
+from comparison.record import Machine, Record
 from comparison.runs import find, repeats, succeeded
 from comparison.spread import Measure, measures, noise
 
@@ -22,7 +22,7 @@ class DiffError(Exception):
 class Side:
     """One side of a diff: the runs that it stands for, and the repeats that tell how much they vary by chance.
 
-    Of repeats those that succeeded.
+    Of repeats those that succeeded, in the same place as the first of the runs.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Side:
     def of(cls, reference: str, output: Path) -> "Side":
         """What a reference names (`comparison.runs.find`), with its repeats below the output folder."""
         found = find(reference, output)
-        if len(found) == 1:
-            alike = repeats(found[0].repeat_of, output)
-            return cls(reference, found, [record for record in alike if succeeded(record)])
-        good = [record for record in found if succeeded(record)]
-        return cls(reference, good or found, good)
+        single = len(found) == 1
+        alike = repeats(found[0].repeat_of, output) if single else found
+        good = [record for record in alike if succeeded(record)]
+        runs = found if single else good or found
+        return cls(reference, runs, [record for record in good if _place(record) == _place(runs[0])])
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,19 @@ def _differences(a: Side, b: Side) -> Iterator[Difference]:
     # A run that is in the other's repeats as well counts once.
     sets = {record.run_id: [_by_key(each) for each in side.repeats] for side in (a, b) for record in side.repeats[:1]}
     order = {each.key: each for side in (a, b) for record in side.runs for each in measures(record)}
-    comparable = len({record.where for side in (a, b) for record in side.runs}) == 1
+    places = [_place(record) for side in (a, b) for record in side.runs]
+    comparable = all(place == places[0] for place in places)
     for key, measure in order.items():
         values_a, values_b = ([column.get(key) for column in columns] for columns in (columns_a, columns_b))
         limit = noise(
             [[column.get(key) for column in columns] for columns in sets.values()], *_counts(values_a, values_b)
         )
         yield _difference(measure, values_a, values_b, limit, comparable or not measure.is_time)
+
+
+def _place(record: Record) -> tuple[str, Machine | None]:
+    """What times depend on: those of two laptops are no more of one kind than a laptop's and an account's."""
+    return record.where, record.machine
 
 
 def _by_key(record: Record) -> dict[tuple[str, str, str], float | None]:

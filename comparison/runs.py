@@ -1,5 +1,6 @@
 """The runs on a disk: a folder each, below one folder."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,12 @@ RECORD = "comparison.json"
 REPORT = "report.html"
 TEMPLATES = "templates"
 
-# A run's id becomes a folder and a prefix in S3; what else it may be is checked where a run starts (stacks.layout).
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LATEST = "latest"
+"""The link to the newest run, beside the runs."""
+
+# A run's id becomes a folder, a prefix in S3 and the name of an execution, which has up to 80 characters
+# (StartExecution in botocore 1.44.5, 2026-11-22); what else it may be is checked where a run starts (stacks.layout).
+_RUN_ID = re.compile(rf"(?!{LATEST}\Z)[A-Za-z0-9][A-Za-z0-9._-]{{0,79}}")
 
 
 class RunsError(Exception):
@@ -26,15 +31,36 @@ def run_folder(output: Path, run_id: str) -> Path:
     """The folder of a run.
 
     Raises:
-        RunsError: the id is none: letters, digits, dots, hyphens and underscores.
+        RunsError: the id is none, or ``output`` is no folder.
     """
     if not _RUN_ID.fullmatch(run_id):
-        raise RunsError(f"run id {run_id!r}: allowed are letters, digits, and . - _ after the first")
+        raise RunsError(
+            f"run id {run_id!r}: allowed are 1 to 80 letters, digits, and . - _ after the first, but not {LATEST!r}"
+        )
+    check_output(output)
     return output / run_id
 
 
+def check_output(output: Path) -> None:
+    """Make sure that runs may be kept, or looked for, below a folder; it need not be there yet.
+
+    Raises:
+        RunsError: something else is there, or it cannot be looked at.
+    """
+    try:
+        if not output.is_dir() and output.exists():
+            raise RunsError(f"{output}: is not a folder; runs are kept in one")
+    except OSError as error:
+        raise RunsError(f"{output}: {error.strerror}; runs are kept in a folder") from error
+
+
 def records(output: Path) -> Iterator[tuple[str, Record | RecordError]]:
-    """Every run below a folder that has a record: the folder's name, and the record or what is wrong with it."""
+    """Every run below a folder that has a record: the folder's name, and the record or what is wrong with it.
+
+    Raises:
+        RunsError: it is no folder; one that is not there has no runs.
+    """
+    check_output(output)
     for folder in sorted(output.iterdir()) if output.is_dir() else []:
         # `latest` is another name of one of them.
         if (folder / RECORD).is_file() and not folder.is_symlink():
@@ -52,14 +78,19 @@ def find(reference: str, output: Path) -> list[Record]:
         RunsError: there is no such run.
     """
     for path in (Path(reference), output / reference):
-        if path.is_file():
+        if is_file(path):
             return [load(path)]
-        if (path / RECORD).is_file():
+        if is_file(path / RECORD):
             return [load(path / RECORD)]
     found = repeats(reference, output)
     if not found:
         raise RunsError(f"no run {reference!r}: neither a record, nor a run or its repeats below {output}")
     return found
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there, for names that may be none: too long a one raises OSError in `Path.is_file`."""
+    return os.path.isfile(path)
 
 
 def repeats(name: str | None, output: Path) -> list[Record]:

@@ -178,7 +178,7 @@ def print_diff(a: str, b: str, diff: Diff, console: Console) -> None:
     equal = sum(each.verdict == "equal" for each in diff.differences)
     console.print(f"{equal} other numbers are equal." if shown else f"All {equal} numbers that both have are equal.")
     if any(each.verdict == "not comparable" for each in diff.differences):
-        console.print("A laptop's times and an account's are of different machines: they are not compared.")
+        console.print("The runs are of different machines: their times are not compared.")
     if diff.noise_known:
         console.print(RULE)
     elif any(each.verdict == "noise not known" for each in diff.differences):

@@ -27,7 +27,7 @@ _IDS = {"AWS::EC2::SecurityGroup": "sg", "AWS::EC2::Subnet": "subnet", "AWS::EC2
 
 
 class TemplateError(Exception):
-    """The templates hold something that the laptop run cannot resolve; the message names it."""
+    """The templates are damaged, or hold something that the laptop run cannot resolve; one line that names it."""
 
 
 class SynthesisError(Exception):
@@ -57,20 +57,59 @@ def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
     return Assembly(folder)
 
 
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TemplateError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise TemplateError(f"{file}: not JSON, or cut off: {error}") from error
+    if not isinstance(content, dict):
+        raise TemplateError(f"{file}: is {_kind(content)}; expected a JSON object")
+    return content
+
+
+def _stacks(manifest: Path) -> dict[str, str]:
+    """The stacks of a cloud assembly, and their templates' file names."""
+    try:
+        return {
+            name: str(artifact["properties"]["templateFile"])
+            for name, artifact in _read(manifest)["artifacts"].items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise TemplateError(f"{manifest}: is no manifest of a cloud assembly: {error}") from error
+
+
+def _template(file: Path) -> dict[str, Any]:
+    content = _read(file)
+    resources = content.get("Resources")
+    if not isinstance(resources, dict):
+        raise TemplateError(f"{file}: Resources: is {_kind(resources)}; expected an object of resources")
+    for name, resource in resources.items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise TemplateError(f"{file}: Resources.{name}: has no Type; expected a text such as AWS::S3::Bucket")
+    return content
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is, for a message."""
+    return "missing" if value is None else "an empty list" if value == [] else f"a {type(value).__name__}"
+
+
 class Assembly:
     """A cloud assembly (cdk.out): its templates, and its file assets.
 
     Names of resources that CloudFormation would make up are made up from the construct path, so the same template
     always gives the same local names. Attributes of custom resources are what ran locally (``attributes``).
+
+    Raises TemplateError, which names the file, when one is missing, cut off or no manifest or template.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        manifest = json.loads((folder / "manifest.json").read_text())
         self.templates: dict[str, dict[str, Any]] = {
-            name: json.loads((folder / artifact["properties"]["templateFile"]).read_text())
-            for name, artifact in manifest["artifacts"].items()
-            if artifact["type"] == "aws:cloudformation:stack"
+            name: _template(folder / file) for name, file in _stacks(folder / "manifest.json").items()
         }
         self.attributes: dict[str, Mapping[str, str]] = {}
         self._exports = {

@@ -24,8 +24,8 @@ STAGES = ("prepare", "train", "evaluate", "score")
 OUTPUTS = {"prepare": "features", "train": "model", "evaluate": "evaluation", "score": "predictions"}
 
 # Long enough to name a run, short enough that <project>-<run id>-<stage>-<attempt> stays within the 63 characters of a
-# SageMaker job name (API_CreateTrainingJob, read 2026-11-22).
-RUN_ID = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$")
+# SageMaker job name (API_CreateTrainingJob, read 2026-11-22). `latest` is what the link to the newest run is called.
+RUN_ID = re.compile(r"(?!latest\Z)[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?\Z")
 
 
 def raw_prefix(bucket: str, dataset: str) -> str:

@@ -68,7 +68,7 @@ def collect(
                     errors.print("The stacks are not those of this run any longer: their templates are left out.")
                 _place(Path(scratch) / TEMPLATES, folder)
         publish(record, folder)
-    except (AccountError, ExecutionGoneError, PageError, RecordError, RunIdUsedError, RunsError) as error:
+    except (AccountError, ExecutionGoneError, OSError, PageError, RecordError, RunIdUsedError, RunsError) as error:
         bad_input(str(error))
     show(record, output, errors if as_json else Console(highlight=False))
     if as_json:

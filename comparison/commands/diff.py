@@ -28,8 +28,8 @@ def diff(
 ) -> None:
     """Say what differs between two runs: what they were given, and what came out.
 
-    A difference counts as noise where repeats of one of the runs vary by as much. A laptop's times are never compared
-    with an account's.
+    A difference counts as noise where repeats of one of the runs vary by as much. Times are compared only where all
+    runs are of one machine, or all of an account.
 
     Examples: compare diff 20261122-093000 20261122-101500
 

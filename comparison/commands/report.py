@@ -1,5 +1,6 @@
 """``compare report``: the page of a run, made again."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -8,14 +9,17 @@ import typer
 
 from comparison.commands import bad_input
 from comparison.record import Record, RecordError, load
-from comparison.runs import OUTPUT, RECORD, REPORT
+from comparison.runs import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, is_file
 
-EPILOG = "Exit codes: 0 well, 2 bad input: no such run, or something beside it that cannot be read."
+EPILOG = (
+    "Exit codes: 0 well, 2 bad input: no such run, something beside it that cannot be read, or no page can be written."
+)
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="A run's id or folder.")] = "latest",
+    run: Annotated[str, typer.Argument(help="A run's id or folder.")] = LATEST,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Where the page is, for machines.")] = False,
 ) -> None:
     """Make the page of a run again, from its record and from what lies beside it: templates, rule reports, prices.
 
@@ -33,14 +37,16 @@ def report(
     from comparison.report import ReportError
     from comparison.template import TemplateError
 
-    folder = next((each for each in (Path(run), output / run) if (each / RECORD).is_file()), None)
-    if folder is None:
-        bad_input(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
     try:
+        check_output(output)
+        folder = next((each for each in (Path(run), output / run) if is_file(each / RECORD)), None)
+        if folder is None:
+            bad_input(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
         path = make_report(load(folder / RECORD), folder)
-    except (RecordError, ReportError, CostError, PriceError, PostureError, TemplateError) as error:
+    except (RecordError, ReportError, RunsError, CostError, PriceError, PostureError, TemplateError) as error:
         bad_input(str(error))
-    typer.echo(os.path.relpath(path))
+    shown = os.path.relpath(path)
+    typer.echo(json.dumps({"report": shown}) if as_json else shown)
 
 
 def make_report(record: Record, folder: Path) -> Path:
@@ -50,7 +56,11 @@ def make_report(record: Record, folder: Path) -> Path:
         ReportError, CostError, PriceError, PostureError, TemplateError: it cannot be made; one line.
     """
     from comparison.evidence import gather
-    from comparison.report import write_report
+    from comparison.report import ReportError, write_report
 
-    write_report(record, folder / REPORT, gather(record, folder))
+    evidence = gather(record, folder)
+    try:
+        write_report(record, folder / REPORT, evidence)
+    except OSError as error:
+        raise ReportError(f"{folder / REPORT}: cannot be written: {error.strerror}") from error
     return folder / REPORT

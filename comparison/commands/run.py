@@ -14,7 +14,7 @@ from rich.console import Console
 from comparison.commands import bad_input, settings_of
 from comparison.commands.report import make_report
 from comparison.record import Record, save
-from comparison.runs import OUTPUT, RECORD, REPORT, succeeded
+from comparison.runs import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, succeeded
 from comparison.spread import repeated
 from comparison.table import print_comparison, print_repeats, print_run
 
@@ -64,8 +64,14 @@ def run(
         settings["dataset.events"] = str(events)
     name = run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     names = [name] if repeat == 1 else [f"{name}-{number}" for number in range(1, repeat + 1)]
-    if not RUN_ID.match(names[-1]):
-        bad_input(f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens")
+    if not RUN_ID.fullmatch(names[-1]):
+        bad_input(
+            f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens, but not {LATEST!r}"
+        )
+    try:
+        check_output(output)
+    except RunsError as error:
+        bad_input(str(error))
     used = [each for each in names if (output / each / RECORD).exists()]
     if used:
         bad_input(
@@ -138,10 +144,10 @@ def publish(record: Record, folder: Path) -> None:
         OSError: the folder cannot be written to.
     """
     save(record, folder / RECORD)
-    latest = folder.parent / f".latest-{os.getpid()}"
+    latest = folder.parent / f".{LATEST}-{os.getpid()}"
     latest.unlink(missing_ok=True)
     latest.symlink_to(folder.name)
-    latest.replace(folder.parent / "latest")
+    latest.replace(folder.parent / LATEST)
     write_page(record, folder)
 
 
@@ -167,4 +173,4 @@ def write_page(record: Record, folder: Path) -> None:
 def show(record: Record, output: Path, console: Console) -> None:
     """Print the comparison of a run that was published below ``output``, and where its page is."""
     print_comparison(record, console)
-    console.print(f"\nReport: {os.path.relpath(output.resolve() / 'latest' / REPORT)}", soft_wrap=True, markup=False)
+    console.print(f"\nReport: {os.path.relpath(output.resolve() / LATEST / REPORT)}", soft_wrap=True, markup=False)

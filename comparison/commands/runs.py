@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from comparison import summary
+from comparison.commands import bad_input
 from comparison.record import Record, RecordError
-from comparison.runs import OUTPUT, records
+from comparison.runs import OUTPUT, RunsError, records
 from comparison.table import print_runs
 
 EPILOG = "Exit codes: 0, also when a record is damaged (it is listed with the reason); 2 bad input."
@@ -24,7 +25,10 @@ def runs(
 
     Example: compare runs --json
     """
-    found = sorted(records(output), key=_when, reverse=True)
+    try:
+        found = sorted(records(output), key=_when, reverse=True)
+    except RunsError as error:
+        bad_input(str(error))
     if as_json:
         typer.echo(json.dumps([_row(name, record) for name, record in found], indent=2))
     elif found:

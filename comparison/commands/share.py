@@ -1,5 +1,6 @@
 """``compare push`` and ``compare pull``: records in the bucket, so that a team shares them."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from comparison.commands import bad_input
 from comparison.commands.collect import PROJECT, Profile, Project, Region
 from comparison.commands.run import PageError, write_page
 from comparison.record import RecordError, load
-from comparison.runs import OUTPUT, RECORD, REPORT, RunsError, run_folder
+from comparison.runs import OUTPUT, RECORD, REPORT, RunsError, check_output, run_folder
 
 EPILOG = "Exit codes: 0 well; 2 no such run or bucket, no permission, or another record is there, which then stays."
 
@@ -23,6 +24,7 @@ def push(
     region: Region = None,
     profile: Profile = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Where it was written, for machines.")] = False,
 ) -> None:
     """Write a run to s3://BUCKET/runs/RUN_ID/: its record, its page, its templates and rule reports.
 
@@ -41,9 +43,10 @@ def push(
             bad_input(f"no run {run_id!r} below {output}")
         with one_line():
             use(profile, region)
-            typer.echo(push_run(folder, _bucket(bucket, project)))
+            location = push_run(folder, _bucket(bucket, project))
     except (AccountError, RecordError, RunsError) as error:
         bad_input(str(error))
+    typer.echo(json.dumps({"location": location}) if as_json else location)
 
 
 def pull(
@@ -53,6 +56,7 @@ def pull(
     region: Region = None,
     profile: Profile = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="The folders that were written, for machines.")] = False,
 ) -> None:
     """Fetch a run from s3://BUCKET/runs/RUN_ID/, or all that are not here yet.
 
@@ -66,7 +70,9 @@ def pull(
     from comparison.share import shared_runs
 
     failed = False
+    written: list[str] = []
     try:
+        check_output(output)
         with one_line():
             use(profile, region)
             of = _bucket(bucket, project)
@@ -79,16 +85,20 @@ def pull(
                     folder = pull_run(each, of, output)
                 if not (folder / REPORT).exists():
                     write_page(load(folder / RECORD), folder)
-                typer.echo(folder)
-            except (AccountError, PageError, RecordError, RunsError) as error:
+                written.append(str(folder))
+                if not as_json:
+                    typer.echo(folder)
+            except (AccountError, OSError, PageError, RecordError, RunsError) as error:
                 # One that cannot be read does not keep the others away.
                 failed = True
                 typer.echo(f"error: {error}", err=True)
-    except AccountError as error:
+    except (AccountError, RunsError) as error:
         bad_input(str(error))
+    if as_json:
+        typer.echo(json.dumps({"folders": written}, indent=2))
     if failed:
         raise typer.Exit(2)
-    if not missing:
+    if not missing and not as_json:
         typer.echo("Nothing new.")
 
 

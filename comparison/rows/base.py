@@ -17,7 +17,7 @@ from comparison.template import REPOSITORY, Assembly
 Verdict = Literal["confirmed", "confirmed with a condition", "not confirmed here", "not measured"]
 
 TEMPLATES = "counted in the templates"
-CODE = "counted in the code"
+CODE = "counted in the code of this checkout"
 SIMULATED = "simulated"
 
 
@@ -111,11 +111,15 @@ class Evidence:
 
         In an account of the seconds that are billed, which a job's or a cluster's start is not part of.
         """
+        found, seconds = dict(self.record.both())[side].stage(stage), self.seconds(side, stage)
+        return found.rows_in / seconds if found and found.rows_in is not None and seconds else None
+
+    def seconds(self, side: SideName, stage: StageName) -> float | None:
+        """The seconds that `rate` counts; None when the stage did not succeed or they were not measured."""
         found = dict(self.record.both())[side].stage(stage)
-        if found is None or found.status != "succeeded" or found.rows_in is None:
+        if found is None or found.status != "succeeded":
             return None
-        seconds = found.seconds if self.record.where == "local" else found.billable_seconds
-        return found.rows_in / seconds if seconds else None
+        return found.seconds if self.record.where == "local" else found.billable_seconds
 
 
 def number(value: float | None, unit: str = "") -> str:

@@ -31,17 +31,15 @@ def deployment(evidence: Evidence) -> Finding:
 
     clients = f"{load.clients} clients" if load else "load"
     measures = (
-        Measure(
-            "Serves in real time",
-            listed(serving[0]),
-            listed(serving[1]),
+        measure(
+            "Types of resources for serving in real time",
+            map(listed, serving),
             TEMPLATES,
             templates["sagemaker"].place("AWS::SageMaker::Endpoint"),
         ),
-        Measure(
-            "To add on the other side",
-            "nothing",
-            listed(sorted(set(serving[0]) - set(serving[1]))),
+        measure(
+            "Of these, the other side has nothing like",
+            (number(len(set(mine) - set(other)), "types") for mine, other in (serving, (serving[1], serving[0]))),
             TEMPLATES,
             templates["emr"].stack,
         ),
@@ -64,8 +62,8 @@ def deployment(evidence: Evidence) -> Finding:
             "#serve",
         ),
         Measure(
-            f"Requests a second, {clients}",
-            number(load.requests / load.seconds if load and load.seconds else None, "requests/s"),
+            f"Right answers a second, {clients}",
+            number((load.requests - load.failures) / load.seconds if load and load.seconds else None, "requests/s"),
             none,
             evidence.measured,
             "#serve",
@@ -100,7 +98,7 @@ def deployment(evidence: Evidence) -> Finding:
     adds = f"EMR's stack holds {join(serving[1]) if serving[1] else 'nothing'} that serves"
     if serving[1]:
         return Finding(measures, "not confirmed here", f"{sent}; {adds}: no more setup is needed there.")
-    adds += f"; it would take {len(serving[0])} types of resources more"
+    adds += f": nothing like the {len(serving[0])} types of resources that SageMaker's template has for that"
     if not load:
         return Finding(measures, "confirmed with a condition", f"{sent}; under load it was not measured. {adds}.")
     if failures:

@@ -9,11 +9,17 @@ from comparison.rows.base import CODE, TEMPLATES, Evidence, Finding, join, measu
 from comparison.rows.templates import SideTemplate
 
 _BEFORE = ("git clone", "make synth", "cdk bootstrap", "cdk deploy --all")
-"""What both sides need first, as README.md says."""
+"""What both sides need first, as README.md and docs/deploy.md say."""
+_STEPS = "counted in the steps of docs/deploy.md, of this checkout"
+_SETTINGS = "counted in the record's settings"
 
 
 def ease(evidence: Evidence) -> Finding:
-    """Confirmed if EMR has more settings and takes more of everything that is counted; with a condition, of most."""
+    """Confirmed if EMR has more settings and takes more of everything that is counted.
+
+    Confirmed with a condition if it has more settings and takes more of most things, or takes more of everything
+    without having more settings.
+    """
     both = [name for name, _ in evidence.record.both()]
     templates = [evidence.templates[name] for name in both]
     root = evidence.root
@@ -24,11 +30,11 @@ def ease(evidence: Evidence) -> Finding:
         ("States of the pipeline", [len(each.states) for each in templates], TEMPLATES, templates[1].machine),
         ("Lines of workload code", [_lines(code.workload(root, name)) for name in both], CODE, "workloads/"),
         ("Lines of stack code", [_lines(code.stack(root, name)) for name in both], CODE, "stacks/"),
-        ("Steps from clone to prediction", [len(_steps(each)) for each in templates], TEMPLATES, "docs/deploy.md"),
+        ("Steps from clone to prediction", [len(_steps(each)) for each in templates], _STEPS, "docs/deploy.md"),
     ]
     settings = [_settings(evidence, name) for name in both]
     measures = [
-        measure("Settings of the side", map(number, settings), CODE, "stacks/settings.py"),
+        measure("Settings of the side", map(number, settings), _SETTINGS, "#made"),
         *(measure(label, map(number, values), origin, where) for label, values, origin, where in effort),
     ]
     if evidence.posture:
@@ -48,9 +54,15 @@ def ease(evidence: Evidence) -> Finding:
         text += " SageMaker's counts include the endpoint; nothing on EMR serves."
     if configurable and not less:
         return Finding(tuple(measures), "confirmed", text)
-    if 2 * len(more) <= len(effort):
-        return Finding(tuple(measures), "not confirmed here", text)
-    return Finding(tuple(measures), "confirmed with a condition", text)
+    if configurable and 2 * len(more) > len(effort):
+        return Finding(tuple(measures), "confirmed with a condition", text)
+    if not configurable:
+        text += " With no more settings than SageMaker, EMR is not the more configurable one here."
+        if not less:
+            return Finding(
+                tuple(measures), "confirmed with a condition", f"{text} Only that it takes more is as claimed."
+            )
+    return Finding(tuple(measures), "not confirmed here", text)
 
 
 def _lines(files: Iterable[Path]) -> int:

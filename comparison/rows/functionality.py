@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from comparison.record import Side
+from comparison.record import STAGES, Side, StageName
 from comparison.rows import code
-from comparison.rows.base import CODE, TEMPLATES, Evidence, Finding, Measure, measure, number
-from comparison.summary import NOT_MEASURED
+from comparison.rows.base import CODE, TEMPLATES, Evidence, Finding, Measure, join, measure, number
+from comparison.summary import NOT_MEASURED, TITLES
 
 
 def functionality(evidence: Evidence) -> Finding:
-    """Confirmed if SageMaker's model is built and answers, EMR may use several nodes, and EMR builds no model."""
+    """Confirmed with a condition if SageMaker's model answers and EMR may use several nodes, for a model as well.
+
+    Not measured where a stage of either side did not succeed: a fault says nothing of what a service is for.
+    """
     record, templates = evidence.record, evidence.templates
     built = {name: _done(side) for name, side in record.both()}
     serve = record.sides.sagemaker.serve
@@ -46,6 +49,17 @@ def functionality(evidence: Evidence) -> Finding:
     if not record.sides.emr.stages or not record.sides.sagemaker.stages or answered is None:
         what = "the endpoint" if answered is None else "the stages of both sides"
         return Finding(measures, "not measured", f"The templates allow it, but no run tried {what}.")
+    undone = [
+        f"{', '.join(stages)} on {TITLES[name]}"
+        for name, side in record.both()
+        if (stages := [stage for stage in STAGES if not _succeeded(side, stage)])
+    ]
+    if undone:
+        return Finding(
+            measures,
+            "not measured",
+            f"Not every stage succeeded, on which a verdict would rest: not {join(undone)}.",
+        )
     answer = "answered" if answered else "did not answer"
     ml = f"SageMaker finished {built['sagemaker']} of 3 model stages and its endpoint {answer}"
     distributed = engines["emr"] == "Spark" and nodes is not None and nodes[1] > max(1, count)
@@ -54,18 +68,19 @@ def functionality(evidence: Evidence) -> Finding:
     may = (
         f"EMR's prepare may use {emr_machines} {with_engine[1]}, SageMaker's {_machines(count, count)} {with_engine[0]}"
     )
-    if built["sagemaker"] < 3 or not answered or not distributed or prepared[1] != "succeeded":
-        failed = "" if prepared[1] == "succeeded" else " EMR's prepare did not succeed."
-        return Finding(measures, "not confirmed here", f"{ml}; {may}.{failed}")
-    if built["emr"] == 3:
-        more = "EMR built, evaluated and scored with a model too, so only the deployment sets SageMaker apart."
-        here = " More than one node was not tried: this run had one machine." if record.where == "local" else ""
-        return Finding(measures, "confirmed with a condition", f"{ml}; {may}. {more}{here}")
-    return Finding(measures, "confirmed", f"{ml}; {may}. EMR finished {built['emr']} of 3 model stages.")
+    if not answered or not distributed:
+        return Finding(measures, "not confirmed here", f"{ml}; {may}.")
+    more = "EMR built, evaluated and scored with a model too, so only the deployment sets SageMaker apart."
+    here = " More than one node was not tried: this run had one machine." if record.where == "local" else ""
+    return Finding(measures, "confirmed with a condition", f"{ml}; {may}. {more}{here}")
+
+
+def _succeeded(side: Side, name: StageName) -> bool:
+    return (stage := side.stage(name)) is not None and stage.status == "succeeded"
 
 
 def _done(side: Side) -> int:
-    return sum(1 for stage in side.stages if stage.name != "prepare" and stage.status == "succeeded")
+    return sum(1 for name in STAGES if name != "prepare" and _succeeded(side, name))
 
 
 def _instances(request: Mapping[str, Any]) -> int:

@@ -11,7 +11,10 @@ _NAMED: dict[SideName, tuple[str, ...]] = {
 
 
 def integration(evidence: Evidence) -> Finding:
-    """Confirmed if each service that is named is wired on its side and not on the other."""
+    """Confirmed if each service that is named is wired on its side and not on the other; with a condition if one is.
+
+    A service that is wired on both sides does not tell them apart, and one that is on no side says nothing.
+    """
     services = {side: evidence.templates[side].services for side in SIDES}
     machines = evidence.templates["sagemaker"].stack
     common = services["sagemaker"] & services["emr"]
@@ -42,6 +45,10 @@ def integration(evidence: Evidence) -> Finding:
     text = f"AWS services wired in: {counts}, {len(common)} of them on both sides."
     if not right and not shared and not wrong:
         return Finding(measures, "not measured", f"{text} None of those that the claim names is among them.")
+    if not right and not wrong:
+        rest = f" {join(unwired)}: not wired in, and so not measured." if unwired else ""
+        apart = f"{join(shared)}: on both sides, which does not tell them apart."
+        return Finding(measures, "not confirmed here", f"{text} Of those named, {apart}{rest}")
     if wrong:
         return Finding(measures, "not confirmed here", f"{text} {join(wrong)}: wired in on the other side only.")
     if not shared and not unwired:

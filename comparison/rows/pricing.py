@@ -7,7 +7,10 @@ from comparison.record import SIDES, SideName
 from comparison.rows.base import Evidence, Finding, Measure, join, listed
 from comparison.summary import NOT_MEASURED, TITLES, percent
 
-_MACHINES: dict[SideName, tuple[str, ...]] = {"sagemaker": ("sagemaker/",), "emr": ("ec2/", "emr/")}
+_MACHINES: dict[SideName, tuple[str, ...]] = {"sagemaker": ("sagemaker/",), "emr": ("ec2/", "emr/", "ebs/")}
+"""Instances with their disks: those of SageMaker are among its own items, those of a cluster are volumes of EBS."""
+_DATA = ("sagemaker/data-in", "sagemaker/data-out")
+"""Items of SageMaker's that are no machines: what goes to an endpoint, and comes back."""
 _OF_MACHINES = 0.9
 """From this share of a month's cost on, a side is paid by its machines."""
 
@@ -32,20 +35,20 @@ def pricing(evidence: Evidence) -> Finding:
         return Measure(label, str(values["sagemaker"]), str(values["emr"]), how, "#cost")
 
     measures = (
-        row("Machines billed as", {side: listed(items[side]) for side in SIDES}, origin),
+        row("Machines and their disks, billed as", {side: listed(items[side]) for side in SIDES}, origin),
         row("Billed besides", {side: listed(others[side]) for side in SIDES}, origin),
         row("One run more, USD", {side: totals[side].run for side in SIDES}, estimated),
         row("An hour in which nothing runs, USD", {side: totals[side].idle_hour for side in SIDES}, estimated),
-        row("Of that, machines, USD", {side: usd(standing[side]) for side in SIDES}, estimated),
+        row("Of that, machines and their disks, USD", {side: usd(standing[side]) for side in SIDES}, estimated),
         row("A month of the usage, USD", {side: totals[side].month for side in SIDES}, estimated),
-        row("Of that, machines", {side: percent(shares[side]) for side in SIDES}, estimated),
+        row("Of that, machines and their disks", {side: percent(shares[side]) for side in SIDES}, estimated),
     )
     ec2 = {item.removeprefix("ec2/") for item in items["emr"] if item.startswith("ec2/")}
     charged = {item.removeprefix("emr/") for item in items["emr"] if item.startswith("emr/")}
     foreign = [
         item
         for item in (line.item for line in cost.lines if line.side == "sagemaker")
-        if item.startswith(_MACHINES["emr"])
+        if item.startswith(("ec2/", "emr/"))
     ]
     pairs = (
         f"EMR bills EC2 instances ({join(sorted(ec2))}) and an EMR charge on each ({join(sorted(charged))}), SageMaker "
@@ -53,10 +56,13 @@ def pricing(evidence: Evidence) -> Finding:
     )
     if not items["sagemaker"] or foreign or not ec2 or ec2 != charged:
         return Finding(measures, "not confirmed here", f"{pairs}.")
-    missing = [item for item in cost.missing() if item.startswith(("sagemaker/", "ec2/", "emr/"))]
+    missing = [item for item in cost.missing() if item in {*items["sagemaker"], *items["emr"]}]
     if missing:
         return Finding(measures, "not measured", f"{pairs}. But the price of {join(missing)} is not known.")
-    made = f"machines make {percent(shares['sagemaker'])} of a month on SageMaker and {percent(shares['emr'])} on EMR"
+    made = (
+        f"machines with their disks make {percent(shares['sagemaker'])} of a month on SageMaker and "
+        f"{percent(shares['emr'])} on EMR"
+    )
     conditions = []
     if standing["sagemaker"]:
         conditions.append(
@@ -73,13 +79,14 @@ def pricing(evidence: Evidence) -> Finding:
 
 
 def _items(cost: Estimate, side: SideName) -> list[str]:
-    return sorted({line.item for line in cost.lines if line.side == side and line.item.startswith(_MACHINES[side])})
+    items = {line.item for line in cost.lines if line.side == side and line.item.startswith(_MACHINES[side])}
+    return sorted(items.difference(_DATA))
 
 
 def _others(cost: Estimate, side: SideName) -> list[str]:
-    """The services that a side is billed for besides its machines."""
+    """The services that a side is billed for besides its machines, and what else SageMaker bills."""
     rest = {line.item for line in cost.lines if line.side == side} - set(_items(cost, side))
-    return sorted({item.split("/")[0] for item in rest})
+    return sorted({item if item in _DATA else item.split("/")[0] for item in rest})
 
 
 def _machines_usd(cost: Estimate, side: SideName, values: Mapping[Driver, float]) -> float:

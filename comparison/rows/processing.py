@@ -8,7 +8,10 @@ from comparison.summary import NOT_MEASURED
 
 
 def processing(evidence: Evidence) -> Finding:
-    """Not confirmed where both made equal features of equal raw tables, logs as well, with the same tools each."""
+    """Not confirmed where both made equal features of equal raw tables, logs as well, with the same tools each.
+
+    Not measured where the sides' results are not the same: that is a fault, and no wider variety of one side.
+    """
     record = evidence.record
     folder = evidence.root / "workloads" / "datasets" / record.dataset.name
     tables = evidence.formats
@@ -45,13 +48,20 @@ def processing(evidence: Evidence) -> Finding:
     what = f"{len(tables)} raw tables ({join(forms)})" if tables else "the raw tables"
     if not equal or rejected is False:
         wrong = "features" if not equal else "rejected lines"
-        return Finding(measures, "confirmed", f"From {what} and the same SQL texts the sides' {wrong} are not equal.")
+        return Finding(
+            measures,
+            "not measured",
+            f"From {what} and the same SQL texts the sides' {wrong} are not equal: they did not do the same work, on "
+            "which a verdict would rest.",
+        )
     text = (
         f"Both sides made equal features of {what} from the same SQL texts, {engines[0]} on SageMaker and {engines[1]} "
         "on EMR"
     )
     if "text" not in forms:
-        return Finding(measures, "confirmed with a condition", f"{text}; no raw text was among them.")
+        return Finding(
+            measures, "not measured", f"{text}; but no raw text was among them, so nothing wider than tables was tried."
+        )
     if len(programs) > 1:
         return Finding(measures, "confirmed with a condition", f"{text}; EMR's steps also ran {join(programs[1:])}.")
     return Finding(

@@ -11,7 +11,10 @@ _FOR_MODELS = re.compile(r"Training|Transform|Model|Endpoint|HyperParameter|Auto
 
 
 def purpose(evidence: Evidence) -> Finding:
-    """Confirmed if only SageMaker's calls are made for models, and neither side does the other's work as well."""
+    """Confirmed with a condition if only SageMaker's calls are made for models: either does the other's work as well.
+
+    Not measured where the sides' features or models are not the same: it would be a fault, no difference of purpose.
+    """
     sagemaker, emr = (evidence.templates[side] for side, _ in evidence.record.both())
     for_models = [[call for call in side.actions if _FOR_MODELS.search(call)] for side in (sagemaker, emr)]
     agreement = evidence.record.agreement
@@ -50,4 +53,8 @@ def purpose(evidence: Evidence) -> Finding:
     )
     if close and equal:
         return Finding(measures, "confirmed with a condition", f"{designed} That is purpose, not ability: {work}.")
-    return Finding(measures, "confirmed", f"{designed} And the other's work came out differently: {work}.")
+    return Finding(
+        measures,
+        "not measured",
+        f"{designed} But in this run the sides did not do the same work, on which a verdict would rest: {work}.",
+    )

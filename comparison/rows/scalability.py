@@ -6,6 +6,9 @@ from comparison.rows.scaling import Simulation, endpoint_policy, simulate
 from comparison.rows.templates import SideTemplate
 from comparison.summary import NOT_MEASURED
 
+_LOST = ("lost capacity, so slower answers", "work that waits")
+"""What unmet load means on each side: not the same, so the two numbers are not to be weighed against each other."""
+
 
 def scalability(evidence: Evidence) -> Finding:
     """Confirmed if the endpoint scales by itself and the cluster does not; with a condition if both do."""
@@ -57,7 +60,11 @@ def scalability(evidence: Evidence) -> Finding:
             )
             for label, attribute, unit in (
                 ("Until the first machine more, at the first unmet load", "reaction_minutes", "min"),
-                ("Unmet minutes of a day with a peak", "unmet_minutes", "min"),
+                (
+                    f"Unmet minutes of a day with a peak (endpoint: {_LOST[0]}; cluster: {_LOST[1]})",
+                    "unmet_minutes",
+                    "min",
+                ),
                 ("Instance hours of that day", "instance_hours", "h"),
             )
         ),
@@ -73,6 +80,8 @@ def scalability(evidence: Evidence) -> Finding:
         for what, each in (("endpoint", load.sagemaker), ("cluster", load.emr))
         if each
     )
+    if simulated:
+        simulated += f" Unmet means {_LOST[0]} for the endpoint, and {_LOST[1]} for the cluster."
     if not scales[0]:
         return Finding(measures, "not confirmed here", counted + simulated, "scaling")
     if scales[1]:

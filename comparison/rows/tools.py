@@ -18,7 +18,7 @@ _PROGRAMS = {
 _NOTEBOOKS = ("AWS::SageMaker::NotebookInstance", "AWS::SageMaker::Domain", "AWS::EMR::Studio")
 NOTEBOOK = "notebooks/compare.ipynb"
 _ALGORITHM = "the built-in algorithm"
-_SCRIPT = "our script"
+_SCRIPT = "this project's script"
 
 
 def tools(evidence: Evidence) -> Finding:

@@ -1,14 +1,19 @@
 """Row 6: log analysis and model building on both sides, by rows a second."""
 
 from comparison.record import StageName
-from comparison.rows.base import Evidence, Finding, measure, number
-from comparison.summary import size, total_rejected
+from comparison.rows.base import Evidence, Finding, join, measure, number
+from comparison.summary import TITLES, seconds, size, total_rejected
 
 _STAGES: tuple[StageName, ...] = ("prepare", "train", "score")
+_LEAST_SECONDS = 30
+"""A stage that took less, on either side, was mostly the start of its processes: its rate says little of the engine."""
 
 
 def use_cases(evidence: Evidence) -> Finding:
-    """Confirmed if EMR is faster with the logs and SageMaker with the model; with a condition if one of these holds."""
+    """Confirmed if EMR is faster with the logs and SageMaker with the model; with a condition if one of these holds.
+
+    Not measured by stages of a few seconds, nor where the sides did not make the same features.
+    """
     record = evidence.record
     rates = {stage: [evidence.rate(name, stage) for name, _ in record.both()] for stage in _STAGES}
     texts = [name for name, form in evidence.formats.items() if form == "text"]
@@ -38,6 +43,17 @@ def use_cases(evidence: Evidence) -> Finding:
     )
     scale = f" That is at {size(record.dataset.bytes)} of raw data" if record.dataset.bytes is not None else " That is"
     scale += " on one machine; at large scale nothing was measured." if record.where == "local" else "."
+    short = [
+        f"{stage} on {TITLES[name]} ({seconds(taken)})"
+        for stage in _STAGES[:2]
+        for name, _ in record.both()
+        if (taken := evidence.seconds(name, stage)) is not None and taken < _LEAST_SECONDS
+    ]
+    if short:
+        why = f"But {join(short)} took less than {_LEAST_SECONDS} s, which is mostly the start of processes: "
+        return Finding(measures, "not measured", f"{text}{scale} {why}no verdict rests on these rates.")
+    if record.agreement and record.agreement.features_equal is False:
+        return Finding(measures, "not measured", f"{text} But the sides' features are not equal.")
     emr_logs, sagemaker_models = logs < 1, models > 1
     if emr_logs and sagemaker_models:
         return Finding(measures, "confirmed", text + scale)

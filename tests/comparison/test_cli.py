@@ -161,7 +161,25 @@ class TestDiff:
         assert {each["verdict"] for each in times.values()} == {"not comparable", "not measured"}
         assert found["EMR", "AUC"]["verdict"] == "equal"
         text = compare("diff", "local", "account", "--output", tmp_path).stdout.replace("\n", " ")
-        assert "A laptop's times and an account's are of different machines" in text
+        assert "The runs are of different machines: their times are not compared." in text
+
+    def test_times_of_two_laptops_are_never_subtracted(self, tmp_path: Path) -> None:
+        machine = sample_data()["machine"]
+        keep(tmp_path, "here", train=3)
+        keep(tmp_path, "there", train=4, machine=machine | {"cpus": 64})
+        found = self.diff(tmp_path, "here", "there")
+        train = found["EMR", "train"]
+        assert (train["a"], train["b"], train["difference"], train["verdict"]) == (3, 4, None, "not comparable")
+        assert found["EMR", "AUC"]["verdict"] == "equal"
+
+    def test_noise_of_another_machine_does_not_count(self, tmp_path: Path) -> None:
+        machine = sample_data()["machine"] | {"cpus": 64}
+        keep(tmp_path, "a-1", repeat_of="a", train=10)
+        for number, seconds in ((2, 12), (3, 14)):
+            keep(tmp_path, f"a-{number}", repeat_of="a", train=seconds, machine=machine)
+        keep(tmp_path, "single", train=12)
+        train = self.diff(tmp_path, "a-1", "single")["EMR", "train"]
+        assert (train["difference"], train["noise"], train["verdict"]) == (2, None, "noise not known")
 
     def test_what_one_of_them_did_not_measure_has_no_difference(self, tmp_path: Path) -> None:
         keep(tmp_path, "good")
@@ -285,6 +303,7 @@ class TestRun:
             ("used", "run id 'used-2' is already used"),
             ("x" * 25, "allowed are 1 to 26 lower-case letters"),
             ("A", "run id 'A-3'"),
+            ("\n", "run id '\\n-3'"),
         ],
     )
     def test_bad_name_is_refused_before_anything_runs(
@@ -293,6 +312,63 @@ class TestRun:
         keep(tmp_path, "used-2")
         assert said in refused(compare("run", "--run-id", run_id, "--repeat", 3, "--output", tmp_path))
         assert laptop.ran == []
+
+
+@pytest.mark.parametrize("run_id", ["latest", "a\n"])
+def test_names_that_no_run_may_have(run_id: str, laptop: Laptop, tmp_path: Path) -> None:
+    assert f"run id {run_id!r}: allowed are" in refused(compare("run", "--run-id", run_id, "--output", tmp_path))
+    assert laptop.ran == []
+    keep(tmp_path, "a")
+    (tmp_path / "latest").symlink_to("a")
+    for command in ("collect", "push", "pull"):
+        said = refused(
+            compare(command, run_id, "--bucket" if command != "collect" else "--project", "b", "--output", tmp_path)
+        )
+        assert f"run id {run_id!r}: allowed are" in said
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", LONG),
+        ("report", "a", "--output", LONG),
+        ("diff", LONG, "a"),
+        ("diff", "a", "a", "--output", LONG),
+        ("push", LONG, "--bucket", "b"),
+        ("push", "a", "--bucket", "b", "--output", LONG),
+        ("pull", LONG, "--bucket", "b"),
+        ("pull", "a", "--bucket", "b", "--output", LONG),
+        ("collect", LONG),
+        ("collect", "a", "--output", LONG),
+        ("runs", "--output", LONG),
+        ("run", "--run-id", "a", "--output", LONG),
+        *(
+            (*command, "--output", "FILE")
+            for command in (
+                ("report", "a"),
+                ("diff", "a", "a"),
+                ("push", "a", "--bucket", "b"),
+                ("pull", "a", "--bucket", "b"),
+                ("pull", "--bucket", "b"),
+                ("collect", "a"),
+                ("runs",),
+                ("run", "--run-id", "a"),
+            )
+        ),
+    ],
+)
+def test_place_that_is_none_is_one_line(
+    arguments: tuple[str, ...], laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FILE").write_text("not a folder")
+    said = refused(compare(*arguments))
+    assert ("FILE: is not a folder" if "FILE" in arguments else LONG) in said
+    assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
+    assert laptop.ran == []
 
 
 class TestOldRecords:

@@ -296,6 +296,9 @@ class TestRefused:
         monkeypatch.setattr("botocore.signers.RequestSigner.sign", none)
         assert "Unable to locate credentials" in refused(collect(tmp_path), tmp_path)
 
+    def test_region_that_is_none(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
+        assert "choose --region" in refused(collect(tmp_path, "--region", ""), tmp_path)
+
     def test_execution_that_is_gone(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
         account.run()
         run = find_run(PROJECT, RUN)
@@ -366,13 +369,17 @@ class TestShare:
         (tmp_path / RUN / "logs").mkdir()
         pushed = compare("push", RUN, "--output", str(tmp_path))
         assert (pushed.exit_code, pushed.stdout) == (0, f"s3://{account.bucket}/runs/{RUN}\n"), pushed.output
+        again = compare("push", RUN, "--output", str(tmp_path), "--json")
+        assert json.loads(again.stdout) == {"location": f"s3://{account.bucket}/runs/{RUN}"}
         local = tmp_path / RUN
         assert account.content() == (local / "comparison.json").read_bytes() != before
         listed = boto3.client("s3").list_objects_v2(Bucket=account.bucket, Prefix=f"runs/{RUN}/templates/")
         assert len(listed["Contents"]) == len(list((local / "templates").iterdir()))
         elsewhere = tmp_path / "elsewhere"
-        pulled = compare("pull", RUN, "--output", str(elsewhere), "--bucket", account.bucket)
-        assert pulled.exit_code == 0, pulled.output
+        pulled = compare("pull", RUN, "--output", str(elsewhere), "--bucket", account.bucket, "--json")
+        assert (pulled.exit_code, json.loads(pulled.stdout)) == (0, {"folders": [str(elsewhere / RUN)]}), pulled.output
+        nothing = compare("pull", "--output", str(elsewhere), "--json")
+        assert (nothing.exit_code, json.loads(nothing.stdout)) == (0, {"folders": []})
         names = {path.relative_to(local) for path in local.rglob("*")} - {Path("logs")}
         assert {path.relative_to(elsewhere / RUN) for path in (elsewhere / RUN).rglob("*")} == names
         assert all(

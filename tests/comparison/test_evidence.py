@@ -83,10 +83,20 @@ def test_workload_is_of_this_machine_once_two_sizes_ran(tmp_path: Path, template
 
 def test_page_is_made_again(tmp_path: Path, templates: Path) -> None:
     keep(tmp_path, "a", templates)
-    result = report("a", "--output", tmp_path)
+    result = report("a", "--output", tmp_path, "--json")
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["report"].endswith("a/report.html")
     assert (tmp_path / "a" / "report.html").read_text().count('class="claim"') == 10
-    assert result.stdout.strip().endswith("a/report.html")
+    assert report("a", "--output", tmp_path).stdout.strip().endswith("a/report.html")
+
+
+def test_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    keep(tmp_path, "a", None)
+    (tmp_path / "a" / "report.html").mkdir()
+    result = report("a", "--output", tmp_path)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert f"{tmp_path}/a/report.html: cannot be written: Is a directory" in result.stderr
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["comparison.json", "report.html"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +106,7 @@ def test_page_is_made_again(tmp_path: Path, templates: Path) -> None:
         (lambda run: (run / "comparison.json").unlink(), "no run 'a': there is no comparison.json"),
         (lambda run: (run / "rules.json").write_text("{"), "rules.json"),
         (lambda run: unknown_instance_type(run), "ml.m5.enormous"),
+        (lambda run: cut_template(run), "side-by-side-emr.template.json: not JSON, or cut off"),
     ],
 )
 def test_what_cannot_be_used_is_one_line_and_the_page_stays(
@@ -118,3 +129,12 @@ def unknown_instance_type(run: Path) -> None:
     (run / "templates").mkdir()
     for file in kept.iterdir():
         (run / "templates" / file.name).write_text(file.read_text().replace("ml.m5.large", "ml.m5.enormous"))
+
+
+def cut_template(run: Path) -> None:
+    kept = (run / "templates").resolve()
+    (run / "templates").unlink()
+    (run / "templates").mkdir()
+    for file in kept.iterdir():
+        (run / "templates" / file.name).write_text(file.read_text())
+    (run / "templates" / "side-by-side-emr.template.json").write_text("{")

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,38 @@ def test_attribute_of_a_custom_resource_is_what_ran(two: Assembly) -> None:
 def test_unknown_things_are_named(value: Any, two: Assembly) -> None:
     with pytest.raises(TemplateError, match=r"one: (no resource Nowhere|Fn::Base64)"):
         two.resolve("one", value)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("manifest.json", "", "not JSON, or cut off"),
+        ("manifest.json", "[" * 100_000, "not JSON, or cut off"),
+        ("manifest.json", "[]", "expected a JSON object"),
+        ("manifest.json", "{}", "is no manifest of a cloud assembly: 'artifacts'"),
+        ("manifest.json", '{"artifacts": []}', "is no manifest of a cloud assembly"),
+        ("manifest.json", '{"artifacts": {"a": {"type": "aws:cloudformation:stack"}}}', "'properties'"),
+        ("manifest.json", None, "cannot be read: No such file"),
+        ("one.json", '{"Resources": {', "not JSON, or cut off"),
+        ("one.json", b"\xff", "not JSON, or cut off"),
+        ("one.json", None, "cannot be read: No such file"),
+        ("one.json", "[]", "expected a JSON object"),
+        ("one.json", "{}", "Resources: is missing"),
+        ("one.json", '{"Resources": []}', "Resources: is an empty list"),
+        ("one.json", '{"Resources": {"Bucket": {"Properties": {}}}}', "Resources.Bucket: has no Type"),
+        ("one.json", '{"Resources": {"Bucket": "x"}}', "Resources.Bucket: has no Type"),
+    ],
+)
+def test_damaged_files_are_named(file: str, content: str | bytes | None, said: str, tmp_path: Path) -> None:
+    assembly(tmp_path, one={"Resources": {"Bucket": BUCKET}})
+    if content is None:
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(TemplateError, match=re.escape(said)) as raised:
+        Assembly(tmp_path)
+    assert str(raised.value).startswith(f"{tmp_path / file}: ")
+    assert "\n" not in str(raised.value)
 
 
 def test_app_message_about_a_setting_comes_through(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from comparison.cost.break_even import MAXIMUM, Along, Curve, break_even
-from comparison.cost.lines import GB, MINIMUM_SECONDS, PARTIES, Estimate, Line, drivers, number, usd
+from comparison.cost.break_even import MAXIMUM, POINTS, Along, Curve, break_even
+from comparison.cost.lines import GB, MINIMUM_SECONDS, PARTIES, Estimate, Line, Money, drivers, number, usd
 from comparison.cost.run import RunCost
 from comparison.cost.usage import Usage
 from comparison.prices import HOURS_A_MONTH
@@ -46,7 +46,7 @@ class CostSection:
     estimate: Estimate
     run: RunCost | None
     billed: bool
-    """The seconds of work are those that a service billed, not a laptop's."""
+    """The seconds of work are fitted to those that a service billed, not to a laptop's."""
 
     @property
     def curve(self) -> Curve:
@@ -63,12 +63,18 @@ class CostSection:
         """The cost in one sentence of the page's verdict."""
         usage = self.estimate.usage
         month = self.estimate.totals(serving=False)
-        work = "billed in an account" if self.billed else "measured on a laptop"
+        work = "fitted to what was billed" if self.billed else "measured on a laptop"
         sums = " and ".join(f"{month[side].month} US dollars on {TITLES[side]}" for side in SIDES)
         return (
             f"At {_runs(usage)} of {number(usage.events_per_run)} events, a month costs about {sums}, both without "
-            f"real-time serving (an estimate: list prices, and work as {work}): {self.words}"
+            f"real-time serving (an estimate: list prices, and work {work}): {self.words}"
         )
+
+    @property
+    def examples(self) -> str:
+        """How many prices could not be verified, in words; empty if all were."""
+        examples, used = self.estimate.examples()
+        return f"{examples} of the {used} prices in use could not be verified and are examples" if examples else ""
 
     @property
     def inputs(self) -> dict[str, dict[str, Any]]:
@@ -121,12 +127,12 @@ class CostSection:
         if self.run is None:
             return []
         run = self.run
-        rows = [(name, [str(run.total(side, "work", name)) for side in SIDES]) for name in STAGES]
-        fixed = [str(run.total(side, "start-up and idle")) for side in SIDES]
+        rows = [(name, [_shown(run.total(side, "work", name)) for side in SIDES]) for name in STAGES]
+        fixed = [_shown(run.total(side, "start-up and idle")) for side in SIDES]
         return [
             *[(f"{name}: work, which grows with the data", cells) for name, cells in rows],
             ("Start-up and idle: the same for any size", fixed),
-            ("In all, with storage and requests", [str(run.total(side)) for side in SIDES]),
+            ("In all, with storage and requests", [_shown(run.total(side)) for side in SIDES]),
         ]
 
     def data(self) -> dict[str, Any]:
@@ -136,6 +142,7 @@ class CostSection:
             "hours": HOURS_A_MONTH,
             "gb": GB,
             "minimum": MINIMUM_SECONDS,
+            "steps": POINTS,
             "axes": {name: {"label": label, "maximum": MAXIMUM[name]} for name, label in AXES.items()},
             "titles": TITLES,
             "inputs": self.inputs,
@@ -147,6 +154,10 @@ def origin_of_run(record: Record) -> str:
     return (
         "billed seconds at list prices" if record.where == "aws" else "an estimate: nothing was billed for a laptop run"
     )
+
+
+def _shown(total: Money | None) -> str:
+    return "not run" if total is None else str(total)
 
 
 def _runs(usage: Usage) -> str:

@@ -8,9 +8,10 @@
 anything: free allowances and discounts for volume are not in the book. `compare prices --refresh` reads it anew.
 
 The book as shipped was gathered from public material, without the price list itself. Its SageMaker sources name one
-price for a type; that this holds for every component is what a bill shows (December 2023, eu-west-1,
-aws-samples/sagemaker-ssh-helper, Sample_Costs.md). Prices that a rule gives say so in ``example``. The sizes of the
-machines are EC2's own (DescribeInstanceTypes, as in moto 5.2.5).
+price for a type, most of them for hosting. That ml.m5.xlarge costs the same for processing, training, transform and
+hosting is what a bill shows (December 2023, eu-west-1, aws-samples/sagemaker-ssh-helper, Sample_Costs.md); of every
+other type, a component that no source names is an example. Prices that a rule gives say so in ``example``, too. The
+sizes of the machines are EC2's own (DescribeInstanceTypes, as in moto 5.2.5).
 """
 
 import json

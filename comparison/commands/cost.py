@@ -1,6 +1,7 @@
 """``compare cost``: what the templates cost, before anything runs."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -50,8 +51,9 @@ def cost(
     output: Annotated[
         Literal["table", "json", "markdown"], typer.Option("--format", help="How it is printed.")
     ] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     max_monthly: Annotated[
-        float | None, typer.Option(min=0, help="Fail when a month costs more US dollars, both sides together.")
+        float | None, typer.Option(help="Fail when a month costs more US dollars, both sides together.")
     ] = None,
 ) -> None:
     """What the templates cost: idle, a run, a month; both sides side by side, and where they break even.
@@ -61,19 +63,22 @@ def cost(
     Examples: compare cost --usage runs_per_day=4 --usage events_per_run=50000000;
     compare cost --run build/compare/latest --format markdown; compare cost --max-monthly 500
     """
+    if max_monthly is not None and not 0 <= max_monthly < math.inf:
+        bad_input(f"--max-monthly {max_monthly:g}: must be a finite number from 0")
     try:
         profile = Usage.of(usage or [], usage_file)
         book = PriceBook.load(prices)
-        records = [load(folder / "comparison.json" if folder.is_dir() else folder) for folder in run or []]
+        records = [_record(folder) for folder in run or []]
         workload = fitted(records, book) if records else Workload.load()
         priced = [estimate(_read(templates), profile, book, workload, region)]
         if against is not None:
             priced.append(estimate(_read(against), profile, book, workload, region))
         runs = [(record, run_cost(record, book, region, workload)) for record in records]
     except (CostError, PriceError, RecordError, TemplateError) as error:
-        bad_input(str(error))
+        # What was asked for may hold a line break.
+        bad_input(" ".join(str(error).split()))
     after, before = priced[0], priced[1] if against is not None else None
-    if output == "json":
+    if as_json or output == "json":
         typer.echo(json.dumps(_json(after, before, runs), indent=2))
     elif output == "markdown":
         typer.echo(_markdown(after, before, runs))
@@ -83,12 +88,24 @@ def cost(
         _check(after, max_monthly)
 
 
+def _record(folder: Path) -> Record:
+    try:
+        file = folder / "comparison.json" if folder.is_dir() else folder
+    except OSError as error:
+        raise CostError(f"--run {folder}: cannot be read: {error.strerror}") from error
+    return load(file)
+
+
 def _read(folder: Path) -> Assembly:
-    if not (folder / "manifest.json").is_file():
+    try:
+        found = (folder / "manifest.json").is_file()
+    except OSError as error:
+        raise CostError(f"{folder}: cannot be read: {error.strerror}") from error
+    if not found:
         raise CostError(f"{folder}: no synthesised templates (no manifest.json); `make synth` writes them to cdk.out")
     try:
         return Assembly(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CostError(f"{folder}: the templates are damaged: {error!r}; `make synth` writes them again") from error
 
 

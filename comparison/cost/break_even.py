@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from comparison.cost.lines import Estimate, number
-from comparison.record import SideName
+from comparison.cost.lines import Estimate, Limit, number
+from comparison.record import SIDES, SideName
 from comparison.summary import TITLES
 
-__all__ = ["MAXIMUM", "Along", "Curve", "Stretch", "break_even", "find_stretches", "number"]
+__all__ = ["MAXIMUM", "Along", "Curve", "Stretch", "axis_end", "break_even", "find_stretches", "number"]
 
 Along = Literal["runs_per_day", "events_per_run", "requests_per_second"]
 
 MAXIMUM: dict[Along, float] = {"runs_per_day": 100, "events_per_run": 1_000_000_000, "requests_per_second": 200}
-"""How far each curve goes unless asked otherwise."""
+"""How far each curve goes at most, unless the usage itself or the caller goes further."""
 
 # A difference below a hundredth of a cent a month is none.
 _EQUAL_USD = 1e-4
 _SAMPLES = 500
 _PRECISION = 1e-12  # of the whole axis
-_POINTS = 60
+POINTS = 240
+"""Parts of equal length into which an axis is divided for a curve's points."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Curve:
     """The cost of a month of both sides along one driver.
 
     ``points`` are (x, sagemaker, emr), in US dollars a month. ``stretches`` cover the axis from 0 to the last point;
-    they are empty where a price is not known, since a lower bound decides nothing.
+    they are empty where a price is not known, since a lower bound decides nothing, and along the requests, which only
+    one side answers.
     """
 
     along: Along
@@ -53,26 +55,36 @@ class Curve:
         return tuple(after.start for before, after in pairwise(sides) if before.cheaper != after.cheaper)
 
 
+def axis_end(estimate: Estimate, along: Along) -> float:
+    """Where a curve ends: at what the templates carry, at `MAXIMUM`, or at the usage's own value if that is more."""
+    limit = _limit(estimate, along)
+    carried = MAXIMUM[along] if limit is None or limit.value == 0 else min(MAXIMUM[along], limit.value)
+    return max(carried, float(getattr(estimate.usage, along)))
+
+
 def break_even(estimate: Estimate, along: Along, maximum: float | None = None, *, serving: bool | None = None) -> Curve:
-    """Both sides' cost of a month from 0 to ``maximum``, and where they cross.
+    """Both sides' cost of a month from 0 to ``maximum`` (default: `axis_end`), and where they cross.
 
     ``serving``: with the endpoint, which only SageMaker brings along; by default only along the requests. What both
     share is left out, since it changes nothing.
     """
-    end = MAXIMUM[along] if maximum is None else maximum
+    end = axis_end(estimate, along) if maximum is None else maximum
     with_endpoint = along == "requests_per_second" if serving is None else serving
 
     def costs(x: float) -> tuple[float, float]:
         at = estimate.at(**{along: x})
         return at.month("sagemaker", serving=with_endpoint).usd, at.month("emr", serving=with_endpoint).usd
 
-    points = tuple((x, *costs(x)) for x in (end * i / _POINTS for i in range(_POINTS + 1)))
-    unknown = estimate.at(**{along: end}).missing()
+    points = tuple((x, *costs(x)) for x in (end * i / POINTS for i in range(POINTS + 1)))
+    limits = _limits(estimate, along, end, with_endpoint)
+    if along == "requests_per_second":
+        return Curve(along, with_endpoint, points, (), (_requests(estimate, end, with_endpoint), *limits))
+    unknown = estimate.at(**{along: end}).missing(SIDES, serving=with_endpoint)
     if unknown:
         sentence = f"Which side is cheaper is not known: there is no price for {', '.join(unknown)}."
         return Curve(along, with_endpoint, points, (), (sentence,))
     stretches = find_stretches(lambda x: _cheaper(*costs(x)), end)
-    sentences = _sentences(estimate, along, stretches)
+    sentences = [_sentence(estimate, along, stretches), *limits]
     if with_endpoint:
         sentences.append("Only SageMaker brings an endpoint along: what serving takes on EMR is not in EMR's cost.")
     return Curve(along, with_endpoint, points, tuple(stretches), tuple(sentences))
@@ -110,29 +122,69 @@ def _cheaper(sagemaker: float, emr: float) -> SideName | None:
     return "sagemaker" if sagemaker < emr else "emr"
 
 
-def _sentences(estimate: Estimate, along: Along, stretches: Sequence[Stretch]) -> list[str]:
+def _limit(estimate: Estimate, along: Along) -> Limit | None:
+    """The most that the templates carry along an axis."""
+    usage, parameters = estimate.usage, estimate.parameters
+    if along == "events_per_run":
+        return parameters.events_limit
+    limit = parameters.requests_limit if along == "requests_per_second" else None
+    if limit is None or not parameters.serverless:
+        return limit
+    if usage.request_milliseconds == 0:
+        return None
+    return Limit(value=limit.value / (usage.request_milliseconds / 1000), why=limit.why)
+
+
+def _limits(estimate: Estimate, along: Along, end: float, serving: bool) -> list[str]:
+    """What ends the axis, and what of the usage itself is more than the templates carry."""
+    found = []
+    axes: list[tuple[Along, str]] = [("events_per_run", "events a run do not fit")]
+    if serving:
+        axes.append(("requests_per_second", "requests a second are not carried"))
+    for name, words in axes:
+        limit = _limit(estimate, name)
+        if limit is None:
+            continue
+        if limit.value <= end if name == along else limit.value < getattr(estimate.usage, name):
+            found.append(f"More than {number(limit.value)} {words}: {limit.why}.")
+    return found
+
+
+def _requests(estimate: Estimate, end: float, serving: bool) -> str:
+    """The curve along the requests in words."""
+    if not serving:
+        return "Requests change neither side's cost without the endpoint."
+    least, most = (estimate.at(requests_per_second=x).month("sagemaker", serving=True) for x in (0.0, end))
+    return (
+        "EMR brings no endpoint, so there is no break-even along requests: SageMaker's side costs "
+        f"{least} to {most} US dollars a month from 0 to {number(end)} requests a second."
+    )
+
+
+def _sentence(estimate: Estimate, along: Along, stretches: Sequence[Stretch]) -> str:
     """The curve in words."""
     usage = estimate.usage
-    runs = f"{number(usage.runs_per_day)} {'run' if usage.runs_per_day == 1 else 'runs'} a day"
-    events = f"{number(usage.events_per_run)} events"
     of = {
-        "runs_per_day": f"runs a day of {events}",
-        "events_per_run": f"events a run at {runs}",
-        "requests_per_second": f"requests a second, beside {runs} of {events}",
+        "runs_per_day": f"runs a day of {number(usage.events_per_run)} events",
+        "events_per_run": f"events a run at {number(usage.runs_per_day)} "
+        f"{'run' if usage.runs_per_day == 1 else 'runs'} a day",
     }[along]
     # That both cost the same at 0, or where one overtakes the other, tells nothing.
     least = stretches[-1].end / 100
     shown = [each for each in stretches if each.cheaper is not None or each.end - each.start > least]
+    first, last = shown[0], shown[-1]
     if len(shown) == 1:
-        return [f"{_who(shown[0])} at any number of {of} up to {number(shown[0].end)}, at these prices."]
-    first, *middle, last = shown
-    if not middle:
-        return [f"{_who(last)} above {number(last.start)} {of} at these prices, {_short(first)} below."]
-    between = [f"{_short(each)} from {number(each.start)} to {number(each.end)}" for each in middle]
-    return [
-        f"{_who(first)} below {number(first.end)} {of} at these prices, {', '.join(between)}, "
-        f"{_short(last)} above {number(last.start)}."
-    ]
+        return f"{_who(first)} from 0 to {number(last.end)} {of}, at these prices."
+    if len(shown) == 2:
+        return (
+            f"{_who(last)} above {number(last.start)} and up to {number(last.end)} {of}, at these prices, "
+            f"{_short(first)} below."
+        )
+    between = [f"{_short(each)} from {number(each.start)} to {number(each.end)}" for each in shown[1:-1]]
+    return (
+        f"{_who(first)} below {number(first.end)} {of}, at these prices, {', '.join(between)}, "
+        f"{_short(last)} above {number(last.start)} and up to {number(last.end)}."
+    )
 
 
 def _who(stretch: Stretch) -> str:

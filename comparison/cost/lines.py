@@ -1,6 +1,6 @@
 """Cost lines: what is billed, at which price, and how its quantity follows from the usage.
 
-The page computes the same in JavaScript with the visitor's usage (comparison/templates/report.js), so that lines and
+The page computes the same in JavaScript with the visitor's usage (comparison/templates/cost.js), so that lines and
 parameters are plain data, and `drivers` is all that there is to compute.
 """
 
@@ -112,8 +112,16 @@ class Totals(_Model):
     month: Money
 
 
+class Limit(_Model):
+    """The most that the templates carry of something."""
+
+    value: NonNegative
+    why: str
+    """Why no more, e.g. ``prepare (EMR) is ended after 50 minutes``."""
+
+
 class Parameters(_Model):
-    """What of the templates and the workload the drivers depend on."""
+    """What of the templates and the workload the drivers depend on, and where they end."""
 
     persistent: bool = False
     """There is a cluster that stands by."""
@@ -127,6 +135,12 @@ class Parameters(_Model):
     endpoint_maximum: NonNegativeInt = 0
     endpoint_target: Annotated[FiniteFloat, Field(gt=0)] = 1
     """Requests a minute for which an instance more is started."""
+    events_limit: Limit | None = None
+    """Log events that a run can work through; None: no limit is known."""
+    requests_limit: Limit | None = None
+    """Requests a second, of a serverless endpoint requests at a time; None: no limit is known."""
+    serverless: bool = False
+    """`requests_limit` is of requests at a time."""
 
 
 def drivers(usage: Usage, parameters: Parameters) -> dict[Driver, float]:
@@ -229,15 +243,22 @@ class Estimate(_Model):
             for side in PARTIES
         }
 
-    def missing(self) -> list[str]:
-        """Items whose price is not known, and that are billed."""
+    def missing(self, sides: Sequence[Party] = PARTIES, *, serving: bool = True) -> list[str]:
+        """Items of these sides, with or without serving in real time, that are billed and whose price is not known."""
         month = drivers(self.usage, self.parameters)
-        return list(dict.fromkeys(line.item for line in self.lines if line.amount(month) is None))
+        lines = (line for side in sides for line in self._of(side, serving))
+        return list(dict.fromkeys(line.item for line in lines if line.amount(month) is None))
+
+    def examples(self) -> tuple[int, int]:
+        """How many of the prices in use could not be verified, and how many there are in use."""
+        prices = {line.item: line.price for line in self.lines if line.price is not None}
+        return sum(price.example is not None for price in prices.values()), len(prices)
+
+    def _of(self, side: Party, serving: bool) -> list[Line]:
+        return [line for line in self.lines if line.side == side and (serving or not line.serving)]
 
     def _sum(self, side: Party, values: Mapping[Driver, float], serving: bool) -> Money:
-        return Money.of(
-            [line.amount(values) for line in self.lines if line.side == side and (serving or not line.serving)]
-        )
+        return Money.of([line.amount(values) for line in self._of(side, serving)])
 
 
 def usd(value: float | None) -> str:

@@ -3,6 +3,9 @@
 A run in an account is priced by what was billed: the jobs' seconds, the cluster's instance seconds. A run on a laptop
 has no such seconds; all that is said of it is an estimate, of what its work would take on the instances that the
 definitions ask for.
+
+Of a cluster, a record holds the seconds of all instances of a type together. So the minute for which each instance is
+billed at least is not applied here: an instance that ended within a minute cost more than this says.
 """
 
 import math
@@ -13,10 +16,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from comparison.cost import CostError
-from comparison.cost.lines import GB, MINIMUM_SECONDS, Money
+from comparison.cost.lines import GB, Money
 from comparison.cost.workload import Workload, fitted, worker_vcpus
 from comparison.prices import HOURS_A_MONTH, Price, PriceBook
-from comparison.record import SIDES, Cluster, Record, SideName, Stage, StageName
+from comparison.record import SIDES, Cluster, Instances, Record, SideName, Stage, StageName
 
 Part = Literal["start-up and idle", "work"]
 """What is there however little data there is, and what grows with the data."""
@@ -63,15 +66,17 @@ class RunCost(_Model):
     region: str
     lines: tuple[RunLine, ...]
 
-    def total(self, side: SideName, part: Part | None = None, stage: StageName | None = None) -> Money:
-        """The sum of a side, of one part or one stage of it; a lower bound if something is not known."""
-        return Money.of(
-            [
-                line.amount
-                for line in self.lines
-                if line.side == side and part in (None, line.part) and stage in (None, line.stage)
-            ]
-        )
+    def total(self, side: SideName, part: Part | None = None, stage: StageName | None = None) -> Money | None:
+        """The sum of a side, of one part or one stage of it; a lower bound if something is not known.
+
+        None: it has no line, since nothing of it ran. That is not the same as 0 US dollars.
+        """
+        amounts = [
+            line.amount
+            for line in self.lines
+            if line.side == side and part in (None, line.part) and stage in (None, line.stage)
+        ]
+        return Money.of(amounts) if amounts else None
 
 
 def run_cost(record: Record, book: PriceBook, region: str = "us-east-1", workload: Workload | None = None) -> RunCost:
@@ -132,7 +137,7 @@ class _Pricing:
                 continue
             component = _COMPONENTS[stage.name]
             for part, seconds, estimate in self._job_seconds(stage):
-                for each in stage.instances:
+                for each in _instances(stage):
                     hours = None if seconds is None else each.count * seconds / 3600
                     item = f"sagemaker/{component}/{each.type}"
                     yield self.line("sagemaker", stage.name, part, "instances", hours, item, estimate)
@@ -182,22 +187,24 @@ class _Pricing:
         if self.record.where == "local":
             yield from self._estimated_cluster(stages)
         elif cluster is None or not cluster.instance_seconds:
-            # Nobody knows how many nodes there were, and for how long.
+            # Nobody knows how many nodes there were, and for how long: neither working nor idle.
             for stage in stages:
-                for each in stage.instances:
+                for each in _instances(stage):
                     yield from self._node("work", stage.name, each.type, None, None)
+            for kind in dict.fromkeys(each.type for stage in stages for each in _instances(stage)):
+                yield from self._node("start-up and idle", None, kind, None, None)
         else:
             yield from self._billed_cluster(stages, cluster)
 
     def _estimated_cluster(self, stages: Sequence[Stage]) -> Iterator[RunLine]:
         """A cluster of the run's own, as its definition starts it."""
         work = self.workload.sides["emr"]
-        for each in stages[0].instances:
+        for each in _instances(stages[0]):
             hours = each.count * work.startup_seconds / 3600
             yield from self._node("start-up and idle", None, each.type, hours, work.startup_origin)
         for stage in stages:
             one = work.stages[stage.name]
-            for each in stage.instances:
+            for each in _instances(stage):
                 growing = self._growing("emr", stage)
                 hours = each.count * one.fixed_seconds / 3600
                 yield from self._node("start-up and idle", stage.name, each.type, hours, one.origin)
@@ -217,10 +224,8 @@ class _Pricing:
         parts.append(("start-up and idle", None, max(0.0, 1 - math.fsum(shares.values())), None))
         for part, name, share, reason in parts:
             for kind, seconds in cluster.instance_seconds.items():
-                # A cluster of the run's own is billed for a minute at least.
-                billed = max(seconds, MINIMUM_SECONDS) if cluster.own and seconds else seconds
-                spot = min(cluster.spot_seconds.get(kind, 0.0), billed)
-                yield from self._node(part, name, kind, share * billed / 3600, reason, share * spot / 3600)
+                spot = min(cluster.spot_seconds.get(kind, 0.0), seconds)
+                yield from self._node(part, name, kind, share * seconds / 3600, reason, share * spot / 3600)
 
     def _node(
         self, part: Part, stage: StageName | None, kind: str, hours: float | None, why: str | None, spot: float = 0
@@ -240,13 +245,18 @@ class _Pricing:
         """What a side wrote, kept for a month, and the requests for it."""
         side = dict(self.record.both())[name]
         written = [stage.bytes_out for stage in side.stages if stage.bytes_out is not None]
-        if not side.stages:
+        if all(stage.status == "skipped" for stage in side.stages):
             return
         stored = sum(written) / GB if written else None
         yield self.line(name, None, "work", "what it wrote, for a month", stored, "s3/storage", None)
         work, counted = self.workload.sides[name], "as many as a run on a laptop has files"
         yield self.line(name, None, "work", "requests that write", work.puts, "s3/put", counted)
         yield self.line(name, None, "work", "requests that read", work.gets, "s3/get", counted)
+
+
+def _instances(stage: Stage) -> Sequence[Instances]:
+    """What a stage ran on; where that is not recorded, one instance without a price, so that there is a line."""
+    return stage.instances or (Instances(type="unknown", count=1),)
 
 
 def _gb_months(hours: float | None, gigabytes: float | None) -> float | None:

@@ -80,11 +80,11 @@ def totals_table(estimate: Estimate) -> Table:
 def run_table(name: str, cost: RunCost) -> Table:
     """What a run cost, stage by stage."""
     rows = [
-        (f"{stage}: work, which grows with the data", *(str(cost.total(side, "work", stage)) for side in SIDES))
+        (f"{stage}: work, which grows with the data", *(_sum(cost.total(side, "work", stage)) for side in SIDES))
         for stage in STAGES
     ]
-    rows.append(("start-up and idle, of any size", *(str(cost.total(side, "start-up and idle")) for side in SIDES)))
-    rows.append(("in all, with storage and requests", *(str(cost.total(side)) for side in SIDES)))
+    rows.append(("start-up and idle, of any size", *(_sum(cost.total(side, "start-up and idle")) for side in SIDES)))
+    rows.append(("in all, with storage and requests", *(_sum(cost.total(side)) for side in SIDES)))
     estimated = ", an estimate" if all(line.estimate for line in cost.lines if line.name == "instances") else ""
     title = f"Run {name}{estimated}, US dollars"
     return Table(title, ("", *(TITLES[side] for side in SIDES)), tuple(rows), 1, frozenset({len(STAGES)}))
@@ -127,8 +127,8 @@ def changes_table(found: Sequence[Change]) -> Table:
 
 def sentences(estimate: Estimate) -> Iterator[str]:
     """Where the sides break even, in words."""
-    for along in ALONG:
-        yield from break_even(estimate, along).sentences
+    # What does not fit is said of every curve.
+    yield from dict.fromkeys(sentence for along in ALONG for sentence in break_even(estimate, along).sentences)
 
 
 def not_priced_table(estimate: Estimate) -> Table:
@@ -144,6 +144,10 @@ def everything(estimate: Estimate) -> Money:
     """A month of both sides and of what they share."""
     sums = [estimate.month(side, serving=True) for side in PARTIES]
     return Money(usd=sum(each.usd for each in sums), complete=all(each.complete for each in sums))
+
+
+def _sum(total: Money | None) -> str:
+    return "not run" if total is None else str(total)
 
 
 def _key(line: Line) -> tuple[str, str, str, str]:

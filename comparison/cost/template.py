@@ -6,16 +6,20 @@
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
+
+from pydantic import ValidationError
 
 from comparison.cost import CostError
 from comparison.cost.lines import (
     GB,
     Driver,
     Estimate,
+    Limit,
     Line,
     NotPriced,
     Parameters,
@@ -26,7 +30,7 @@ from comparison.cost.lines import (
 from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload
 from comparison.prices import HOURS_A_MONTH, KINDS, InstanceType, PriceBook, kind_of
-from comparison.record import STAGES, SideName, StageName
+from comparison.record import SIDES, STAGES, SideName, StageName
 from comparison.summary import TITLES
 from comparison.template import Assembly
 
@@ -56,9 +60,11 @@ class _Reader:
     expiring: set[str]
     """Stacks that delete themselves."""
     parameters: dict[str, Any] = field(default_factory=dict)
+    times: dict[SideName, list[Limit]] = field(default_factory=lambda: {name: [] for name in SIDES})
+    """How many events each stage works through before it is ended."""
+    volumes: list[Limit] = field(default_factory=list)
+    """How many events' data fits a job's volume."""
     unpriced: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    """Assumptions that follow from the templates."""
 
     def properties(self, stack: str, resource: str) -> dict[str, Any]:
         return self.assembly.properties(stack, resource)
@@ -125,6 +131,12 @@ class _Reader:
             )
         return size.vcpus
 
+    def ends(self, side: SideName, what: str, seconds: float, fixed: float, per_event: float) -> None:
+        """Note that a stage, or the whole pipeline, is ended after so long."""
+        if per_event:
+            why = f"{what} ({TITLES[side]}) is ended after {number(seconds / 60)} minutes"
+            self.times[side].append(Limit(value=max(0.0, seconds - fixed) / per_event, why=why))
+
 
 Rule = Callable[[_Reader, str, str], Iterator[Line]]
 
@@ -135,13 +147,19 @@ def estimate(
     """What the templates cost for a usage; an estimate, as the assumptions that come with it say.
 
     Raises:
-        CostError: no price is known for the region, or an instance type is not known at all; one line.
+        CostError: no price is known for the region, an instance type is not known at all, a pipeline is missing, or a
+            resource is not as its type must be; one line.
         TemplateError: the templates hold something that cannot be resolved.
     """
     if region not in book.regions:
         raise CostError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
     workload = workload or Workload.load()
     reader = _Reader(assembly, book, region, workload, _sides(assembly), _expiring(assembly))
+    for side in SIDES:
+        if side not in reader.sides.values():
+            raise CostError(
+                f"{assembly.folder}: no template has the pipeline of {TITLES[side]}; the templates of both are needed"
+            )
     lines: list[Line] = []
     for stack, template in assembly.templates.items():
         for resource, definition in template.get("Resources", {}).items():
@@ -151,9 +169,10 @@ def estimate(
                 continue
             try:
                 lines += rule(reader, stack, resource)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            except _DAMAGE as error:
                 raise _damaged(stack, resource, error) from error
-    parameters = Parameters(**reader.parameters)
+    limits = [limit for side in SIDES for limit in reader.times[side]] + reader.volumes
+    parameters = Parameters(**reader.parameters, events_limit=_least(limits))
     return Estimate(
         region=region,
         usage=usage,
@@ -163,12 +182,36 @@ def estimate(
             NotPriced(stack=stack, type=kind, resources=tuple(resources), why=why)
             for (stack, kind, why), resources in reader.unpriced.items()
         ),
-        assumptions=(*_ASSUMPTIONS, *reader.notes, *_origins(workload)),
+        assumptions=(*_ASSUMPTIONS, *_limit_notes(reader), *_origins(workload)),
     )
 
 
+# What reading a resource that is not as its type must be can raise.
+_DAMAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError)
+
+
+def _least(limits: Sequence[Limit]) -> Limit | None:
+    return min(limits, key=lambda limit: limit.value, default=None)
+
+
 def _damaged(stack: str, resource: str, error: Exception) -> CostError:
-    return CostError(f"{stack}: {resource}: not as CloudFormation describes its type: {type(error).__name__}: {error}")
+    text = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    name = type(error).__name__
+    return CostError(f"{stack}: {resource}: not as CloudFormation describes its type: {name}: {' '.join(text.split())}")
+
+
+def _whole(values: Mapping[str, Any], name: str, default: int, least: int = 0) -> int:
+    """A whole number of a resource; a default where it is not given.
+
+    Raises:
+        ValueError: it is none, or below ``least``.
+    """
+    value = values.get(name, default)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)  # CloudFormation takes numbers as text, too
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} {value!r}: must be a whole number from {least}")
+    return value
 
 
 def rule_of(resource_type: str) -> Rule | str:
@@ -188,9 +231,9 @@ def _definition(assembly: Assembly, stack: str, resource: str) -> dict[str, Any]
         return None
     try:
         definition: dict[str, Any] = json.loads(properties["DefinitionString"])
-        if not definition["States"]:
-            raise KeyError("States")
-    except (KeyError, TypeError, ValueError) as error:
+        if not isinstance(definition["States"], dict) or not definition["States"]:
+            raise ValueError("States must be an object of states")
+    except _DAMAGE as error:
         raise _damaged(stack, resource, error) from error
     return definition
 
@@ -198,9 +241,9 @@ def _definition(assembly: Assembly, stack: str, resource: str) -> dict[str, Any]
 def _pipeline(definition: Mapping[str, Any]) -> SideName | None:
     """Whose pipeline a definition is; None if it is none."""
     states = definition["States"]
-    if not all(stage in states for stage in STAGES):
+    if not all(isinstance(states.get(stage), dict) for stage in STAGES):
         return None
-    return "emr" if ":elasticmapreduce:" in states[STAGES[0]].get("Resource", "") else "sagemaker"
+    return "emr" if ":elasticmapreduce:" in str(states[STAGES[0]].get("Resource")) else "sagemaker"
 
 
 def _machines(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -238,14 +281,23 @@ def _state_machine(reader: _Reader, stack: str, resource: str) -> Iterator[Line]
         detail=f"{transitions} of a run that goes well",
     )
     if side == "sagemaker":
+        seconds = [0.0, 0.0]
         for stage in STAGES:
-            yield from _job(reader, stack, resource, stage, definition["States"][stage])
+            fixed, per_event = yield from _job(reader, stack, resource, stage, definition["States"][stage])
+            seconds = [seconds[0] + fixed, seconds[1] + per_event]
+        if "TimeoutSeconds" in definition:
+            reader.ends("sagemaker", "the pipeline", float(definition["TimeoutSeconds"]), *seconds)
     if side == "emr" and not reader.assembly.resources("AWS::EMR::Cluster"):
         created = next(
-            state["Parameters"]
-            for state in definition["States"].values()
-            if state.get("Resource", "").endswith(":elasticmapreduce:createCluster")
+            (
+                state["Parameters"]
+                for state in definition["States"].values()
+                if state.get("Resource", "").endswith(":elasticmapreduce:createCluster")
+            ),
+            None,
         )
+        if created is None:
+            raise CostError(f"{stack}: {resource}: no state starts a cluster, and there is no AWS::EMR::Cluster")
         yield from _cluster_lines(reader, stack, resource, created, persistent=False)
 
 
@@ -285,20 +337,35 @@ def _entered(state: Mapping[str, Any]) -> int:
     return 1 + sum(_transitions(branch) for branch in state.get("Branches", []))
 
 
-def _job(reader: _Reader, stack: str, resource: str, stage: StageName, state: Mapping[str, Any]) -> Iterator[Line]:
-    """A stage of the SageMaker side: instances by the second, and their volumes."""
+def _time_limit(state: Mapping[str, Any]) -> float | None:
+    """Seconds after which a stage is ended; None: it is not."""
+    stopping = state.get("Parameters", {}).get("StoppingCondition", {})
+    found = [each[key] for each, key in ((state, "TimeoutSeconds"), (stopping, "MaxRuntimeInSeconds")) if key in each]
+    return min(map(float, found), default=None)
+
+
+def _job(
+    reader: _Reader, stack: str, resource: str, stage: StageName, state: Mapping[str, Any]
+) -> Generator[Line, None, tuple[float, float]]:
+    """A stage of the SageMaker side: instances by the second, and their volumes; returns how long it takes.
+
+    That is: fixed seconds, and seconds for each event.
+    """
     component, path = _JOBS[state["Resource"].rpartition(":")[2].removesuffix(".sync")]
     machines = state["Parameters"]
     for key in path:
         machines = machines[key]
-    kind, count = machines["InstanceType"], int(machines.get("InstanceCount", 1))
+    kind, count = machines["InstanceType"], _whole(machines, "InstanceCount", 1, 1)
     item = f"sagemaker/{component}/{kind}"
     vcpus = reader.vcpus(stack, resource, kind, item)
     side = reader.workload.sides["sagemaker"]
     work = side.stages[stage]
+    fixed = side.startup_seconds + work.fixed_seconds
     # Instances share the work, so that the growing part of the instances' seconds does not depend on their number.
-    fixed = count * (side.startup_seconds + work.fixed_seconds)
     growing = work.core_seconds_per_event / vcpus
+    limit = _time_limit(state)
+    if limit is not None:
+        reader.ends("sagemaker", stage, limit, fixed, growing / count)
     runs: tuple[Driver, ...] = ("runs",)
     grows: tuple[Driver, ...] = ("runs", "events")
     yield reader.line(
@@ -306,30 +373,31 @@ def _job(reader: _Reader, stack: str, resource: str, stage: StageName, state: Ma
         resource,
         f"{stage}: instances",
         item,
-        (fixed / 3600, runs),
+        (count * fixed / 3600, runs),
         (growing / 3600, grows),
         detail=f"{count} x {kind}",
     )
-    volume = machines.get("VolumeSizeInGB")
-    if volume is None:
+    if "VolumeSizeInGB" not in machines:
         reader.skip(stack, resource, f"{stage}: its instances' storage, of a size that the service sets")
-        return
-    if stage == "prepare":
-        events = float(volume) * GB / reader.workload.raw_bytes_per_event
-        reader.notes.append(
-            f"Whether the data fits the instances is not checked: the raw data of more than {number(events)} events "
-            f"does not fit the volume of {volume} GB of {stage} (SageMaker), and memory may end sooner."
-        )
-    share = float(volume) / 3600 / HOURS_A_MONTH
+        return fixed, growing / count
+    volume = _whole(machines, "VolumeSizeInGB", 0, 1)
+    # Every instance gets all of the raw data (prepare) or of what the side writes, and keeps what it writes itself.
+    held = side.bytes_per_event + (reader.workload.raw_bytes_per_event if stage == "prepare" else 0)
+    if held:
+        what = "raw data and what the side writes" if stage == "prepare" else "what the side writes"
+        why = f"{what} would fill the {volume} GB of {stage} (SageMaker)"
+        reader.volumes.append(Limit(value=volume * GB / held, why=why))
+    share = volume / 3600 / HOURS_A_MONTH
     yield reader.line(
         stack,
         resource,
         f"{stage}: storage",
         f"sagemaker/storage/{component}",
-        (fixed * share, runs),
+        (count * fixed * share, runs),
         (growing * share, grows),
         detail=f"{count} x {volume} GB",
     )
+    return fixed, growing / count
 
 
 # -- the cluster
@@ -365,11 +433,12 @@ def _cluster_lines(
     reader.parameters |= {
         "persistent": persistent,
         # Without such a policy it stands for ever.
-        "idle_seconds": int(policy.get("IdleTimeout", 0)) if policy or not persistent else 86_400 * 36_500,
+        "idle_seconds": _whole(policy, "IdleTimeout", 0) if policy or not persistent else 86_400 * 36_500,
         "cluster_startup_seconds": side.startup_seconds,
         "cluster_fixed_seconds": sum(stage.fixed_seconds for stage in stages),
         "cluster_seconds_per_event": sum(stage.core_seconds_per_event for stage in stages) / (workers or 1),
     }
+    _step_limits(reader, workers or 1)
     until = ("idle termination" if policy else "destroyed") if persistent else None
     for node in nodes:
         reader.machine(stack, resource, node.type, f"ec2/{node.type}")
@@ -405,13 +474,27 @@ def _cluster_lines(
         )
 
 
+def _step_limits(reader: _Reader, workers: int) -> None:
+    """When the steps of the EMR side are ended, and all of them together with the start of a cluster."""
+    side = reader.workload.sides["emr"]
+    definition = next(each for _, _, each in _machines(reader.assembly) if _pipeline(each) == "emr")
+    for stage, work in side.stages.items():
+        limit = _time_limit(definition["States"][stage])
+        if limit is not None:
+            reader.ends("emr", stage, limit, work.fixed_seconds, work.core_seconds_per_event / workers)
+    if "TimeoutSeconds" in definition:
+        fixed = side.startup_seconds + reader.parameters["cluster_fixed_seconds"]
+        seconds = float(definition["TimeoutSeconds"])
+        reader.ends("emr", "the pipeline", seconds, fixed, reader.parameters["cluster_seconds_per_event"])
+
+
 _ROLES = {"MASTER": "primary", "CORE": "core", "TASK": "task"}
 
 
 def _nodes(cluster: Mapping[str, Any]) -> Iterator[_Nodes]:
     """The nodes that a cluster starts with, as the API or as CloudFormation describes them."""
     instances = cluster["Instances"]
-    root = float(cluster.get("EbsRootVolumeSize", _DEFAULT_ROOT))
+    root = _whole(cluster, "EbsRootVolumeSize", _DEFAULT_ROOT)
     for kind, name in (("InstanceGroup", "InstanceRole"), ("InstanceFleet", "InstanceFleetType")):
         found = [(_ROLES[member[name]], member) for member in instances.get(f"{kind}s", [])]
         found += [
@@ -423,8 +506,8 @@ def _nodes(cluster: Mapping[str, Any]) -> Iterator[_Nodes]:
         for role, member in found:
             # A fleet takes the first of its types where there is capacity; every type counts as one unit.
             first = member["InstanceTypeConfigs"][0] if kind == "InstanceFleet" else member
-            spot = int(member.get("TargetSpotCapacity", 0))
-            count = int(member.get("InstanceCount", 0)) + int(member.get("TargetOnDemandCapacity", 0)) + spot
+            spot = _whole(member, "TargetSpotCapacity", 0)
+            count = _whole(member, "InstanceCount", 0) + _whole(member, "TargetOnDemandCapacity", 0) + spot
             if member.get("Market") == "SPOT":
                 spot = count
             gigabytes, disk = _disks(first)
@@ -436,8 +519,8 @@ def _disks(node: Mapping[str, Any]) -> tuple[float, str]:
     devices = node.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", [])
     if not devices:
         return _DEFAULT_DISKS.get(node["InstanceType"].rpartition(".")[2], 64), "gp2"
-    volumes = [(device["VolumeSpecification"], int(device.get("VolumesPerInstance", 1))) for device in devices]
-    return sum(float(volume["SizeInGB"]) * number for volume, number in volumes), volumes[0][0]["VolumeType"]
+    volumes = [(device["VolumeSpecification"], _whole(device, "VolumesPerInstance", 1)) for device in devices]
+    return sum(_whole(volume, "SizeInGB", 0) * count for volume, count in volumes), volumes[0][0]["VolumeType"]
 
 
 # -- the endpoint
@@ -449,7 +532,8 @@ def _endpoint_config(reader: _Reader, stack: str, resource: str) -> Iterator[Lin
     for variant in properties["ProductionVariants"]:
         serverless = variant.get("ServerlessConfig")
         if serverless:
-            memory = int(serverless["MemorySizeInMB"])
+            memory = _whole(serverless, "MemorySizeInMB", 0, 1)
+            at_once = _whole(serverless, "MaxConcurrency", 0)
             yield reader.line(
                 stack,
                 resource,
@@ -459,9 +543,10 @@ def _endpoint_config(reader: _Reader, stack: str, resource: str) -> Iterator[Lin
                 detail=f"{memory} MB",
                 serving=True,
             )
-            reader.parameters |= {"endpoint_minimum": 0, "endpoint_maximum": 0}
+            why = f"the serverless endpoint answers {at_once} at a time"
+            reader.parameters |= {"serverless": True, "requests_limit": Limit(value=at_once, why=why)}
             continue
-        kind, count = variant["InstanceType"], int(variant["InitialInstanceCount"])
+        kind, count = variant["InstanceType"], _whole(variant, "InitialInstanceCount", 1, 1)
         item = f"sagemaker/hosting/{kind}"
         reader.machine(stack, resource, kind, item)
         reader.parameters |= {"endpoint_minimum": count, "endpoint_maximum": count, **_scaling(reader, stack)}
@@ -497,17 +582,32 @@ def _endpoint_config(reader: _Reader, stack: str, resource: str) -> Iterator[Lin
         )
 
 
-def _scaling(reader: _Reader, stack: str) -> dict[str, float]:
-    """The bounds and the target of the endpoint's autoscaling, where it has one."""
-    found: dict[str, float] = {}
+def _scaling(reader: _Reader, stack: str) -> dict[str, Any]:
+    """The bounds and the target of the endpoint's autoscaling, where it has one, and what it carries with them."""
+    found: dict[str, Any] = {}
     for in_stack, resource in reader.assembly.resources("AWS::ApplicationAutoScaling::ScalableTarget"):
         if in_stack == stack:
             target = reader.properties(stack, resource)
-            found |= {"endpoint_minimum": int(target["MinCapacity"]), "endpoint_maximum": int(target["MaxCapacity"])}
+            try:
+                least = _whole(target, "MinCapacity", 0)
+                most = _whole(target, "MaxCapacity", 0, max(least, 1))
+            except ValueError as error:
+                raise _damaged(stack, resource, error) from error
+            found |= {"endpoint_minimum": least, "endpoint_maximum": most}
     for in_stack, resource in reader.assembly.resources("AWS::ApplicationAutoScaling::ScalingPolicy"):
         if in_stack == stack:
-            policy = reader.properties(stack, resource)["TargetTrackingScalingPolicyConfiguration"]
-            found["endpoint_target"] = float(policy["TargetValue"])
+            try:
+                policy = reader.properties(stack, resource)["TargetTrackingScalingPolicyConfiguration"]
+                value = float(policy["TargetValue"])
+                if not 0 < value < math.inf:
+                    raise ValueError(f"TargetValue {value:g}: must be a number above 0")
+            except _DAMAGE as error:
+                raise _damaged(stack, resource, error) from error
+            found["endpoint_target"] = value
+    if len(found) == 3:
+        most, value = found["endpoint_maximum"], found["endpoint_target"]
+        why = f"the endpoint has {most} instances at most, for {value:,g} requests a minute each"
+        found["requests_limit"] = Limit(value=most * value / 60, why=why)
     return found
 
 
@@ -635,10 +735,16 @@ RULES: dict[str, Rule | str] = {
 """By CloudFormation type: the rule that prices it, or why it has no price of its own (aws.amazon.com, 2026-11-22)."""
 
 _ASSUMPTIONS = (
-    "On-demand list prices before tax, without free tier, credits, Savings Plans and volume discounts.",
+    "On-demand list prices before tax, without credits, Savings Plans and volume discounts. What is priced is priced "
+    "from the first unit, without the free tier.",
+    "What is not priced for a free allowance relies on it, each a month: a million objects and a million requests of "
+    "the Glue catalogue, a million messages and a thousand e-mails of SNS, and 14 million calls of EventBridge "
+    "Scheduler.",
     "A month has 730 hours; runs are spread evenly over the day, requests over the endpoint's hours.",
     "Work divides evenly over vCPUs and grows in proportion to the events; a vCPU counts as a core of the measured "
     "machine.",
+    "Whether the data fits an instance's memory, and what Spark keeps on a cluster's disks while it works, is not "
+    "known and not checked.",
     "A cluster works with the nodes that it starts with: managed scaling brings more nodes for a shorter time.",
     "A persistent cluster that idle termination has ended stays away; each run then starts and ends one of its own.",
     "A fleet takes the first of its instance types.",
@@ -649,9 +755,35 @@ _ASSUMPTIONS = (
 )
 
 
+def _limit_notes(reader: _Reader) -> Iterator[str]:
+    """Where the templates end: the first time limit of each side, the first volume, the endpoint, the time to live."""
+    for limits in (*reader.times.values(), reader.volumes):
+        first = _least(limits)
+        if first is not None:
+            yield f"By this model, more than {number(first.value)} events a run do not fit: {first.why}."
+    requests = reader.parameters.get("requests_limit")
+    if requests is not None and not reader.parameters.get("serverless"):
+        yield f"More than {number(requests.value)} requests a second cost no more and are not carried: {requests.why}."
+    elif requests is not None:
+        yield f"More requests than it carries are not answered: {requests.why}."
+    stacks: dict[object, list[str]] = {}
+    for stack, resource in reader.assembly.resources("Custom::TimeToLive"):
+        stacks.setdefault(reader.properties(stack, resource).get("Hours"), []).append(stack)
+    for hours, names in stacks.items():
+        yield (
+            f"{' and '.join(names)} {'delete' if len(names) > 1 else 'deletes'} all that stands in "
+            f"{'them' if len(names) > 1 else 'it'}, such as an endpoint or a cluster, {hours} hours after the "
+            "deployment; a month counts the usage's hours, as if that were always deployed again."
+        )
+
+
 def _origins(workload: Workload) -> Iterator[str]:
     """Where the workload's figures come from."""
+    least, most = workload.measured_events
+    sizes = f"{number(most)} events only" if least == most else f"{number(least)} to {number(most)} events"
+    yield f"Seconds were measured at {sizes}; those of any other number of events are extrapolated in a straight line."
     yield f"Sizes and numbers of files: {workload.data_origin}."
+    yield "Requests to S3 are those of that run, whatever the number of events: they do not grow with the data here."
     for name, side in workload.sides.items():
         yield f"Start of {'a job' if name == 'sagemaker' else 'a cluster'}: {side.startup_origin}."
         by_origin: dict[str, list[StageName]] = {}

@@ -68,7 +68,9 @@ class Usage(BaseModel):
                     f"{places[key]}{key}: unknown{hint} (allowed: {', '.join(cls.model_fields)})"
                 ) from error
             message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-            raise CostError(f"{places[key]}{key}={first['input']}: {message}") from error
+            shown = " ".join(str(first["input"]).split())
+            shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+            raise CostError(f"{places[key]}{key}={shown}: {message}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -77,8 +79,8 @@ def _read(file: Path) -> dict[str, Any]:
         values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise CostError(f"{file}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise CostError(f"{file}: neither JSON (.json) nor TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise CostError(f"{file}: neither JSON (.json) nor TOML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise CostError(f"{file}: must hold keys and values, not {type(values).__name__}")
     return values

@@ -4,8 +4,8 @@
 
 The assumption in it: work divides evenly over vCPUs, on whatever instances, and grows in proportion to the events.
 
-    workload = Workload.load()                   # shipped: measured once on a laptop
-    workload = fitted([record_1, record_2], book)  # of one's own runs, of different sizes
+    workload = Workload.load()                     # shipped: measured once on a laptop
+    workload = fitted([record_1, record_2], book)  # of one's own runs, best of different sizes
 """
 
 import statistics
@@ -16,6 +16,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from comparison.cost import CostError
+from comparison.cost.lines import number
 from comparison.prices import PriceBook
 from comparison.record import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
 
@@ -63,6 +64,8 @@ class Workload(_Model):
     """Size of the raw data as stored, bytes for each log event."""
     data_origin: str
     """Where the sizes and the numbers of files come from."""
+    measured_events: tuple[NonNegative, NonNegative]
+    """Log events of the smallest and of the largest run whose seconds were measured."""
     sides: dict[SideName, SideWork]
 
     @classmethod
@@ -74,8 +77,11 @@ class Workload(_Model):
 def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = None) -> Workload:
     """The workload that runs took; what they do not tell is as in ``base`` (default: as shipped).
 
-    Of a run in an account the billed seconds count, with the start of each job in them. Seconds on a laptop become
-    core seconds, and every figure that comes of them is an estimate.
+    Of a run in an account only billed seconds count: a stage without any is as in ``base``. Seconds on a laptop become
+    core seconds, and every figure that comes of them is an estimate. The start of a job is kept apart from its work.
+
+    Runs of one size cannot tell what is fixed from what grows: the fixed seconds are then those of ``base``, or all
+    of them if there were fewer, and what is left grows with the data.
 
     Raises:
         CostError: no runs, or runs that do not belong together, or that tell nothing; one line.
@@ -93,13 +99,15 @@ def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = N
                 "a workload is fitted to runs that are"
             )
     sides = {name: _side(name, records, book, base.sides[name]) for name in SIDES}
+    events = [record.dataset.events or 0 for record in records]
+    base = base.model_copy(update={"sides": sides, "measured_events": (min(events), max(events))})
     sizes = [(r.dataset.bytes, r.dataset.events) for r in records if r.dataset.bytes is not None]
     largest = max(sizes, key=lambda pair: pair[1] or 0, default=None)
     if largest is None:
-        return base.model_copy(update={"sides": sides})
+        return base
     raw = largest[0] / (largest[1] or 1)
     origin = f"raw bytes as in {_named(records)}; {base.data_origin}"
-    return base.model_copy(update={"raw_bytes_per_event": raw, "data_origin": origin, "sides": sides})
+    return base.model_copy(update={"raw_bytes_per_event": raw, "data_origin": origin})
 
 
 def worker_vcpus(name: SideName, instances: Sequence[Instances], book: PriceBook) -> int:
@@ -123,10 +131,21 @@ def worker_vcpus(name: SideName, instances: Sequence[Instances], book: PriceBook
 
 
 def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: SideWork) -> SideWork:
-    stages = {stage: _stage(name, stage, records, book) or base.stages[stage] for stage in STAGES}
-    update: dict[str, object] = {"stages": stages}
+    points = {stage: _points(name, stage, records, book) for stage in STAGES}
+    update: dict[str, object] = {}
+    startup = 0.0
     if name == "sagemaker" and records[0].where == "aws":
-        update |= {"startup_seconds": 0.0, "startup_origin": "contained in the stages' billed seconds"}
+        # Billed seconds of a job have its start in them, which none of them tells.
+        startup = min([base.startup_seconds, *(time for found in points.values() for _, time in found)])
+        if startup < base.startup_seconds:
+            origin = f"{startup:g} seconds, all that was billed of the shortest job of {_named(records)}"
+            update |= {"startup_seconds": startup, "startup_origin": origin}
+    update["stages"] = {
+        stage: _fit([(size, time - startup) for size, time in found], records, base.stages[stage])
+        if found
+        else base.stages[stage]
+        for stage, found in points.items()
+    }
     written = [
         (sum(stage.bytes_out or 0 for stage in dict(record.both())[name].stages), record.dataset.events or 1)
         for record in records
@@ -137,22 +156,40 @@ def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: Side
     return base.model_copy(update=update)
 
 
-def _stage(name: SideName, stage_name: StageName, records: Sequence[Record], book: PriceBook) -> StageWork | None:
-    """A straight line through the runs' seconds, with neither part negative."""
+def _points(
+    name: SideName, stage_name: StageName, records: Sequence[Record], book: PriceBook
+) -> list[tuple[float, float]]:
+    """Events for each vCPU, and seconds, of every run that tells them of a stage."""
     points = []
     for record in records:
         stage = dict(record.both())[name].stage(stage_name)
         if stage is None or stage.status != "succeeded":
             continue
-        seconds = stage.seconds if stage.billable_seconds is None else stage.billable_seconds
+        seconds = stage.billable_seconds if record.where == "aws" else stage.seconds
         if seconds is not None:
             points.append(((record.dataset.events or 0) / _vcpus(record, name, stage, book), seconds))
-    if not points:
-        return None
+    return points
+
+
+def _fit(points: Sequence[tuple[float, float]], records: Sequence[Record], base: StageWork) -> StageWork:
+    """A straight line through the runs' seconds, with neither part negative."""
     sizes, times = zip(*points, strict=True)
-    fixed, slope = line(sizes, times)
-    where = "as billed in an account" if records[0].where == "aws" else "core seconds measured on a laptop, an estimate"
-    one = "" if len(set(sizes)) > 1 else "; of one size only, so all of it counts as growing with the data"
+    fixed, slope = line(sizes, times, base)
+    events = sorted({record.dataset.events or 0 for record in records})
+    at = " and ".join(number(each) for each in dict.fromkeys((events[0], events[-1])))
+    where = (
+        f"fitted to what was billed in an account at {at} events"
+        if records[0].where == "aws"
+        else "core seconds measured on a laptop, an estimate"
+    )
+    one = ""
+    if len(set(sizes)) == 1:
+        kept = "core seconds an event" if slope == base.core_seconds_per_event else "fixed seconds"
+        one = (
+            "; of one size only, and shorter than the fixed part was thought to be, so all of it counts as fixed"
+            if slope == 0
+            else f"; of one size only, so the {kept} are those of: {base.origin}"
+        )
     return StageWork(fixed_seconds=fixed, core_seconds_per_event=slope, origin=f"{where}: {_named(records)}{one}")
 
 
@@ -166,18 +203,25 @@ def _vcpus(record: Record, name: SideName, stage: Stage, book: PriceBook) -> int
         raise CostError(f"run {record.run_id}: {name} {stage.name}: {error}") from error
 
 
-def line(sizes: Sequence[float], times: Sequence[float]) -> tuple[float, float]:
+def line(sizes: Sequence[float], times: Sequence[float], base: StageWork) -> tuple[float, float]:
     """Intercept and slope of the straight line with the least squares, neither below 0.
 
-    Of one size only, the line goes through the origin.
+    One size gives one of them only: the one that is thought to take most of such a run (``base``). Else what a small
+    run cannot explain would be multiplied with all the data of a large one.
     """
-    through_origin = statistics.linear_regression([*sizes, 0], [*times, 0], proportional=True).slope
     if len(set(sizes)) == 1:
-        return 0.0, through_origin
+        time = statistics.fmean(times)
+        work = base.core_seconds_per_event * sizes[0]
+        if work < base.fixed_seconds and work <= time:
+            return time - work, base.core_seconds_per_event
+        intercept = min(base.fixed_seconds, time)
+        return intercept, (time - intercept) / sizes[0]
     slope, intercept = statistics.linear_regression(sizes, times)
     if slope < 0:
         return statistics.fmean(times), 0.0
-    return (intercept, slope) if intercept >= 0 else (0.0, through_origin)
+    if intercept < 0:
+        return 0.0, statistics.linear_regression([*sizes, 0], [*times, 0], proportional=True).slope
+    return intercept, slope
 
 
 def _named(records: Sequence[Record]) -> str:

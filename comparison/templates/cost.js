@@ -4,7 +4,7 @@
 const Cost = (() => {
   const place = document.getElementById("cost-data");
   if (!place) return null;
-  const { estimate, hours, gb, minimum, axes, titles, inputs } = JSON.parse(place.textContent);
+  const { estimate, hours, gb, minimum, steps, axes, titles, inputs } = JSON.parse(place.textContent);
   const usageOf = (values) => ({ ...estimate.usage, ...values });
   const days = hours / 24;
 
@@ -106,41 +106,74 @@ const Cost = (() => {
     return three(value);
   };
 
+  const limitOf = (usage, along) => {
+    const p = estimate.parameters;
+    if (along === "events_per_run") return p.events_limit;
+    const limit = along === "requests_per_second" ? p.requests_limit : null;
+    if (!limit || !p.serverless) return limit;
+    if (usage.request_milliseconds === 0) return null;
+    return { value: limit.value / (usage.request_milliseconds / 1000), why: limit.why };
+  };
+  const axisEnd = (usage, along) => {
+    const limit = limitOf(usage, along);
+    const most = axes[along].maximum;
+    return Math.max(!limit || limit.value === 0 ? most : Math.min(most, limit.value), usage[along]);
+  };
+  const limits = (usage, along, end, serving) => {
+    const known = [["events_per_run", "events a run do not fit"]];
+    if (serving) known.push(["requests_per_second", "requests a second are not carried"]);
+    return known.flatMap(([name, words]) => {
+      const limit = limitOf(usage, name);
+      const beyond = limit && (name === along ? limit.value <= end : limit.value < usage[name]);
+      return beyond ? [`More than ${brief(limit.value)} ${words}: ${limit.why}.`] : [];
+    });
+  };
+
+  const requests = (usage, end, serving) => {
+    if (!serving) return "Requests change neither side's cost without the endpoint.";
+    const at = (value) => shown(totals({ ...usage, requests_per_second: value }, true).month.sagemaker);
+    return "EMR brings no endpoint, so there is no break-even along requests: SageMaker's side costs "
+      + `${at(0)} to ${at(end)} US dollars a month from 0 to ${brief(end)} requests a second.`;
+  };
+
   const sentence = (usage, along, found) => {
-    const runs = `${brief(usage.runs_per_day)} ${usage.runs_per_day === 1 ? "run" : "runs"} a day`;
-    const events = `${brief(usage.events_per_run)} events`;
     const of = {
-      runs_per_day: `runs a day of ${events}`,
-      events_per_run: `events a run at ${runs}`,
-      requests_per_second: `requests a second, beside ${runs} of ${events}`,
+      runs_per_day: `runs a day of ${brief(usage.events_per_run)} events`,
+      events_per_run: `events a run at ${brief(usage.runs_per_day)} ${usage.runs_per_day === 1 ? "run" : "runs"} a day`,
     }[along];
     const who = (each) => each.cheaper === null ? "Both cost the same" : `${titles[each.cheaper]} is cheaper`;
     const short = (each) => each.cheaper === null ? "neither" : titles[each.cheaper];
     const least = found.at(-1).end / 100;
-    const shownOnes = found.filter((each) => each.cheaper !== null || each.end - each.start > least);
-    if (shownOnes.length === 1) {
-      return `${who(shownOnes[0])} at any number of ${of} up to ${brief(shownOnes[0].end)}, at these prices.`;
+    const told = found.filter((each) => each.cheaper !== null || each.end - each.start > least);
+    const first = told[0];
+    const last = told.at(-1);
+    if (told.length === 1) return `${who(first)} from 0 to ${brief(last.end)} ${of}, at these prices.`;
+    if (told.length === 2) {
+      return `${who(last)} above ${brief(last.start)} and up to ${brief(last.end)} ${of}, at these prices, `
+        + `${short(first)} below.`;
     }
-    const [first, ...rest] = shownOnes;
-    const last = rest.pop();
-    if (!rest.length) return `${who(last)} above ${brief(last.start)} ${of} at these prices, ${short(first)} below.`;
-    const between = rest.map((each) => `${short(each)} from ${brief(each.start)} to ${brief(each.end)}`);
-    return `${who(first)} below ${brief(first.end)} ${of} at these prices, ${between.join(", ")}, `
-      + `${short(last)} above ${brief(last.start)}.`;
+    const between = told.slice(1, -1).map((each) => `${short(each)} from ${brief(each.start)} to ${brief(each.end)}`);
+    return `${who(first)} below ${brief(first.end)} ${of}, at these prices, ${between.join(", ")}, `
+      + `${short(last)} above ${brief(last.start)} and up to ${brief(last.end)}.`;
   };
 
   // The curve's points (x, sagemaker, emr), and the answer in words.
   const breakEven = (usage, along, serving) => {
-    const end = axes[along].maximum;
+    const end = axisEnd(usage, along);
     const at = (x) => costs({ ...usage, [along]: x }, serving);
-    const points = Array.from({ length: 61 }, (_, i) => [(end * i) / 60, ...at((end * i) / 60)]);
+    const points = Array.from({ length: steps + 1 }, (_, i) => [(end * i) / steps, ...at((end * i) / steps)]);
+    const more = limits(usage, along, end, serving);
+    if (along === "requests_per_second") return { points, words: [requests(usage, end, serving), ...more].join(" ") };
     const month = drivers({ ...usage, [along]: end }, estimate.parameters).month;
-    const missing = [...new Set(estimate.lines.filter((line) => amount(line, month) === null).map((line) => line.item))];
-    const words = missing.length
-      ? `Which side is cheaper is not known: there is no price for ${missing.join(", ")}.`
-      : sentence(usage, along, stretches((x) => cheaper(at(x)), end));
-    const alone = "Only SageMaker brings an endpoint along: what serving takes on EMR is not in EMR's cost.";
-    return { points, words: serving && !missing.length ? `${words} ${alone}` : words };
+    const missing = [...new Set(["sagemaker", "emr"].flatMap((side) => estimate.lines
+      .filter((line) => line.side === side && (serving || !line.serving) && amount(line, month) === null)
+      .map((line) => line.item)))];
+    if (missing.length) {
+      return { points, words: `Which side is cheaper is not known: there is no price for ${missing.join(", ")}.` };
+    }
+    const words = [sentence(usage, along, stretches((x) => cheaper(at(x)), end)), ...more];
+    if (serving) words.push("Only SageMaker brings an endpoint along: what serving takes on EMR is not in EMR's cost.");
+    return { points, words: words.join(" ") };
   };
 
   return { estimate, axes, titles, inputs, usageOf, drivers, amount, totals, costs, dollars, shown, breakEven };

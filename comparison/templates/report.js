@@ -89,8 +89,7 @@
     });
     const { points, words } = Cost.breakEven(usage, along, serving);
     document.getElementById("cost-answer").textContent = words;
-    const { label, maximum } = Cost.axes[along];
-    curve = { points, x: usage[along], at: Cost.costs(usage, serving), label, end: maximum };
+    curve = { points, x: usage[along], at: Cost.costs(usage, serving), label: Cost.axes[along].label, end: points.at(-1)[0] };
     drawOne(document.querySelector("[data-chart=break_even]"), scheme());
   };
   form.addEventListener("submit", (event) => event.preventDefault());

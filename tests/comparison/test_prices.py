@@ -83,6 +83,14 @@ def test_what_a_rule_gives_says_so() -> None:
             assert price.usd == pytest.approx(us[f"ec2/{item.removeprefix('emr/')}"].usd / 4)
     verified = {item for item, price in us.items() if item.startswith("emr/") and price.example is None}
     assert verified == {"emr/m5.4xlarge", "emr/m6g.4xlarge", "emr/r5.4xlarge"}, "those that AWS itself printed"
+    training = {
+        item.rpartition("/")[2]
+        for item, price in us.items()
+        if item.startswith("sagemaker/training/") and price.example is None
+    }
+    assert training == {"ml.m5.xlarge"}, "whose components a bill shows to cost the same"
+    assert us["sagemaker/hosting/ml.c5.xlarge"].example is None
+    assert "this component was not seen" in (us["sagemaker/training/ml.c5.xlarge"].example or "")
     derived = us["sagemaker/hosting/ml.m5d.large"]
     assert derived.usd == pytest.approx(1.2 * us["ec2/m5d.large"].usd)
     assert derived.example is not None
@@ -226,7 +234,7 @@ def test_the_table_names_each_source_once_and_fits_a_terminal() -> None:
 
 
 def test_json_has_the_shape_of_the_file() -> None:
-    result = CliRunner().invoke(COMMAND, ["s3/", "--json"])
+    result = CliRunner().invoke(COMMAND, ["s3/", "--region", "us-east-1", "--json"])
     assert result.exit_code == 0
     shown = json.loads(result.stdout)
     assert set(shown) == {"us-east-1"}

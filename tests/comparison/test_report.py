@@ -320,8 +320,8 @@ def test_page_of_an_account(chromium: Browser, pages: dict[str, Path]) -> None:
     assert "4 min 0 s" in text_of(chromium, "[data-chart=timeline]")
     assert "5 min 48 s" in text_of(chromium, ".card.emr")
     assert "not cloud" not in body
-    # The price file holds a part of this region's prices only.
-    assert "Which side is cheaper is not known: there is no price for" in body
+    assert "List prices of eu-west-1" in body
+    assert "prices in use could not be verified and are examples" in body
 
 
 def test_a_region_without_prices_is_said(folder: Path) -> None:

@@ -87,4 +87,9 @@ def workload(**changed: Any) -> Workload:
     }
     sagemaker = SideWork.model_validate({**side, "startup_seconds": 60, **changed.get("sagemaker", {})})
     emr = SideWork.model_validate({**side, "startup_seconds": 300, **changed.get("emr", {})})
-    return Workload(raw_bytes_per_event=30, data_origin="a test", sides={"sagemaker": sagemaker, "emr": emr})
+    return Workload(
+        raw_bytes_per_event=30,
+        data_origin="a test",
+        measured_events=(1_000, 1_000_000),
+        sides={"sagemaker": sagemaker, "emr": emr},
+    )

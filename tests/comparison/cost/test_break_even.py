@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comparison.cost.break_even import MAXIMUM, Along, break_even, find_stretches
-from comparison.cost.lines import Estimate
+from comparison.cost.break_even import MAXIMUM, Along, axis_end, break_even, find_stretches
+from comparison.cost.lines import Estimate, usd
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.record import SideName
@@ -33,9 +33,7 @@ def test_a_crossing_computed_by_hand(default: Assembly) -> None:
     assert crossing == pytest.approx(runs_a_month / (730 / 24), rel=1e-5)
     # Not before 100 runs a day, where the curve ends by default.
     assert found.crossings == ()
-    assert found.sentences == (
-        "SageMaker is cheaper at any number of runs a day of 0 events up to 100, at these prices.",
-    )
+    assert found.sentences == ("SageMaker is cheaper from 0 to 100 runs a day of 0 events, at these prices.",)
 
 
 def test_a_crossing_in_words(default: Assembly) -> None:
@@ -43,7 +41,8 @@ def test_a_crossing_in_words(default: Assembly) -> None:
     curve = break_even(priced(default, usage, **EMR_WORKS_LESS), "runs_per_day")
     (crossing,) = curve.crossings
     assert curve.sentences == (
-        f"EMR is cheaper above {crossing:.3g} runs a day of 50 M events at these prices, SageMaker below.",
+        f"EMR is cheaper above {crossing:.3g} and up to 100 runs a day of 50 M events, at these prices, "
+        "SageMaker below.",
     )
 
 
@@ -55,7 +54,7 @@ def test_a_jump_is_found_where_the_cluster_stops_ending_itself(default: Assembly
     # Work of 40 s and an idle time of 3,600 s fill the day.
     jump = next(each.start for each in curve.stretches if each.cheaper == "sagemaker")
     assert jump == pytest.approx(86_400 / 3640, rel=1e-9)
-    assert curve.sentences[0].startswith(f"EMR is cheaper below {jump:.3g} runs a day of 0 events at these prices")
+    assert curve.sentences[0].startswith(f"EMR is cheaper below {jump:.3g} runs a day of 0 events, at these prices")
 
 
 def brute_force(curve_of: Estimate, along: Along, end: float, serving: bool) -> list[float]:
@@ -76,9 +75,12 @@ def brute_force(curve_of: Estimate, along: Along, end: float, serving: bool) -> 
 def test_the_same_as_by_brute_force(name: str, along: Along, assemblies: dict[str, Assembly]) -> None:
     usage = Usage(runs_per_day=20, events_per_run=1_000_000, cluster_hours_per_day=None, request_milliseconds=20)
     found = priced(assemblies[name], usage, **EMR_WORKS_LESS)
-    end = MAXIMUM[along]
+    end = axis_end(found, along)
     curve = break_even(found, along)
     expected = brute_force(found, along, end, curve.serving)
+    if along == "requests_per_second":
+        assert curve.stretches == ()
+        return
     assert list(curve.crossings) == [pytest.approx(each, abs=end / 2_000) for each in expected]
 
 
@@ -96,12 +98,63 @@ def test_every_change_between_samples_is_found(changes: list[float]) -> None:
     assert (found[0].start, found[-1].end) == (0, 2)
 
 
-def test_along_the_requests_the_endpoint_counts_and_that_is_said(default: Assembly) -> None:
-    curve = break_even(priced(default, Usage()), "requests_per_second")
+def test_along_the_requests_there_is_no_break_even(default: Assembly) -> None:
+    curve = break_even(priced(default, Usage(requests_per_second=7)), "requests_per_second")
     assert curve.serving
-    assert "Only SageMaker brings an endpoint along" in curve.sentences[-1]
-    assert curve.points[-1][1] > curve.points[0][1]
+    assert curve.stretches == ()
+    # 4 instances of 1,000 requests a minute.
+    assert curve.points[-1][0] == pytest.approx(4000 / 60)
     assert curve.points[-1][2] == curve.points[0][2]
+    least, most = usd(curve.points[0][1]), usd(curve.points[-1][1])
+    assert curve.sentences == (
+        "EMR brings no endpoint, so there is no break-even along requests: SageMaker's side costs "
+        f"{least} to {most} US dollars a month from 0 to 66.7 requests a second.",
+        "More than 66.7 requests a second are not carried: the endpoint has 4 instances at most, "
+        "for 1,000 requests a minute each.",
+    )
+    (without,) = break_even(priced(default, Usage()), "requests_per_second", serving=False).sentences[:1]
+    assert without == "Requests change neither side's cost without the endpoint."
+
+
+def test_an_axis_ends_where_the_templates_do(assemblies: dict[str, Assembly]) -> None:
+    found = priced(assemblies["default"], Usage())
+    # A step of 10 s + 4e-6 s x events / 4 vCPUs is ended after 50 minutes; a job starts for 60 s of them, and its 30 GB
+    # hold 40 bytes of each event.
+    on_volume, in_time = 30 * 2**30 / 40, 2930 / 1e-6
+    assert axis_end(found, "events_per_run") == pytest.approx(on_volume)
+    curve = break_even(found, "events_per_run")
+    assert curve.points[-1][0] == axis_end(found, "events_per_run")
+    limit = "More than 805 M events a run do not fit: raw data and what the side writes would fill the 30 GB of prepare"
+    assert curve.sentences[1:] == (f"{limit} (SageMaker).",)
+    slow = priced(assemblies["default"], Usage(), emr={"startup_seconds": 11_000})
+    # The whole pipeline ends after 230 minutes: 13,800 s - 11,000 s - 40 s.
+    assert axis_end(slow, "events_per_run") == pytest.approx(min(on_volume, in_time, 2760 / 4e-6))
+    assert "the pipeline (EMR) is ended after 230 minutes" in break_even(slow, "events_per_run").sentences[1]
+    assert axis_end(found, "runs_per_day") == 100
+
+
+def test_the_usage_is_on_the_axis_and_what_of_it_does_not_fit_is_said(default: Assembly) -> None:
+    usage = Usage(runs_per_day=300, events_per_run=2e9, requests_per_second=90)
+    found = priced(default, usage)
+    assert axis_end(found, "runs_per_day") == 300
+    assert axis_end(found, "events_per_run") == 2e9
+    assert axis_end(found, "requests_per_second") == 90
+    with_endpoint = break_even(found, "runs_per_day", serving=True).sentences
+    assert [each.split(":")[0] for each in with_endpoint[1:3]] == [
+        "More than 805 M events a run do not fit",
+        "More than 66.7 requests a second are not carried",
+    ]
+    assert not any("requests" in each for each in break_even(found, "runs_per_day").sentences)
+
+
+def test_a_serverless_endpoint_answers_as_many_as_its_concurrency(assemblies: dict[str, Assembly]) -> None:
+    template = assemblies["serverless and transient"]
+    ((stack, resource),) = template.resources("AWS::SageMaker::EndpointConfig")
+    (variant,) = template.properties(stack, resource)["ProductionVariants"]
+    at_once = variant["ServerlessConfig"]["MaxConcurrency"]
+    slow = priced(template, Usage(request_milliseconds=500))
+    assert axis_end(slow, "requests_per_second") == pytest.approx(at_once / 0.5)
+    assert axis_end(slow.at(request_milliseconds=0), "requests_per_second") == MAXIMUM["requests_per_second"]
 
 
 def test_without_a_price_no_side_is_named(default: Assembly) -> None:
@@ -109,3 +162,12 @@ def test_without_a_price_no_side_is_named(default: Assembly) -> None:
     curve = break_even(found, "runs_per_day")
     assert curve.stretches == ()
     assert curve.sentences == ("Which side is cheaper is not known: there is no price for ec2/m5.xlarge.",)
+
+
+def test_only_prices_that_are_compared_matter(default: Assembly) -> None:
+    """Neither what both share, nor the endpoint where it is left out."""
+    found = estimate(default, Usage(), book(kms__key=None, sagemaker__hosting__ml_m5_large=None), workload())
+    assert break_even(found, "runs_per_day").stretches
+    unknown = break_even(found, "runs_per_day", serving=True).sentences
+    assert unknown == ("Which side is cheaper is not known: there is no price for sagemaker/hosting/ml.m5.large.",)
+    assert "costs at least" in break_even(found, "requests_per_second").sentences[0]

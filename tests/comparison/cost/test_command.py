@@ -39,8 +39,9 @@ def test_a_table_by_default(templates: Path) -> None:
     assert "Assumptions:" in out
 
 
-def test_json_for_machines(templates: Path) -> None:
-    out, _ = call("--templates", templates, "--format", "json", "--usage", "runs_per_day=4")
+@pytest.mark.parametrize("asked", [["--format", "json"], ["--json"]])
+def test_json_for_machines(templates: Path, asked: list[str]) -> None:
+    out, _ = call("--templates", templates, *asked, "--usage", "runs_per_day=4")
     data: dict[str, Any] = json.loads(out)
     assert data["estimate"]["usage"]["runs_per_day"] == 4
     pipeline, serving = (data["totals"][name]["sagemaker"]["month"]["usd"] for name in ("pipeline", "with_serving"))
@@ -68,9 +69,10 @@ def test_a_runs_seconds_are_taken(templates: Path, tmp_path: Path) -> None:
     save(sample(), tmp_path / "comparison.json")
     out, _ = call("--templates", templates, "--run", tmp_path, "--format", "json")
     data = json.loads(out)
-    # prepare on SageMaker: 4.812 s on 2 cores for 200,000 events, none of it fixed.
+    # prepare on SageMaker: 4.812 s on 2 cores for 200,000 events; so small a run tells what is fixed, not the work.
     (line,) = [each for each in data["estimate"]["lines"] if each["name"] == "prepare: instances"]
-    assert line["terms"][1]["coefficient"] == pytest.approx(4.812 * 2 / 200_000 / 4 / 3600)
+    assert line["terms"][0]["coefficient"] == pytest.approx((60 + 4.812 - 9.394e-6 * 200_000 / 2) / 3600)
+    assert line["terms"][1]["coefficient"] == pytest.approx(9.394e-6 / 4 / 3600)
     assert list(data["runs"]) == ["20261122-093000"]
     assert "Run 20261122-093000, an estimate" in call("--templates", templates, "--run", tmp_path)[0]
 
@@ -105,7 +107,15 @@ def test_the_limit(templates: Path, tmp_path: Path) -> None:
         (["--prices", "nowhere.json"], "nowhere.json: cannot be read"),
         (["--region", "nowhere"], "no prices for region nowhere; allowed: "),
         (["--run", "nowhere"], "nowhere: cannot be read"),
+        (["--templates", "no\nwhere"], "no where: no synthesised templates"),
         (["--against", "nowhere"], "nowhere: no synthesised templates"),
+        (["--templates", "x" * 300], f"{'x' * 300}: cannot be read: File name too long"),
+        (["--run", "x" * 300], f"--run {'x' * 300}: cannot be read: File name too long"),
+        (["--usage-file", "x" * 300], f"{'x' * 300}: cannot be read: File name too long"),
+        (["--prices", "x" * 300], f"{'x' * 300}: cannot be read"),
+        (["--max-monthly", "nan"], "--max-monthly nan: must be a finite number from 0"),
+        (["--max-monthly", "inf"], "--max-monthly inf: must be a finite number from 0"),
+        (["--max-monthly", "-1"], "--max-monthly -1: must be a finite number from 0"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, templates: Path) -> None:
@@ -115,12 +125,35 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, templates: Pa
     assert error.count("\n") == 1
 
 
-def test_damaged_templates(templates: Path, tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text((templates / "manifest.json").read_text())
-    for file in templates.glob("*.template.json"):
-        (tmp_path / file.name).write_text(file.read_text()[:1000])
-    _, error = call("--templates", tmp_path, code=2)
-    assert re.fullmatch(r"error: \S+: the templates are damaged: .*`make synth` writes them again\n", error)
+def test_a_usage_file_that_is_nested_too_deep(templates: Path, tmp_path: Path) -> None:
+    (tmp_path / "usage.json").write_text('{"keep_days": ' + "[" * 100_000)
+    _, error = call("--templates", templates, "--usage-file", tmp_path / "usage.json", code=2)
+    assert re.fullmatch(r"error: \S+/usage\.json: neither JSON \(\.json\) nor TOML: .*\n", error)
+
+
+def copied(assembly: Assembly, folder: Path) -> Path:
+    assembly.copy_templates(folder)
+    return folder
+
+
+def test_damaged_templates(default: Assembly, tmp_path: Path) -> None:
+    folder = copied(default, tmp_path / "out")
+    for file in folder.glob("*.template.json"):
+        file.write_text(file.read_text()[:1000])
+    _, error = call("--templates", folder, code=2)
+    assert re.fullmatch(rf"error: {folder}\S+: \S.*\n", error)
+    for manifest in ("[]", '{"artifacts": []}', "[" * 100_000):
+        (folder / "manifest.json").write_text(manifest)
+        _, error = call("--templates", folder, code=2)
+        assert re.fullmatch(rf"error: {folder}\S+ .*\n", error)
+
+
+def test_a_pipeline_that_is_not_there(default: Assembly, tmp_path: Path) -> None:
+    folder = copied(default, tmp_path / "out")
+    ((stack, _),) = default.resources("AWS::EMR::Cluster")
+    (folder / f"{stack}.template.json").write_text('{"Resources": {}}')
+    _, error = call("--templates", folder, code=2)
+    assert error == (f"error: {folder}: no template has the pipeline of EMR; the templates of both are needed\n")
 
 
 def test_help_has_examples() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from comparison.cost import CostError
+from comparison.cost.lines import Money
 from comparison.cost.run import RunCost, run_cost
+from comparison.cost.table import run_table
+from comparison.cost.workload import fitted
 from comparison.record import Record
 from tests.comparison.cost.conftest import book, workload
 from tests.comparison.sample import bare_sample, failed_sample, sample, sample_data
@@ -38,6 +41,12 @@ def amount(cost: RunCost, side: str, name: str, **where: Any) -> float:
     return sum(each.amount or 0 for each in lines)
 
 
+def total(cost: RunCost, *which: Any) -> Money:
+    found = cost.total(*which)
+    assert found
+    return found
+
+
 def test_a_job_costs_its_billed_seconds() -> None:
     cost = run_cost(billed(), book(), workload=workload())
     # Three instances for 100 s each: 70 s of start (60 s of the job, 10 s of the engine), 30 s that grow.
@@ -46,7 +55,7 @@ def test_a_job_costs_its_billed_seconds() -> None:
     assert amount(cost, "sagemaker", "storage", stage="train") == pytest.approx(3 * 100 / 3600 / 730 * 30 * 0.14)
     # A transform job's volume has no price of its own.
     assert amount(cost, "sagemaker", "storage", stage="score") == 0
-    assert cost.total("sagemaker").complete
+    assert total(cost, "sagemaker").complete
 
 
 def test_a_job_shorter_than_a_start_costs_no_more_than_was_billed() -> None:
@@ -67,22 +76,15 @@ def test_a_cluster_costs_its_instances_seconds() -> None:
     assert amount(cost, "emr", "disks") == pytest.approx(1500 / 3600 / 730 * 94 * 0.08)
     assert amount(cost, "emr", "instances", part="work") == pytest.approx(4 * 3 * 40 / 3600 * 0.192)
     assert amount(cost, "emr", "instances", stage=None) == pytest.approx(900 / 3600 * 0.192)
-    assert cost.total("emr").complete
-
-
-def test_a_cluster_of_the_runs_own_is_billed_for_a_minute_at_least() -> None:
-    own = run_cost(billed({"instance_seconds": {"m5.xlarge": 30}}), book(), workload=workload())
-    assert amount(own, "emr", "instances") == pytest.approx(60 / 3600 * 0.192)
-    shared = run_cost(billed({"own": False, "instance_seconds": {"m5.xlarge": 30}}), book(), workload=workload())
-    assert amount(shared, "emr", "instances") == pytest.approx(30 / 3600 * 0.192)
+    assert total(cost, "emr").complete
 
 
 def test_spot_has_no_price_but_its_emr_charge_has() -> None:
     cost = run_cost(billed({"spot_seconds": {"m5.xlarge": 1000}}), book(), workload=workload())
     assert amount(cost, "emr", "instances") == pytest.approx(500 / 3600 * 0.192)
     assert amount(cost, "emr", "EMR charge") == pytest.approx(1500 / 3600 * 0.048)
-    assert not cost.total("emr").complete
-    assert str(cost.total("emr")).startswith("at least ")
+    assert not total(cost, "emr").complete
+    assert str(total(cost, "emr")).startswith("at least ")
 
 
 def test_storage_and_requests() -> None:
@@ -106,27 +108,51 @@ def test_a_laptops_seconds_are_never_billed_seconds() -> None:
     assert amount(cost, "sagemaker", "instances", stage="prepare") == pytest.approx(70.2 / 3600 * 0.23)
     # Without its primary node: 10 s + 4e-6 s x 200,000 events / 8 vCPUs, of three nodes.
     assert amount(cost, "emr", "instances", stage="prepare") == pytest.approx(3 * 10.1 / 3600 * 0.192)
-    # By default the work is that of this run: 4.812 s on 2 cores are 9.624 core seconds, 2.406 s on 4 vCPUs.
+    # So small a run tells what is fixed; its work is as shipped.
     own = run_cost(record, book())
-    assert amount(own, "sagemaker", "instances", stage="prepare", part="work") == pytest.approx(2.406 / 3600 * 0.23)
+    work = 9.394e-6 * 200_000 / 4
+    assert amount(own, "sagemaker", "instances", stage="prepare", part="work") == pytest.approx(work / 3600 * 0.23)
 
 
 def test_what_was_not_recorded_is_not_known() -> None:
     """Without billed seconds, and on instances whose size nobody knows."""
     cost = run_cost(sample("aws"), book(), workload=workload())
-    assert str(cost.total("sagemaker", "work", "train")) == "not known"
-    assert not cost.total("emr").complete
+    assert str(total(cost, "sagemaker", "work", "train")) == "not known"
+    assert not total(cost, "emr").complete
+    assert str(total(cost, "emr", "start-up and idle")) == "not known"
     data = sample_data()
     for stage in data["sides"]["sagemaker"]["stages"]:
         stage["instances"] = [{"type": "ml.m9.xlarge", "count": 1}]
     unknown = run_cost(Record.model_validate(data), book(), workload=workload())
-    assert str(unknown.total("sagemaker", "work", "train")) == "not known"
+    assert str(total(unknown, "sagemaker", "work", "train")) == "not known"
 
 
 def test_a_failed_run_costs_what_ran() -> None:
     cost = run_cost(failed_sample(), book(), workload=workload())
     assert {each.stage for each in cost.lines if each.side == "emr"} == {None, "prepare", "train"}
-    assert run_cost(bare_sample(), book()).lines == ()
+    assert cost.total("emr", "work", "evaluate") is None
+    assert total(cost, "sagemaker", "work", "evaluate").usd > 0
+    bare = run_cost(bare_sample(), book())
+    assert (bare.lines, bare.total("emr")) == ((), None)
+    rows = run_table("x", cost).rows
+    assert [row[2] for row in rows if row[0].startswith(("evaluate", "score"))] == ["not run", "not run"]
+
+
+def test_the_start_of_a_run_in_an_account_is_apart_with_its_own_seconds_too() -> None:
+    cost = run_cost(billed(), book(), workload=fitted([billed()], book(), workload()))
+    # Of 100 s billed, 60 s are a job's start, and work is as in the base: 4e-6 s x 200,000 events / 12 vCPUs.
+    fixed = 100 - 4e-6 * 200_000 / 12
+    assert amount(cost, "sagemaker", "instances", part="start-up and idle") == pytest.approx(
+        4 * 3 * fixed / 3600 * 0.23
+    )
+    assert amount(cost, "sagemaker", "instances") == pytest.approx(4 * 3 * 100 / 3600 * 0.23)
+
+
+def test_a_stage_on_unknown_instances_is_not_free() -> None:
+    data = sample_data()
+    data["sides"]["sagemaker"]["stages"][0]["instances"] = []
+    cost = run_cost(Record.model_validate(data), book(), workload=workload())
+    assert str(total(cost, "sagemaker", "work", "prepare")) == "not known"
 
 
 def test_a_region_without_prices() -> None:

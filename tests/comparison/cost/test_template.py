@@ -297,6 +297,16 @@ def test_a_cluster_without_idle_termination_stands_for_ever(default: Assembly, t
     assert line(found, "core: instances").until == "destroyed"
 
 
+def variant(config: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = config["Properties"]["ProductionVariants"][0]
+    return found
+
+
+def tracking(policy: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    return found
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
@@ -305,6 +315,15 @@ def test_a_cluster_without_idle_termination_stands_for_ever(default: Assembly, t
         ("AWS::EMR::Cluster", lambda r: r["Properties"].update(Instances=[])),
         ("AWS::StepFunctions::StateMachine", lambda r: r["Properties"].update(DefinitionString="{")),
         ("AWS::StepFunctions::StateMachine", lambda r: r["Properties"].update(DefinitionString="{}")),
+        ("AWS::StepFunctions::StateMachine", lambda r: r["Properties"].update(DefinitionString="[" * 100_000)),
+        ("AWS::EMR::Cluster", lambda r: r["Properties"]["Instances"]["CoreInstanceGroup"].update(InstanceCount=-3)),
+        ("AWS::EMR::Cluster", lambda r: r["Properties"].update(EbsRootVolumeSize=-1)),
+        ("AWS::EMR::Cluster", lambda r: r["Properties"].update(EbsRootVolumeSize=float("nan"))),
+        ("AWS::SageMaker::EndpointConfig", lambda r: variant(r).update(InitialInstanceCount=-3)),
+        ("AWS::SageMaker::EndpointConfig", lambda r: variant(r).update(InitialInstanceCount=float("inf"))),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", lambda r: r["Properties"].update(MaxCapacity=0)),
+        ("AWS::ApplicationAutoScaling::ScalingPolicy", lambda r: tracking(r).update(TargetValue=0)),
+        ("AWS::ApplicationAutoScaling::ScalingPolicy", lambda r: tracking(r).update(TargetValue=float("nan"))),
     ],
 )
 def test_a_damaged_resource_is_named(kind: str, change: Change, default: Assembly, tmp_path: Path) -> None:
@@ -318,6 +337,53 @@ def test_a_damaged_resource_is_named(kind: str, change: Change, default: Assembl
         priced(changed(default, tmp_path / "out", stack, resource, change))
     assert str(caught.value).startswith(f"{stack}: {resource}: not as CloudFormation describes its type: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_job_without_a_number_of_instances(default: Assembly, tmp_path: Path) -> None:
+    """In a state machine's definition, which is text in the template."""
+    stack, resource = next(
+        each
+        for each in default.resources("AWS::StepFunctions::StateMachine")
+        if "createTransformJob" in json.dumps(default.properties(*each))
+    )
+
+    def change(machine: dict[str, Any]) -> None:
+        texts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
+        texts[:] = [
+            re.sub(r'"InstanceCount":\s*1', '"InstanceCount":-3', t) if isinstance(t, str) else t for t in texts
+        ]
+
+    with pytest.raises(CostError) as caught:
+        priced(changed(default, tmp_path / "out", stack, resource, change))
+    assert str(caught.value) == (
+        f"{stack}: {resource}: not as CloudFormation describes its type: ValueError: InstanceCount -3: "
+        "must be a whole number from 1"
+    )
+
+
+def test_assumptions_name_where_the_templates_and_the_measurement_end(default: Assembly) -> None:
+    text = " ".join(priced(default).assumptions)
+    for said in (
+        # 3,000 s - 60 s - 10 s, at 4e-6 s / 4 vCPUs an event; a step has no start. 30 GB / (30 + 10) bytes.
+        "more than 2.93 G events a run do not fit: prepare (SageMaker) is ended after 50 minutes.",
+        "more than 2.99 G events a run do not fit: prepare (EMR) is ended after 50 minutes.",
+        "more than 805 M events a run do not fit: raw data and what the side writes would fill the 30 GB of prepare",
+        "More than 66.7 requests a second cost no more and are not carried: the endpoint has 4 instances at most",
+        "12 hours after the deployment; a month counts the usage's hours",
+        "Seconds were measured at 1 k to 1 M events; those of any other number of events are extrapolated",
+        "they do not grow with the data here",
+        "14 million calls of EventBridge Scheduler",
+    ):
+        assert said in text
+
+
+def test_how_many_prices_are_examples(default: Assembly) -> None:
+    assert priced(default).examples() == (0, len({each.item for each in priced(default).lines}))
+    prices = book(ec2__m5_xlarge=None)
+    us = prices.regions["us-east-1"]
+    us["kms/key"] = us["kms/key"].model_copy(update={"example": "derived"})
+    # Two nodes have the item without a price; it counts neither way.
+    assert priced(default, prices=prices).examples() == (1, len({each.item for each in priced(default).lines}) - 1)
 
 
 def test_a_region_without_prices(default: Assembly) -> None:

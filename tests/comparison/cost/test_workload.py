@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from comparison.cost import CostError
 from comparison.cost.workload import Workload, fitted, line
 from comparison.record import STAGES, Record
-from tests.comparison.cost.conftest import book
+from tests.comparison.cost.conftest import book, workload
 from tests.comparison.sample import sample_data
 
 
@@ -35,21 +35,62 @@ def test_two_sizes_tell_the_fixed_part_from_what_grows() -> None:
             assert stage.seconds(100_000_000, 16) == pytest.approx(82.5)
 
 
-def test_of_one_size_all_of_it_grows_and_that_is_said() -> None:
-    stage = fitted([run(1_000_000, 25)], book()).sides["emr"].stages["train"]
-    assert stage.fixed_seconds == 0
-    assert stage.core_seconds_per_event == pytest.approx(25 * 2 / 1_000_000)
-    assert stage.origin.endswith("run run-1000000; of one size only, so all of it counts as growing with the data")
+def test_of_one_size_only_what_is_above_the_fixed_part_grows() -> None:
+    base = workload()
+    stage = fitted([run(100_000_000, 1510)], book(), base).sides["emr"].stages["train"]
+    # 10 s are fixed by the base; the other 1500 s are on 2 cores, for a hundred million events.
+    assert stage.fixed_seconds == 10
+    assert stage.core_seconds_per_event == pytest.approx(1500 * 2 / 100_000_000)
+    assert stage.origin.endswith("run run-100000000; of one size only, so the fixed seconds are those of: a test")
+    # Ten times the events take the fixed part once.
+    assert stage.seconds(1_000_000_000, 2) == pytest.approx(10 + 15_000)
+    # Less time than the fixed part: nothing grows, and nothing is negative.
+    short = fitted([run(100_000_000, 4)], book(), base).sides["emr"].stages["train"]
+    assert (short.fixed_seconds, short.core_seconds_per_event) == (4, 0)
+    assert "all of it counts as fixed" in short.origin
 
 
-def test_a_run_in_an_account_counts_as_billed() -> None:
-    found = fitted([run(1_000_000, 100, "aws")], book())
-    # 60 s billed; three m5.xlarge have 12 vCPUs, and without a cluster's primary 8.
-    assert found.sides["sagemaker"].stages["prepare"].core_seconds_per_event == pytest.approx(60 * 12 / 1e6)
-    assert found.sides["emr"].stages["prepare"].core_seconds_per_event == pytest.approx(60 * 8 / 1e6)
-    # The jobs' start is billed, and so in these seconds; a cluster's is not in its steps'.
-    assert found.sides["sagemaker"].startup_seconds == 0
-    assert found.sides["emr"].startup_seconds == Workload.load().sides["emr"].startup_seconds
+def test_of_one_small_run_what_is_above_the_work_is_fixed() -> None:
+    """What a small run cannot explain must not be multiplied with all the data of a large one."""
+    base = workload().sides["emr"].stages["train"]
+    stage = fitted([run(1_000_000, 25)], book(), workload()).sides["emr"].stages["train"]
+    work = base.core_seconds_per_event * 1_000_000 / 2
+    assert work < base.fixed_seconds
+    assert stage.core_seconds_per_event == base.core_seconds_per_event
+    assert stage.fixed_seconds == pytest.approx(25 - work)
+    assert stage.origin.endswith("of one size only, so the core seconds an event are those of: a test")
+
+
+def test_a_run_in_an_account_counts_as_billed_with_the_start_of_its_jobs_apart() -> None:
+    base = workload()
+    found = fitted([run(10_000_000_000, 140, "aws")], book(), base)
+    # 100 s billed; three m5.xlarge have 12 vCPUs, and without a cluster's primary 8. A job's start takes 60 s of them.
+    assert found.sides["sagemaker"].stages["prepare"].core_seconds_per_event == pytest.approx(30 * 12 / 1e10)
+    assert found.sides["emr"].stages["prepare"].core_seconds_per_event == pytest.approx(90 * 8 / 1e10)
+    assert found.sides["sagemaker"].startup_seconds == 60
+    assert found.sides["emr"].startup_seconds == 300
+    assert found.measured_events == (10_000_000_000, 10_000_000_000)
+    origin = found.sides["emr"].stages["prepare"].origin
+    assert origin.startswith("fitted to what was billed in an account at 10 G events: run run-10000000000")
+    # Two sizes: 60 s start, 20 s fixed, 2e-5 s for each event.
+    two = fitted([run(1_000_000, 140, "aws"), run(4_000_000, 200, "aws")], book(), base).sides["sagemaker"]
+    assert two.startup_seconds + two.stages["train"].fixed_seconds == pytest.approx(80)
+    assert two.stages["train"].core_seconds_per_event == pytest.approx(2e-5 * 12)
+
+
+def test_a_job_that_was_billed_less_than_a_start() -> None:
+    found = fitted([run(10_000_000_000, 60, "aws")], book(), workload()).sides["sagemaker"]
+    assert (found.startup_seconds, found.stages["train"].seconds(10_000_000_000, 12)) == (20, 0)
+    assert found.startup_origin == "20 seconds, all that was billed of the shortest job of run run-10000000000"
+
+
+def test_what_was_not_billed_is_as_shipped() -> None:
+    """Seconds of a state machine's history hold time that nobody is billed for."""
+    data = run(1_000_000, 140, "aws").model_dump()
+    for stage in data["sides"]["emr"]["stages"]:
+        stage["billable_seconds"] = None
+    found = fitted([Record.model_validate(data)], book(), workload())
+    assert found.sides["emr"].stages == workload().sides["emr"].stages
 
 
 def test_runs_that_do_not_belong_together() -> None:
@@ -76,14 +117,14 @@ points = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1e5)), min_size=1, m
 @given(points)
 def test_the_line_is_never_negative(found: list[tuple[float, float]]) -> None:
     sizes, times = zip(*found, strict=True)
-    fixed, slope = line(sizes, times)
+    fixed, slope = line(sizes, times, workload().sides["emr"].stages["train"])
     assert fixed >= 0
     assert slope >= 0
 
 
 @given(st.floats(0, 1000), st.floats(0, 1e-3), st.lists(st.integers(1, 1_000_000), min_size=2, max_size=5, unique=True))
 def test_the_line_finds_what_it_was_made_of(fixed: float, slope: float, sizes: list[int]) -> None:
-    found = line(sizes, [fixed + slope * size for size in sizes])
+    found = line(sizes, [fixed + slope * size for size in sizes], workload().sides["emr"].stages["train"])
     assert list(found) == pytest.approx([fixed, slope], abs=1e-6)
 
 

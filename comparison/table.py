@@ -129,7 +129,7 @@ def print_repeats(
 
 def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Console) -> None:
     """Print each run, in the order given; what cannot be read follows with its reason."""
-    table = _table("Runs", "Run", "Started, UTC", "Where", "Dataset", "", "Time", "AUC")
+    table = _table("Runs", "Run", "Started, UTC", "Dataset", "", "Time", "AUC")
     damaged = []
     for name, record in runs:
         if isinstance(record, RecordError):
@@ -138,9 +138,8 @@ def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Consol
         events = record.dataset.events
         sides = [side for _, side in record.both()]
         rows = zip(
-            (record.run_id, ""),
+            (record.run_id, record.where),
             f"{record.started:%Y-%m-%d\n%H:%M}".split("\n") if record.started else ("never", ""),
-            (record.where, ""),
             (record.dataset.name, "" if events is None else f"{events:,}"),
             summary.TITLES.values(),
             [_cell("failed" if side.status == "failed" else _total(side)) for side in sides],
@@ -150,6 +149,8 @@ def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Consol
         for row in rows:
             table.add_row(*row)
     if table.row_count:
+        # An id is what the other commands ask for: never cut off.
+        table.columns[0].overflow = "fold"
         console.print(table)
     for name, error in damaged:
         console.print(Text(f"{name}: damaged: {error}", style="red"), soft_wrap=True)

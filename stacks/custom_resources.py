@@ -131,8 +131,11 @@ def _acknowledge_framework(provider: cr.Provider) -> None:
     waiter = provider.node.find_child("waiter-state-machine")
     acknowledge(
         waiter.node.default_child,
-        "AwsSolutions-SF2",
-        "The CDK's own machine of one call that is repeated; there is no way to set it, and nothing to trace.",
+        {
+            "AwsSolutions-SF2": (
+                "The CDK's own machine of one call that is repeated; there is no way to set it, and nothing to trace."
+            )
+        },
     )
     acknowledge_wildcards(
         waiter, "Every version of the stack's own functions; log delivery has no resource-level permissions."

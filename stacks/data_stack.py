@@ -89,14 +89,20 @@ class DataStack(Stack):
         )
         acknowledge(
             access_logs.node.default_child,
-            "NIST.800.53.R5-S3DefaultEncryptionKMS",
-            "S3 delivers access logs only to buckets that it encrypts with its own keys.",
+            {
+                "NIST.800.53.R5-S3DefaultEncryptionKMS": (
+                    "S3 delivers access logs only to buckets that it encrypts with its own keys."
+                )
+            },
         )
         for each in (access_logs, bucket):
             acknowledge(
                 each.node.default_child,
-                "NIST.800.53.R5-S3BucketReplicationEnabled",
-                "A sandbox in one region: the raw data can be generated again, and runs repeated.",
+                {
+                    "NIST.800.53.R5-S3BucketReplicationEnabled": (
+                        "A sandbox in one region: the raw data can be generated again, and runs repeated."
+                    )
+                },
             )
         if goes:
             self._empty_before_deletion("Objects", bucket)

@@ -156,16 +156,16 @@ class EmrStack(Stack):
     def _persistent_cluster(self, described: dict[str, Any]) -> emr.CfnCluster:
         persistent = cluster(self, "Cluster", described)
         persistent.node.add_dependency(self.leftovers)
-        for rule in ("AwsSolutions-EMR4", "AwsSolutions-EMR5"):
-            acknowledge(
-                persistent,
-                rule,
-                "It is encrypted, see SecurityConfiguration: the rule looks for the fields outside of "
-                "EncryptionConfiguration, where the API has them.",
-            )
-        acknowledge(
-            persistent, "AwsSolutions-EMR6", "Nobody logs in by SSH: there is no key, and Session Manager where set."
+        encrypted = (
+            "It is encrypted, see SecurityConfiguration: the rule looks for the fields outside of "
+            "EncryptionConfiguration, where the API has them."
         )
+        reasons = {
+            "AwsSolutions-EMR4": encrypted,
+            "AwsSolutions-EMR5": encrypted,
+            "AwsSolutions-EMR6": "Nobody logs in by SSH: there is no key, and Session Manager where set.",
+        }
+        acknowledge(persistent, reasons)
         return persistent
 
     def _leftovers(self, network: NetworkStack, groups: EmrSecurityGroups) -> Construct:

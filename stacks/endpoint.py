@@ -149,8 +149,11 @@ class Endpoint(Construct):
         if key is None:
             acknowledge(
                 config,
-                "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
-                "The local disks of this instance type are encrypted by its hardware, and take no key.",
+                {
+                    "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured": (
+                        "The local disks of this instance type are encrypted by its hardware, and take no key."
+                    )
+                },
             )
         return config
 

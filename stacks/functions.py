@@ -22,19 +22,14 @@ def function_role(scope: Construct, construct_id: str, log: logs.ILogGroup) -> i
 
 def acknowledge_function(function: IConstruct) -> None:
     """The rules on functions that serve requests; ours are called by deployments and state machines."""
-    resource = function.node.default_child
     acknowledge(
-        resource,
-        "NIST.800.53.R5-LambdaInsideVPC",
-        "It calls AWS APIs only, over TLS; in the private network each of them would need an endpoint of its own.",
-    )
-    acknowledge(
-        resource,
-        "NIST.800.53.R5-LambdaConcurrency",
-        "One call at a time, of a deployment or an execution; a reservation would take from the account's others.",
-    )
-    acknowledge(
-        resource,
-        "NIST.800.53.R5-LambdaDLQ",
-        "Its caller waits for the answer and reports the failure; a queue would only hold a second copy.",
+        function.node.default_child,
+        {
+            "NIST.800.53.R5-LambdaInsideVPC": "It calls AWS APIs only, over TLS; in the private network each of them "
+            "would need an endpoint of its own.",
+            "NIST.800.53.R5-LambdaConcurrency": "One call at a time, of a deployment or an execution; a reservation "
+            "would take from the account's others.",
+            "NIST.800.53.R5-LambdaDLQ": "Its caller waits for the answer and reports the failure; a queue would only "
+            "hold a second copy.",
+        },
     )

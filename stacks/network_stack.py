@@ -122,14 +122,21 @@ class NetworkStack(Stack):
         )
         acknowledge(
             vpc.node.default_child,
-            "NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
-            "Nothing uses the default group; it lets in its own members only, and it has none.",
+            {
+                "NIST.800.53.R5-VPCDefaultSecurityGroupClosed": (
+                    "Nothing uses the default group; it lets in its own members only, and it has none."
+                )
+            },
         )
         for subnet in vpc.public_subnets:
             acknowledge(
                 subnet.node.find_child("DefaultRoute"),
-                "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW",
-                "The NAT gateway's way out, asked for by the setting network.nat; nothing else is in this subnet.",
+                {
+                    "NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW": (
+                        "The NAT gateway's way out, asked for by the setting network.nat; nothing else is "
+                        "in this subnet."
+                    )
+                },
             )
         self._private = vpc.select_subnets(subnet_type=private)
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
@@ -139,8 +146,8 @@ class NetworkStack(Stack):
                 name, service=service, subnets=ec2.SubnetSelection(subnets=self._private.subnets)
             )
             group = endpoint.node.find_child("SecurityGroup").node.default_child
-            for rule in _INBOUND_RULES:
-                acknowledge(group, rule, "It lets in the VPC's own addresses on 443; the rule cannot read a reference.")
+            reason = "It lets in the VPC's own addresses on 443; the rule cannot read a reference."
+            acknowledge(group, dict.fromkeys(_INBOUND_RULES, reason))
         flow_log = vpc.add_flow_log(
             "FlowLog",
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group(self, "FlowLogGroup", self.key)),

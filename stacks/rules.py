@@ -21,11 +21,13 @@ from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
 
-def acknowledge(construct: IConstruct | None, rule: str, reason: str) -> None:
-    """Keep a rule's finding on this construct, and on nothing else, out of the report."""
+def acknowledge(construct: IConstruct | None, reasons: Mapping[str, str]) -> None:
+    """Keep rules' findings on this construct, and on nothing else, out of the report: the reason by rule."""
     if construct is None:
-        raise ValueError(f"{rule}: there is no resource to acknowledge it on")
-    Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
+        raise ValueError(f"{', '.join(reasons)}: there is no resource to acknowledge it on")
+    # All in one: every call of the CDK crosses to another process and back.
+    rules = [Acknowledgment(id=rule, reason=reason) for rule, reason in reasons.items()]
+    Validations.of(construct).acknowledge(*rules)
 
 
 def acknowledge_wildcards(owner: IConstruct, reason: str) -> None:
@@ -53,13 +55,8 @@ class _Wildcards:
             for name in map(_flat, _listed(statement["Resource"]))
             if "*" in name
         }
-        for rule in sorted(found):
-            acknowledge(node, rule, self._reason)
-        acknowledge(
-            node,
-            "NIST.800.53.R5-IAMNoInlinePolicy",
-            "It belongs to one role and goes with it; a managed policy could be given to others.",
-        )
+        inline = "It belongs to one role and goes with it; a managed policy could be given to others."
+        acknowledge(node, dict.fromkeys(sorted(found), self._reason) | {"NIST.800.53.R5-IAMNoInlinePolicy": inline})
 
 
 def _listed(value: Any) -> list[Any]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import botocore.loaders
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.hyperparameters import HYPERPARAMETERS
@@ -32,6 +31,9 @@ class SettingsError(ValueError):
 @functools.cache
 def _instance_types(service: str, shape: str) -> frozenset[str]:
     """The instance types in botocore's own model of a service: the ones that its API accepts."""
+    # Here, since the defaults need no check and a synthesis no wait for it.
+    import botocore.loaders
+
     model = botocore.loaders.Loader().load_service_model(service, "service-2")
     return frozenset(model["shapes"][shape]["enum"])
 

@@ -48,12 +48,6 @@ class Curve:
     stretches: tuple[Stretch, ...]
     sentences: tuple[str, ...]
 
-    @property
-    def crossings(self) -> tuple[float, ...]:
-        """Where another side becomes the cheaper one."""
-        sides = [stretch for stretch in self.stretches if stretch.cheaper is not None]
-        return tuple(after.start for before, after in pairwise(sides) if before.cheaper != after.cheaper)
-
 
 def axis_end(estimate: Estimate, along: Along) -> float:
     """Where a curve ends: at what the templates carry, at `MAXIMUM`, or at the usage's own value if that is more."""

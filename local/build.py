@@ -8,15 +8,22 @@ from typing import Any
 import yaml
 
 from comparison.template import REPOSITORY, Assembly
-from local.jobs import RequestRefused, check_request, run_logged
+from local.container import base_environment, scratch
+from local.jobs import JobFailed, RequestRefused, check_request, run_logged
 from local.s3 import LocalS3
+
+STAND_INS = REPOSITORY / "local" / "bin"
+"""Commands of a machine in AWS that scripts call: what stands for them here."""
+
+WHEELS = REPOSITORY / ".cache" / "wheels"
+"""The wheels that are published, as the installation fetched them (install.py)."""
 
 
 class CodeBuild:
     """The build projects of an assembly.
 
     The commands run as they would there, with two differences: ``aws`` is a stand-in that copies into the local
-    buckets, and ``WHEELS=skip`` tells the publishing script that the wheels are installed here already.
+    buckets, and pip finds the wheels in the folder that the installation fetched them into, not on an index.
     """
 
     def __init__(self, assembly: Assembly, s3: LocalS3, logs: Path, work: Path) -> None:
@@ -33,7 +40,9 @@ class CodeBuild:
     def start_build(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a build to its end: the answer of ``startBuild.sync``.
 
-        Raises RequestRefused for a project that the templates do not hold, and JobFailed.
+        Raises RequestRefused for a project that the templates do not hold, and JobFailed, whose reason reads as the
+        context of the phase BUILD does in CodeBuild
+        (github.com/aws/aws-codebuild-docker-images/issues/102, read 2026-11-27).
         """
         # Step Functions writes the first letter of CodeBuild's field names as a capital, the API as a small one.
         check_request("codebuild", "StartBuild", _lower_first(request))
@@ -41,21 +50,40 @@ class CodeBuild:
         if name not in self.projects:
             raise RequestRefused(f"no CodeBuild project {name}; there are: {', '.join(self.projects)}")
         project = self.projects[name]
-        source = self.work / name
-        shutil.copytree(self.assembly.asset(project["Source"]["Location"]), source)
-        environment = {
-            **os.environ,
-            "PATH": f"{REPOSITORY / 'local' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "LOCAL_S3": str(self.s3.root),
-            "WHEELS": "skip",
-            **{variable["Name"]: variable["Value"] for variable in request.get("EnvironmentVariablesOverride", [])},
+        variables = {
+            variable["Name"]: variable["Value"] for variable in request.get("EnvironmentVariablesOverride", [])
         }
-        try:
+        with scratch("build", self.work) as folder:
+            source = folder / "source"
+            shutil.copytree(self.assembly.asset(project["Source"]["Location"]), source)
+            env = {**environment(folder, self.s3), **variables}
             for command in yaml.safe_load(project["Source"]["BuildSpec"])["phases"]["build"]["commands"]:
-                run_logged(["/bin/bash", "-c", command], log=self.logs / f"{name}.log", env=environment, cwd=source)
-        finally:
-            shutil.rmtree(source)
+                try:
+                    run_logged(["/bin/bash", "-c", command], log=self.logs / f"{name}.log", env=env, cwd=source)
+                except JobFailed as failed:
+                    if failed.exit_code is not None:  # not one that was stopped
+                        failed.reason = (
+                            f"COMMAND_EXECUTION_ERROR: Error while executing command: {command}. "
+                            f"Reason: exit status {failed.exit_code}"
+                        )
+                    raise
         return {"Build": {"ProjectName": name, "BuildStatus": "SUCCEEDED"}}
+
+
+def environment(folder: Path, s3: LocalS3) -> dict[str, str]:
+    """The environment of a build, with its files in `folder`: `aws` copies into `s3`, pip looks at WHEELS only."""
+    started = base_environment(folder)
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
+    return {
+        **started,
+        "PATH": f"{STAND_INS}{os.pathsep}{started['PATH']}",
+        "LOCAL_S3": str(s3.root),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        # As a URL, since pip splits the variable at white space.
+        "PIP_FIND_LINKS": WHEELS.as_uri(),
+    }
 
 
 def _lower_first(value: Any) -> Any:

@@ -11,6 +11,8 @@ from comparison.posture import PostureError, check
 from comparison.record import Record
 from comparison.reproduce import OWN_DATA
 from comparison.template import app_context, synthesise
+from local import environments
+from local.build import WHEELS
 from local.jobs import JOBS
 from local.progress import Progress
 from local.result import build_record
@@ -53,6 +55,7 @@ def run(options: Options, progress: Progress) -> Result:
     """
     if not RUN_ID.match(options.run_id):
         raise RunError(f"run id {options.run_id!r}: allowed are 1 to 26 lower-case letters, digits and hyphens")
+    _check_installation()
     overrides: dict[str, object] = dict(options.settings)
     if options.raw is not None:
         if not options.raw.is_dir():
@@ -81,6 +84,17 @@ def run(options: Options, progress: Progress) -> Result:
         assembly.copy_templates(folder / "templates")
         shutil.rmtree(work)
         return Result(record, folder, services.bad_input)
+
+
+def _check_installation() -> None:
+    """Raise RunError when something is missing that `make` puts there, and that is needed minutes later only."""
+    try:
+        for name in environments.DEFAULT:
+            environments.environment(name)
+    except environments.EnvironmentMissing as missing:
+        raise RunError(str(missing)) from None
+    if not WHEELS.is_dir():
+        raise RunError(f"{WHEELS}: the wheels that are published are not there; run `make .venv/installed`")
 
 
 @contextmanager

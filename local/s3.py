@@ -85,7 +85,7 @@ class LocalS3:
             staged = []
             for number, (uri, file) in enumerate(files):
                 target, copy = self.path(uri), staging / str(number)
-                _link_or_copy(file, copy)
+                link_or_copy(file, copy)
                 staged.append((copy, target))
             for copy, target in staged:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,8 @@ def _glob_escape(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a new file with the content of another: a second name for it where the file system allows."""
     try:
         os.link(source, target)
     except OSError:  # another file system

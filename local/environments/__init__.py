@@ -4,7 +4,7 @@ A folder beside this file defines one, by the image's name and tag:
 
     image.toml           the image's Python and its environment variables, and patches that the image makes
     requirements.txt     its packages, and where that list comes from
-    requirements.lock    the same with hashes, which is what is installed
+    requirements.lock    the same with hashes, which is what is installed; `requirements` in image.toml names another
     *.py, */             modules that stand for what no index has; copied beside the packages
 
 They are built once, by `make` or `python -m local.environments NAME`, never by a run, and no job writes to one: it gets
@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any
 
 DEFINITIONS = Path(__file__).resolve().parent
-BUILT = DEFINITIONS.parents[1] / ".venv" / "environments"
-DEFAULT = ["sagemaker-xgboost-3.2-0"]
+REPOSITORY = DEFINITIONS.parents[1]
+BUILT = REPOSITORY / ".venv" / "environments"
+DEFAULT = ["sagemaker-xgboost-3.2-0", "emr"]
 """What the default sides run in."""
 
 _STAMP = "built.json"
@@ -78,9 +79,9 @@ def environment(name: str) -> Environment:
     if built.get("definition") != _digest(name):
         raise EnvironmentMissing(
             f"environment {name}: {'is of an older definition' if built else 'is not built'}; "
-            f"run `make` or `python -m local.environments {name}`"
+            f"run `make .venv/installed` or `python -m local.environments {name}`"
         )
-    return Environment(name, BUILT / name, built["python"], image["python"], image["variables"])
+    return Environment(name, BUILT / name, built["python"], image["python"], image.get("variables", {}))
 
 
 def names() -> list[str]:
@@ -103,7 +104,7 @@ def build(name: str) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
         executable, version = interpreter(image["python"])
         _uv("venv", "--relocatable", "--python", executable, str(folder))
-        requirements = str(DEFINITIONS / name / "requirements.lock")
+        requirements = str(_requirements(name))
         _uv(
             *("pip", "install", "--python", str(folder / "bin" / "python"), "--no-deps", "--require-hashes"),
             # The image has hardly any compiled files and spends seconds on it in each job; those are no part of a job.
@@ -176,8 +177,13 @@ def _definition(name: str) -> dict[str, Any]:
     return tomllib.loads((DEFINITIONS / name / "image.toml").read_text())
 
 
+def _requirements(name: str) -> Path:
+    named = _definition(name).get("requirements")
+    return REPOSITORY / named if named else DEFINITIONS / name / "requirements.lock"
+
+
 def _digest(name: str) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_requirements(name).read_bytes())
     for file in sorted((DEFINITIONS / name).rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(f"{file.relative_to(DEFINITIONS)}\n".encode() + file.read_bytes())

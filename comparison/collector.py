@@ -10,7 +10,7 @@ import logging
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
@@ -40,6 +40,9 @@ OUTPUTS: dict[StageName, str] = {
 
 # Predictions beyond this are not counted: reading them in a function takes some ten seconds a gigabyte.
 _COUNTED_BYTES = 1 << 30
+
+# No time in seconds is so late, and none in milliseconds so early.
+_MILLISECONDS = 1e11
 
 # How an execution ends other than well, what the history calls the details of that, and what people call it.
 _ENDS = {
@@ -242,6 +245,11 @@ class _Span:
         self.succeeded = False
         self.request: dict[str, Any] = {}
 
+    def end(self, noticed: datetime, answer: str | None) -> None:
+        """The state's task has ended: a step when it says so, since Step Functions looks every minute or five only."""
+        ended = _step_end(answer)
+        self.left = noticed if ended is None else min(noticed, max(self.entered, ended))
+
 
 def _spans(history: list[dict[str, Any]]) -> dict[str, _Span]:
     """The stages' states by name, from first entry to last exit."""
@@ -258,12 +266,28 @@ def _spans(history: list[dict[str, Any]]) -> dict[str, _Span]:
             current.request = json.loads(event["taskScheduledEventDetails"]["parameters"])
         elif event["type"] == "TaskSucceeded" and current is not None:
             current.succeeded = True
-            current.left = event["timestamp"]
+            current.end(event["timestamp"], event.get("taskSucceededEventDetails", {}).get("output"))
         elif event["type"] in ("TaskFailed", "TaskTimedOut") and current is not None:
-            current.left = event["timestamp"]
-        elif left is not None and left in spans:
+            current.end(event["timestamp"], event.get("taskFailedEventDetails", {}).get("cause"))
+        elif left is not None and left in spans and spans[left].left is None:
             spans[left].left = event["timestamp"]
     return spans
+
+
+def _step_end(answer: str | None) -> datetime | None:
+    """When an EMR step ended, by its own timeline (API_StepTimeline), if this is the answer about a step."""
+    status = _part(described(answer or ""), "Status")
+    ended = _part(status, "Timeline").get("EndDateTime")
+    try:
+        if isinstance(ended, str):
+            moment = datetime.fromisoformat(ended)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(ended, int | float) and not isinstance(ended, bool):
+            # In milliseconds as Step Functions gives times, in seconds as the service itself does.
+            return datetime.fromtimestamp(ended / 1000 if ended > _MILLISECONDS else ended, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
 
 
 def _stage(

@@ -40,17 +40,18 @@ _LAPTOP = {
     "spark.sql.session.timeZone": "UTC",  # the nodes' time zone
     # Steps of seconds end before the JVM's second compiler pays off: a quarter less time at the default scale.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    # Spark's 200 are for a cluster: here each would be a task of some milliseconds.
+    # Spark's 200 are for a cluster: here each would be a task of some milliseconds. What is written does not follow it.
     "spark.sql.shuffle.partitions": str(4 * len(os.sched_getaffinity(0))),
     # Without this every file gets a hidden .crc file beside it, which would count as an object of S3.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
     "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
 }
 
-# Settings of the cluster that are left out: paths of its nodes, and what needs its services.
+# Settings of the cluster that are left out: paths and sizes of its nodes, and what needs its services.
 _NODES_ONLY = re.compile(
     r"spark\.(pyspark\.(driver\.)?python|(driver|executor)\.extra(ClassPath|LibraryPath)|local\.dir|shuffle\.service\..*"
-    r"|dynamicAllocation\..*|yarn\..*|hadoop\.fs\.s3.*|sql\.warehouse\.dir|history\..*|eventLog\..*)"
+    r"|executor\.(cores|memory|memoryOverhead)|dynamicAllocation\..*|yarn\..*|hadoop\.fs\.s3.*|sql\.warehouse\.dir"
+    r"|history\..*|eventLog\..*)"
 )
 
 _LOG4J = """\
@@ -255,4 +256,5 @@ def _random_id() -> str:
 
 
 def _timeline(started: int) -> dict[str, int]:
-    return {"StartDateTime": started, "EndDateTime": time.time_ns() // 1_000_000}
+    """A step's timeline in milliseconds; here a step starts as soon as it is there."""
+    return {"CreationDateTime": started, "StartDateTime": started, "EndDateTime": time.time_ns() // 1_000_000}

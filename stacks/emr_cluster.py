@@ -9,6 +9,7 @@ from aws_cdk import aws_emr as emr
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks import emr_spark
 from stacks.settings import EmrSettings, NodeSettings
 
 # Spark finds the cluster's Python 3.11, for which the wheels are published, and computes times as DuckDB does.
@@ -18,6 +19,12 @@ _PYTHON = {"PYSPARK_PYTHON": "/usr/bin/python3.11", "PYSPARK_DRIVER_PYTHON": "/u
 _KEEP_MASTERS = {
     "yarn.node-labels.enabled": "true",
     "yarn.node-labels.am.default-node-label-expression": "CORE",
+}
+
+# An executor has all vCPUs of its node, where the ApplicationMaster wants one too: YARN counts memory alone, which is
+# Hadoop's default (capacity-scheduler.xml of 3.4.1).
+_MEMORY_ALONE = {
+    "yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DefaultResourceCalculator"
 }
 
 
@@ -37,6 +44,7 @@ def definition(
 ) -> dict[str, Any]:
     """The cluster as the API describes it (API_RunJobFlow; botocore 1.44.5)."""
     fleets = chosen.provisioning == "fleets"
+    executor = emr_spark.executor(chosen.worker_types)
     minimum = chosen.minimum + chosen.task.count
     return {
         "Name": name,
@@ -75,8 +83,24 @@ def definition(
                 "Properties": {},
                 "Configurations": [{"Classification": "export", "Properties": _PYTHON}],
             },
-            {"Classification": "spark-defaults", "Properties": {"spark.sql.session.timeZone": "UTC"}},
-            *([{"Classification": "yarn-site", "Properties": _KEEP_MASTERS}] if chosen.task.count else []),
+            {
+                "Classification": "spark-defaults",
+                "Properties": {
+                    "spark.sql.session.timeZone": "UTC",
+                    # A stage that failed is started again by whoever starts runs, never behind their back.
+                    "spark.yarn.maxAppAttempts": "1",
+                    **executor,
+                },
+            },
+            {
+                "Classification": "yarn-site",
+                "Properties": {
+                    # Of a container; Hadoop's own is 4 (yarn-default.xml of 3.4.1).
+                    "yarn.scheduler.maximum-allocation-vcores": executor["spark.executor.cores"],
+                    **(_KEEP_MASTERS if chosen.task.count else {}),
+                },
+            },
+            {"Classification": "capacity-scheduler", "Properties": _MEMORY_ALONE},
         ],
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }

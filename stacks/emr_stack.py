@@ -1,5 +1,6 @@
 """The EMR side: the pipeline's steps, and the cluster that runs them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Stack
@@ -7,6 +8,7 @@ from aws_cdk import aws_emr as emr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks import emr_spark
 from stacks.custom_resources import CustomResources, look_at_stack, stop_executions
 from stacks.data_stack import DataStack
 from stacks.emr_cluster import cluster, definition
@@ -74,6 +76,7 @@ class EmrStack(Stack):
                 "workers": str(self.settings.emr.minimum),
                 **self.settings.hyperparameter_texts,
             },
+            emr_spark.training_memory(self.settings.emr.worker_types),
         )
 
     def _evaluate(self) -> StageRun:
@@ -94,12 +97,13 @@ class EmrStack(Stack):
             {"features": self._run("prepare"), "model": self._run("train"), "output": self._run("score")},
         )
 
-    def _step(self, stage: str, arguments: dict[str, str]) -> StageRun:
-        """A Spark step that runs the stage's script."""
+    def _step(self, stage: str, arguments: dict[str, str], spark: Mapping[str, str] | None = None) -> StageRun:
+        """A Spark step that runs the stage's script; ``spark`` replaces settings of the cluster."""
         code = self.data.code
         fixed = [
             "spark-submit",
             "--deploy-mode=client",  # the driver's output is the step's log
+            *(f"--conf={name}={value}" for name, value in (spark or {}).items()),
             f"--py-files={code}/workloads.zip",
             f"{code}/workloads/emr/{stage}.py",
             f"--dataset={code}/workloads/datasets/{self.settings.dataset.name}/",

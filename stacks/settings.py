@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.hyperparameters import HYPERPARAMETERS
+from stacks import emr_spark
 
 DATASETS = Path(__file__).resolve().parents[1] / "workloads" / "datasets"
 
@@ -60,6 +61,8 @@ def _emr_node(value: str) -> str:
         raise ValueError("is an Arm instance type; the published wheels are for x86_64")
     if not size.endswith("xlarge"):
         raise ValueError("is smaller than the sizes EMR runs on; use xlarge or larger")
+    if value not in emr_spark.sizes():
+        raise ValueError("is not a type whose size is known; executors must fit its memory")
     return value
 
 
@@ -240,6 +243,12 @@ class EmrSettings(_Range):
     minimum: int = Field(1, ge=1, le=1_000, description="core nodes, and nodes beside the primary at least")
     maximum: int = Field(4, ge=1, le=1_000, description="nodes beside the primary")
     idle_minutes: int = Field(60, ge=1, le=10_080, description="the cluster ends itself after this time without work")
+
+    @property
+    def worker_types(self) -> set[str]:
+        """The instance types that executors may run on."""
+        groups = (self.core, *((self.task,) if self.task.count else ()))
+        return {each for group in groups for each in (group.instance_type, *group.alternatives)}
 
     @model_validator(mode="after")
     def _possible(self) -> "EmrSettings":

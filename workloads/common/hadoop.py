@@ -1,6 +1,7 @@
 """Files as a cluster sees them: URIs (s3://..., file:///...). `common.local` has the same functions for folders."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,6 +58,33 @@ def data_files(spark: SparkSession, uri: str, text: bool = False) -> list[str]:
 def table_files(spark: SparkSession, raw: str, table: Table) -> list[str]:
     """List the files of a raw table, or raise InputError."""
     return data_files(spark, join(raw, table.location), table.format == "text")
+
+
+def places(spark: SparkSession, files: Sequence[str]) -> list[str]:
+    """What Spark reads to read exactly these files: a folder where it would list no other file in it, else its files.
+
+    Spark asks for every path of its own, one after another or in a job of its own: a folder is one path.
+    """
+    by_folder: dict[str, list[str]] = {}
+    for name in files:
+        by_folder.setdefault(name.rpartition("/")[0], []).append(name)
+    found = []
+    for folder, names in by_folder.items():
+        system, path = _open(spark, folder)
+        listed = [status.getPath() for status in system.listStatus(path)]
+        whole = sorted(names) == sorted(each.toString() for each in listed if not _HIDDEN.search(each.getName()))
+        found += [folder] if whole else names
+    return found
+
+
+_HIDDEN = re.compile(r"^(?!_(common_)?metadata)(\.|_[^=]*$)|\._COPYING_$")
+"""Names that Spark leaves out when it lists a folder (HadoopFSUtils.shouldFilterOutPathName of Spark 3.5.9)."""
+
+
+def check_finished(spark: SparkSession, uri: str) -> None:
+    """Check that a stage's result is whole, or raise InputError: a driver that died has left a part of it."""
+    if not exists(spark, join(uri, SUCCESS)):
+        raise InputError(f"{uri}: holds no finished result ({SUCCESS} is missing)")
 
 
 @contextmanager

@@ -2,28 +2,66 @@
 -- In:  view predictions(label BIGINT of 0 and 1, probability DOUBLE of 0 to 1).
 -- Out: rows (name VARCHAR, bin BIGINT, value DOUBLE); bin is NULL but for the calibration's rows, three per bin, and the
 -- ROC curve's, two per bin.
--- Everything starts from one row per distinct probability: ties are exact, and the one window over all of them sees
--- few rows, because a model's outputs are float32.
+-- Everything starts from one row per distinct probability: ties are exact.
+-- A running sum over all of them would be one task's work, so it is made of two: within a slice of the probabilities,
+-- and over the slices. Slices follow each other as their probabilities do, 65,536 to a range of 1/1024: of 1, of 2^-10,
+-- of 2^-20 and of 2^-30. That makes 262,145 slices at the most, and of a model's float32 outputs from 2^-40 on no slice
+-- holds more than 131,072 distinct ones, however many rows there are: a task of either part sees few rows. Powers of
+-- two, for exact products.
 WITH scores AS (
     SELECT
         probability,
+        CASE
+            WHEN probability >= 9.765625E-4 THEN CAST(FLOOR(probability * 65536E0) AS BIGINT)
+            WHEN probability >= 9.5367431640625E-7 THEN CAST(FLOOR(probability * 67108864E0) AS BIGINT) - 65536
+            WHEN probability >= 9.31322574615478515625E-10
+                THEN CAST(FLOOR(probability * 68719476736E0) AS BIGINT) - 131072
+            ELSE CAST(FLOOR(probability * 70368744177664E0) AS BIGINT) - 196608
+        END AS slice,
         COUNT(*) AS n,
         CAST(SUM(label) AS BIGINT) AS pos
     FROM predictions
     GROUP BY probability
 ),
-running AS (
+slices AS (
+    SELECT slice, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(pos) AS BIGINT) AS pos
+    FROM scores
+    GROUP BY slice
+),
+above AS (
+    -- All rows, and those of the slices with higher probabilities.
     SELECT
+        slice,
+        CAST(SUM(n) OVER (ORDER BY slice DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) - n AS n_above,
+        CAST(SUM(pos) OVER (ORDER BY slice DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) - pos AS pos_above,
+        CAST(SUM(n) OVER () AS BIGINT) AS n_all,
+        CAST(SUM(pos) OVER () AS BIGINT) AS pos_all
+    FROM slices
+),
+ranked AS (
+    SELECT
+        slice,
         probability,
         n,
         pos,
-        n - pos AS neg,
-        -- With this probability or a higher one.
-        CAST(SUM(n) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS n_from,
-        CAST(SUM(pos) OVER (ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS pos_from,
-        CAST(SUM(n) OVER () AS BIGINT) AS n_all,
-        CAST(SUM(pos) OVER () AS BIGINT) AS pos_all
+        CAST(SUM(n) OVER (PARTITION BY slice ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS n_within,
+        CAST(SUM(pos) OVER (PARTITION BY slice ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT)
+            AS pos_within
     FROM scores
+),
+running AS (
+    SELECT
+        ranked.probability,
+        ranked.n,
+        ranked.pos,
+        ranked.n - ranked.pos AS neg,
+        -- With this probability or a higher one.
+        above.n_above + ranked.n_within AS n_from,
+        above.pos_above + ranked.pos_within AS pos_from,
+        above.n_all,
+        above.pos_all
+    FROM ranked
+    JOIN above ON above.slice = ranked.slice
 ),
 sums AS (
     SELECT

@@ -1,21 +1,25 @@
 """Spark on a cluster. `common.duck` has the same functions for DuckDB."""
 
 import contextlib
+import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import FloatType, StructField, StructType
 
 from common.arrays import feature_array, load_model, predict
 from common.command import InputError
 from common.features import Columns
+from common.hadoop import places
 
 # Spark's names for the types that the datasets use.
 _TYPES = {
@@ -38,18 +42,107 @@ _DAMAGED = re.compile(
 """What Hadoop, zlib and Parquet say about a file that is cut off or is something else (seen on 2026-11-22)."""
 
 
+_LISTING = {
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",
+}
+"""Up to so many paths the driver lists by itself; beyond, a job of so many tasks does.
+
+Spark's own 32 paths and a task for each path make dynamic allocation ask for nodes (HadoopFSUtils of Spark 3.5.9).
+"""
+
+FILE_BYTES = 128 << 20
+"""Size of the files that a stage writes, before compression: what one task reads at a time."""
+
+_VALUE_BYTES = 8
+"""Of a BIGINT or DOUBLE; texts count the same."""
+
+
+NO_SUCCESS = ("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+"""The writer's option that keeps Spark's own _SUCCESS away: that name says that a whole stage's result is there."""
+
+
 @contextmanager
 def connect(name: str, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
     """Open a Spark session; what spark-submit was given stays, `settings` come on top."""
     builder = SparkSession.builder.appName(name).config("spark.sql.session.timeZone", "UTC")
-    for key, value in (settings or {}).items():
+    for key, value in {**_LISTING, **(settings or {})}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     try:
-        yield spark
+        with _watched(spark):
+            yield spark
     finally:
         _stop_barrier_timer(spark)
         spark.stop()
+
+
+def together(workers: int) -> dict[str, str]:
+    """The settings under which `workers` tasks run at the same time, each with all cores of an executor."""
+    SparkContext._ensure_initialized()  # type: ignore[attr-defined]  # without its JVM a SparkConf is empty
+    conf = SparkConf()
+    settings = {"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": str(workers)}
+    local = re.fullmatch(r"local\[(\d+|\*)\]", conf.get("spark.master", "") or "")
+    if local is None:
+        return settings | {"spark.task.cpus": conf.get("spark.executor.cores", "1") or "1"}
+    # This machine is the one executor of all.
+    cores = len(os.sched_getaffinity(0)) if local[1] == "*" else int(local[1])
+    return settings | {
+        "spark.master": f"local[{max(cores, workers)}]",
+        "spark.task.cpus": str(max(1, cores // workers)),
+    }
+
+
+def lost_executors(spark: SparkSession) -> list[str]:
+    """Why executors went, one text each: the last hundred of them (spark.ui.retainedDeadExecutors)."""
+    listed = spark.sparkContext._jsc.sc().statusStore().executorList(False)
+    executors = [listed.apply(number) for number in range(listed.size())]
+    return [each.removeReason().get() for each in executors if each.removeReason().isDefined()]
+
+
+_KILLED = re.compile(r"exceeding \w+ memory limits|([Ee]xit status:|exited with code) (137|-104|52)\b")
+"""What YARN and Spark say of an executor whose container took too much memory: YARN (-104), the kernel, the JVM's own.
+
+Spark 3.5.9's YarnAllocator and SparkExitCode. A node that was taken away has -100.
+"""
+
+_WATCH_SECONDS = 5
+
+
+def killed_again(spark: SparkSession) -> str | None:
+    """Why an executor was killed for its memory, if it was not the first."""
+    killed = [reason for reason in lost_executors(spark) if _KILLED.search(reason)]
+    return killed[-1] if len(killed) > 1 else None
+
+
+@contextmanager
+def _watched(spark: SparkSession) -> Iterator[None]:
+    """End the work when a second executor was killed for its memory: Spark would start others, without end."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_WATCH_SECONDS):
+            with contextlib.suppress(Exception):  # the session has ended, and the work has a reason of its own
+                if killed_again(spark) is not None:
+                    spark.sparkContext.cancelAllJobs()
+
+    watcher = threading.Thread(target=watch, name="executors", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except Exception:
+        reason = None
+        with contextlib.suppress(Exception):
+            reason = killed_again(spark)
+        if reason is None:
+            raise
+        raise RuntimeError(
+            "executors were killed twice for the memory that they took; "
+            f"give nodes with more memory for each vCPU (emr.core.instance_type): {' '.join(reason.split())}"
+        ) from None
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _stop_barrier_timer(spark: SparkSession) -> None:
@@ -100,10 +193,32 @@ def rows_of(spark: SparkSession, sql: str) -> list[Any]:
     return [tuple(row) for row in spark.sql(sql).collect()]
 
 
+def parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
+    """The rows of Parquet files."""
+    return _reader(spark).parquet(*places(spark, files))
+
+
+def _reader(spark: SparkSession) -> DataFrameReader:
+    """A reader of files and folders under their own names, of which none is a pattern and `day=1` is no column.
+
+    `__globPaths__` is what Spark itself sets for paths that it has listed (DataSource.GLOB_PATHS_KEY in 3.5.9).
+    """
+    return spark.read.option("recursiveFileLookup", "true").option("__globPaths__", "false")
+
+
+def in_files(rows: DataFrame, entity: str, count: int) -> DataFrame:
+    """The rows, `count` of them, parted into files by their number: on every cluster the same rows in the same files.
+
+    Within a file they are in the order of the entity.
+    """
+    files = max(1, -(-count * len(rows.columns) * _VALUE_BYTES // FILE_BYTES))
+    return rows.repartition(files, entity).sortWithinPartitions(entity)
+
+
 def lines(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     """The lines of plain or gzip files, as `common.lines` reads them: one column `line`."""
     # Without lineSep a lone carriage return would end a line too. In ISO-8859-1 every byte is a character.
-    text = spark.read.option("lineSep", "\n").text(list(files))
+    text = _reader(spark).option("lineSep", "\n").text(list(places(spark, files)))
     line = sf.decode(sf.col("value").cast("binary"), "ISO-8859-1")
     whole = sf.when(line.endswith("\r"), line.substr(sf.lit(1), sf.length(line) - 1)).otherwise(line)
     return text.select(whole.alias("line"))

@@ -10,7 +10,7 @@ from common.arrays import feature_names, load_model
 from common.command import Parser, run
 from common.dataset import Dataset
 from common.results import EVALUATION, MODEL, STATS, Stats, to_json
-from common.spark import columns_of, connect, predictions, rows_of, sql_of
+from common.spark import columns_of, connect, parquet, predictions, rows_of, sql_of
 
 SPLITS = ("test", "validation")
 
@@ -42,6 +42,7 @@ def evaluate(
         InputError: the definition, the features, the model or the truth is at fault; nothing is left in `output`.
     """
     dataset = hadoop.read_dataset(engine, dataset_at)
+    hadoop.check_finished(engine, features_at)
     model = read_model(engine, model_at)
     stats = Stats()
     with hadoop.publish(engine, output) as folder:
@@ -64,13 +65,14 @@ def evaluate(
 
 
 def read_model(engine: SparkSession, uri: str) -> bytes:
-    """Read the model that train wrote."""
+    """Read the model that train wrote, or raise InputError."""
+    hadoop.check_finished(engine, uri)
     return hadoop.read(engine, hadoop.join(uri, MODEL))
 
 
 def write_predictions(engine: SparkSession, dataset: Dataset, model: bytes, split_at: str, model_at: str) -> DataFrame:
     """Predict for the rows of a split, on the executors; what metrics.sql reads is kept, on disk when it is large."""
-    rows = engine.read.parquet(*hadoop.data_files(engine, split_at))
+    rows = parquet(engine, hadoop.data_files(engine, split_at))
     names = feature_names(dataset, rows.columns, split_at)
     load_model(model, names, model_at)
     predicted = predictions(rows, dataset.label, names, model)
@@ -80,8 +82,8 @@ def write_predictions(engine: SparkSession, dataset: Dataset, model: bytes, spli
 
 def read_truth(engine: SparkSession, dataset: Dataset, truth_at: str, test_at: str) -> None:
     """Make the view `predictions` from the generator's probabilities, one for each row of the test split."""
-    engine.read.parquet(*hadoop.data_files(engine, truth_at)).createOrReplaceTempView("truth")
-    engine.read.parquet(*hadoop.data_files(engine, test_at)).createOrReplaceTempView("test")
+    parquet(engine, hadoop.data_files(engine, truth_at)).createOrReplaceTempView("truth")
+    parquet(engine, hadoop.data_files(engine, test_at)).createOrReplaceTempView("test")
     with sql_of(truth_at):
         types = dict(columns_of(engine, "test"))
         wanted = {"split": "VARCHAR", dataset.entity: types[dataset.entity], "probability": "DOUBLE"}

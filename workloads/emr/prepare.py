@@ -10,7 +10,7 @@ from common import features, hadoop
 from common.command import Parser, run
 from common.dataset import FEATURES, Dataset, Table
 from common.results import STATS, Stats, rejected_sql
-from common.spark import columns_of, connect, lines, rows_of, sql_of
+from common.spark import NO_SUCCESS, columns_of, connect, in_files, lines, parquet, rows_of, sql_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -40,8 +40,8 @@ def prepare(engine: SparkSession, dataset_at: str, raw: str, output: str) -> Sta
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
         stats.rows = features.check_rows(dataset, found, summary, duplicates)
         stats.rows_out = sum(stats.rows.values())
-        for split in stats.rows:
-            write_split(engine, split, folder)
+        for split, count in stats.rows.items():
+            write_split(engine, dataset, split, count, folder)
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats
 
@@ -62,7 +62,7 @@ def read_table(engine: SparkSession, dataset: Dataset, table: Table, raw: str, s
         engine.sql(f"SELECT {names} FROM {cleaned} WHERE reject IS NULL").createOrReplaceTempView(table.name)
     else:
         with sql_of(hadoop.join(raw, table.location)):
-            engine.read.parquet(*files).createOrReplaceTempView(table.name)
+            parquet(engine, files).createOrReplaceTempView(table.name)
             features.check_table(dataset, table, columns_of(engine, table.name), hadoop.join(raw, table.location))
             engine.table(table.name).select(*table.columns).createOrReplaceTempView(table.name)
             stats.rows_in += engine.table(table.name).count()
@@ -80,9 +80,12 @@ def make_features(engine: SparkSession, dataset: Dataset) -> features.Columns:
     return found
 
 
-def write_split(engine: SparkSession, split: str, folder: str) -> None:
+def write_split(engine: SparkSession, dataset: Dataset, split: str, count: int, folder: str) -> None:
     """Write the rows of one split without its name."""
-    engine.table("features").where(sf.col("split") == split).drop("split").write.parquet(hadoop.join(folder, split))
+    rows = engine.table("features").where(sf.col("split") == split).drop("split")
+    # Only _SUCCESS of the whole says that a split is whole.
+    writer = in_files(rows, dataset.entity, count).write.option(*NO_SUCCESS)
+    writer.parquet(hadoop.join(folder, split))
     print(f"{split}: written", flush=True)
 
 

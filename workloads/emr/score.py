@@ -8,7 +8,7 @@ from common import hadoop
 from common.arrays import feature_names, load_model
 from common.command import Parser, run
 from common.results import MODEL, STATS, Stats
-from common.spark import connect, predictions
+from common.spark import NO_SUCCESS, connect, in_files, parquet, predictions
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,16 +30,18 @@ def score(engine: SparkSession, dataset_at: str, features_at: str, model_at: str
         InputError: the definition, the features or the model is at fault; nothing is left in `output`.
     """
     dataset = hadoop.read_dataset(engine, dataset_at)
+    for place in (features_at, model_at):
+        hadoop.check_finished(engine, place)
     model = hadoop.read(engine, hadoop.join(model_at, MODEL))
     split_at = hadoop.join(features_at, "score")
-    rows = engine.read.parquet(*hadoop.data_files(engine, split_at))
+    rows = parquet(engine, hadoop.data_files(engine, split_at))
     names = feature_names(dataset, rows.columns, split_at)
     load_model(model, names, model_at)
     with hadoop.publish(engine, output) as folder:
-        # Spark's own _SUCCESS would come before stats.json; append, because publish has cleared the place.
-        writer = predictions(rows, dataset.entity, names, model).write.mode("append").option("escape", '"')
-        writer.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").csv(folder)
         count = rows.count()
+        scored = in_files(predictions(rows, dataset.entity, names, model), dataset.entity, count)
+        # Append, because publish has cleared the place.
+        scored.write.mode("append").option("escape", '"').option(*NO_SUCCESS).csv(folder)
         stats = Stats(rows_in=count, rows_out=count)
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats

@@ -1,16 +1,23 @@
 """Train the model: an EMR step, with XGBoost on Spark."""
 
+import time
 from collections.abc import Sequence
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
+from xgboost import Booster
 from xgboost.spark import SparkXGBClassifier
 
 from common import hadoop, hyperparameters
 from common.arrays import feature_names
 from common.command import InputError, Parser, run
 from common.results import MODEL, STATS, Stats
-from common.spark import connect
+from common.spark import connect, killed_again, lost_executors, parquet, together
+
+ATTEMPTS = 3
+"""How often training starts. Nothing is published before it ends."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,9 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     hyperparameters.add_arguments(parser)
     arguments = parser.parse_args(argv)
     values = hyperparameters.from_arguments(arguments)
+    if arguments.workers < 1:
+        raise InputError(f"--workers {arguments.workers} must be at least 1")
     # All workers must run at the same time (a barrier stage), which Spark refuses while it may remove executors.
-    settings = {"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": str(arguments.workers)}
-    with connect("train", settings) as engine:
+    with connect("train", together(arguments.workers)) as engine:
         train(engine, arguments.dataset, arguments.features, arguments.output, arguments.workers, values)
 
 
@@ -37,9 +45,8 @@ def train(
     Raises:
         InputError: the definition or the features are at fault.
     """
-    if workers < 1:
-        raise InputError(f"--workers {workers} must be at least 1")
     dataset = hadoop.read_dataset(engine, dataset_at)
+    hadoop.check_finished(engine, features_at)
     train_at, validation_at = hadoop.join(features_at, "train"), hadoop.join(features_at, "validation")
     train_rows, validation_rows = read(engine, train_at), read(engine, validation_at)
     names = feature_names(dataset, train_rows.columns, train_at)
@@ -61,7 +68,7 @@ def train(
         verbose=hyperparameters.PRINT_EVERY,
         **hyperparameters.for_estimator(values),
     )
-    booster = estimator.fit(both).get_booster()
+    booster = fit(engine, estimator, both)
     booster.feature_names = names
 
     with hadoop.publish(engine, output) as folder:
@@ -70,9 +77,34 @@ def train(
     return stats
 
 
+def fit(engine: SparkSession, estimator: SparkXGBClassifier, rows: DataFrame) -> Booster:
+    """Train, and start again when executors were lost, which ends the workers that train together."""
+    for attempt in range(1, ATTEMPTS + 1):
+        before = len(lost_executors(engine))
+        try:
+            return estimator.fit(rows).get_booster()
+        except (Py4JJavaError, PySparkException):
+            lost = newly_lost(engine, before)
+            if attempt == ATTEMPTS or not lost or killed_again(engine):
+                raise
+            reason = " ".join(lost[-1].split())
+            print(f"attempt {attempt} of {ATTEMPTS} lost {len(lost)} executors, training again: {reason}", flush=True)
+    raise AssertionError("unreachable")
+
+
+def newly_lost(engine: SparkSession, before: int) -> list[str]:
+    """Why executors went beyond the first `before`; Spark knows of it some moments after the work has failed."""
+    for _ in range(10):
+        lost = lost_executors(engine)[before:]
+        if lost:
+            break
+        time.sleep(1)
+    return lost
+
+
 def read(engine: SparkSession, uri: str) -> DataFrame:
     """The rows of one split, or InputError."""
-    return engine.read.parquet(*hadoop.data_files(engine, uri))
+    return parquet(engine, hadoop.data_files(engine, uri))
 
 
 if __name__ == "__main__":

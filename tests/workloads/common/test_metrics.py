@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from common import duck, metrics
@@ -20,6 +21,11 @@ PROBABILITIES = (
     st.sampled_from([0.0, 1.0, 0.5, 0.1, 0.3, 1e-300, 1e-17, 5e-324, math.nextafter(1, 0)])
     | st.floats(0, 1)
     | st.floats(0, 1, width=32)
+    # At the borders of the slices in which metrics.sql sums, and closest to them.
+    | st.builds(
+        lambda power, step: max(0.0, math.nextafter(2.0**power, step)), st.integers(-50, -1), st.sampled_from([0, 1])
+    )
+    | st.integers(0, 1024).map(lambda number: number / 65536)
 )
 SCORES = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES), min_size=2, max_size=60).filter(
     lambda scores: len({label for label, _ in scores}) == 2
@@ -104,6 +110,40 @@ def test_spark_agrees_with_sklearn(spark: SparkSession) -> None:
     many = list(zip(label.tolist(), np.round(random.random(3000), 2).tolist(), strict=True))
     for scores in ([(0, 0.5), (1, 0.5), (1, 0.5)], [(0, 1.0), (1, 0.0), (1, 1.0)], many):
         check(by_spark(spark, scores), scores)
+
+
+@pytest.mark.parametrize("lowest", [0.0, 2.0**-12, 2.0**-31])
+def test_no_task_of_spark_ranks_more_than_a_slice(lowest: float, spark: SparkSession) -> None:
+    """Of 300,000 distinct scores a task sees those of some slices, also where all are near one another or zero."""
+    exact = np.linspace(lowest, lowest * 1.5 or 1, 300_000, dtype=np.float32).astype(np.float64)
+    rows = pd.DataFrame({"label": np.random.default_rng(1).integers(0, 2, len(exact)), "probability": exact})
+    spark.createDataFrame(rows).repartition(4).createOrReplaceTempView("predictions")
+    executed = spark.sql(metrics.metrics_sql())
+    found = metrics.collect([tuple(row) for row in executed.collect()], "here")
+    assert found["auc"] == pytest.approx(roc_auc_score(rows.label, exact), rel=1e-12)
+    distinct = len(np.unique(exact))
+    gathered = single_task_rows(executed)
+    assert distinct > 250_000
+    assert gathered
+    assert max(gathered) < distinct / 4
+
+
+def single_task_rows(executed: DataFrame) -> list[int]:
+    """How many rows an executed plan brought into one task, for each time that it did so."""
+    found = []
+    nodes = [executed._jdf.queryExecution().executedPlan()]
+    while nodes:
+        node = nodes.pop()
+        kind = node.getClass().getSimpleName()
+        if kind == "ShuffleExchangeExec" and node.outputPartitioning().toString() == "SinglePartition":
+            found.append(int(node.metrics().apply("shuffleRecordsWritten").value()))
+        if kind == "AdaptiveSparkPlanExec":
+            nodes.append(node.executedPlan())
+        elif kind.endswith("QueryStageExec"):
+            nodes.append(node.plan())
+        else:
+            nodes += [node.children().apply(number) for number in range(node.children().size())]
+    return found
 
 
 @pytest.mark.parametrize("scores", [[], [(1, 0.4), (1, 0.6)], [(0, 0.4)]])

@@ -1,16 +1,22 @@
 """The EMR side of prepare: what it refuses, and that it leaves nothing then."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from common.command import InputError
+from common.dataset import SPLITS
+from common.hyperparameters import HYPERPARAMETERS
+from tests.engines import start_driver
 from tests.workloads import small
 from tests.workloads.bad_inputs import MISTAKES
 from tests.workloads.conftest import Place
-from workloads.emr import prepare
+from workloads.emr import prepare, train
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -32,6 +38,62 @@ def test_a_finished_result_is_not_replaced(place: Place, tmp_path: Path, spark: 
     with pytest.raises(InputError, match="holds a finished result"):
         prepare.prepare(spark, place.dataset.as_uri(), place.raw.as_uri(), tmp_path.as_uri())
     assert (tmp_path / "_SUCCESS").exists()
+
+
+def test_a_driver_that_dies_leaves_nothing_that_is_taken_for_a_result(
+    place: Place, tmp_path: Path, spark: SparkSession
+) -> None:
+    """Killed between two splits: no split has a _SUCCESS of its own, training refuses, and another run starts anew."""
+    output = tmp_path / "features"
+    places = [place.dataset.as_uri(), place.raw.as_uri(), output.as_uri()]
+    program = f"""
+import time
+from workloads.emr import prepare, train
+write = prepare.write_split
+def write_one(engine, dataset, split, *rest):
+    write(engine, dataset, split, *rest)
+    time.sleep(300)
+prepare.write_split = write_one
+prepare.main([f"--{{name}}={{at}}" for name, at in zip(("dataset", "raw", "output"), {places}, strict=True)])
+"""
+    driver = start_driver(program)
+    try:
+        assert driver.stdout is not None
+        assert any(line.endswith(": written\n") for line in driver.stdout)
+    finally:
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.communicate()
+    assert len(list(output.glob("*/part-*.parquet"))) == 1
+    assert list(output.rglob("_SUCCESS")) == []
+    message = f"{output.as_uri()}: holds no finished result"
+    values = {name: given.default for name, given in HYPERPARAMETERS.items()}
+    with pytest.raises(InputError, match=message):
+        train.train(spark, place.dataset.as_uri(), output.as_uri(), (tmp_path / "model").as_uri(), 1, values)
+    (output / "train" / "part-left.parquet").write_bytes(b"of the first run")
+    stats = prepare.prepare(spark, place.dataset.as_uri(), place.raw.as_uri(), output.as_uri())
+    files = {split: [path.name for path in (output / split).iterdir() if path.suffix == ".parquet"] for split in SPLITS}
+    assert all(len(names) == 1 for names in files.values()), files
+    assert {split: pq.read_table(output / split).num_rows for split in SPLITS} == stats.rows
+
+
+def test_the_number_of_shuffle_partitions_changes_no_file(place: Place, tmp_path: Path, spark: SparkSession) -> None:
+    """A split of few rows is one file, with the rows in order, whatever the cluster and its settings."""
+    written = []
+    before = spark.conf.get("spark.sql.shuffle.partitions") or ""
+    for partitions in ("3", "200"):
+        output = tmp_path / partitions
+        spark.conf.set("spark.sql.shuffle.partitions", partitions)
+        try:
+            prepare.prepare(spark, place.dataset.as_uri(), place.raw.as_uri(), output.as_uri())
+        finally:
+            spark.conf.set("spark.sql.shuffle.partitions", before)
+            spark.catalog.clearCache()
+        files = {split: sorted((output / split).glob("part-*")) for split in SPLITS}
+        assert {split: len(names) for split, names in files.items()} == dict.fromkeys(SPLITS, 1)
+        written.append({split: pq.read_table(names[0]) for split, names in files.items()})
+    assert written[0] == written[1]
+    visitors = written[0]["train"]["visitor_id"].to_pylist()
+    assert visitors == sorted(visitors)
 
 
 def test_unknown_places(tmp_path: Path, spark: SparkSession) -> None:

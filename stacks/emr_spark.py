@@ -1,0 +1,64 @@
+"""The sizes of Spark's executors, from the sizes of the nodes that they run on: one takes a node."""
+
+import csv
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+_NODES = Path(__file__).with_name("instance_types.csv")
+
+_MASTER_MB = 1024
+"""Left free on every node, since on one of them runs Spark's ApplicationMaster: 512 MiB and 384 MiB of overhead."""
+
+_JVM_MB, _PYTHON_MB = 512, 320
+"""Outside of the heap: what a JVM takes, and a Python worker, of which each core has one in evaluate and score.
+
+Four workers took 920 MB there (the steps on Hadoop 3.4.1's YARN, 2026-11-26): 40 percent come on top.
+"""
+
+_LEAST_HEAP_MB = 1024
+
+
+@functools.cache
+def sizes() -> dict[str, tuple[int, int]]:
+    """vCPUs and memory in MiB of the x86 instance types of xlarge and larger: EC2's DescribeInstanceTypes."""
+    with _NODES.open(encoding="utf-8", newline="") as file:
+        return {row["type"]: (int(row["vcpus"]), int(row["memory_mib"])) for row in csv.DictReader(file)}
+
+
+def yarn_memory(instance_type: str) -> int:
+    """What YARN hands out of a node without HBase, in MiB: all but a quarter, which is 2 GiB at least, 8 at the most.
+
+    The rule behind yarn.nodemanager.resource.memory-mb of every type from 7 to 244 GiB in EMR's release guide
+    (ReleaseGuide/emr-hadoop-task-config.html, as of github.com/awsdocs/amazon-emr-release-guide, read 2026-11-27).
+    """
+    memory = sizes()[instance_type][1]
+    return memory - max(2048, min(memory // 4, 8192))
+
+
+def executor(instance_types: Iterable[str]) -> dict[str, str]:
+    """The executor that fits every one of the types: all cores of the smallest, with a Python worker each."""
+    types = set(instance_types)
+    memory = _executor_memory(types)
+    cores = min(
+        min(sizes()[each][0] for each in types),
+        # Types of a fleet may differ: few cores here, little memory there.
+        (memory - _JVM_MB - _LEAST_HEAP_MB) // _PYTHON_MB,
+    )
+    overhead = _JVM_MB + cores * _PYTHON_MB
+    return {"spark.executor.cores": str(cores)} | _memory(memory - overhead, overhead)
+
+
+def training_memory(instance_types: Iterable[str]) -> dict[str, str]:
+    """The same executor for training, where XGBoost holds the rows outside of the heap, in one Python worker."""
+    memory = _executor_memory(set(instance_types))
+    heap = max(_LEAST_HEAP_MB, memory // 4)
+    return _memory(heap, memory - heap)
+
+
+def _executor_memory(types: set[str]) -> int:
+    return min(yarn_memory(each) for each in types) - _MASTER_MB
+
+
+def _memory(heap: int, overhead: int) -> dict[str, str]:
+    return {"spark.executor.memory": f"{heap}m", "spark.executor.memoryOverhead": f"{overhead}m"}

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare cost prices synth test clean snapshots lock checkov base diff bench
+.PHONY: help compare cost prices instances synth test clean snapshots lock checkov base diff bench
 
 BASE ?=
 MAX_MONTHLY ?=
@@ -33,6 +33,9 @@ cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HE
 
 prices: .venv/installed  ## Read the price list again (needs credentials with pricing:GetProducts; review the diff)
 	@python -m comparison prices --refresh
+
+instances: .venv/installed  ## Read EC2's instance families again, from the copy that moto keeps (review the diff)
+	@python -m stacks.instances
 
 synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
 	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"

@@ -1,11 +1,5 @@
 """The CDK app: settings, then the stacks in the order in which they deploy."""
 
-import gc
-
-if __name__ == "__main__":
-    # So short a process need not look for garbage, while it loads and works nor at its end: up to a second of five.
-    gc.disable()
-
 import sys
 
 from aws_cdk import App, Tags
@@ -39,12 +33,10 @@ def build(app: App) -> Settings:
 
 
 if __name__ == "__main__":
-    # The CDK's own check of the templates takes longer than everything else here, and the tests make it and two more.
-    app = App(builtin_cloud_formation_validation=False)
+    app = App()
     try:
         build(app)
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     app.synth()
-    gc.freeze()

@@ -7,6 +7,7 @@ GiB, times in the unit that the name ends with.
 
 import difflib
 import functools
+import ipaddress
 import json
 import re
 from argparse import ArgumentTypeError
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from common.hyperparameters import HYPERPARAMETERS
 from stacks import emr_spark
+from stacks.instances import family
 
 DATASETS = Path(__file__).resolve().parents[1] / "workloads" / "datasets"
 
@@ -54,26 +56,68 @@ def _known(service: str, shape: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _usable(value: str) -> str:
+    """Image, wheels and scripts are for x86 processors, and nothing here uses a GPU or another accelerator."""
+    known = family(value)
+    if known is None:
+        raise ValueError(
+            "is of a family that is not in stacks/instance_families.json, so its processor is not known "
+            "(make instances reads the families again)"
+        )
+    if not known.x86:
+        raise ValueError("is an Arm instance type; the image and the published wheels are for x86_64")
+    if known.accelerator:
+        raise ValueError("has a GPU or another accelerator, which nothing here uses: both sides work on the processor")
+    return value
+
+
 def _emr_node(value: str) -> str:
-    """EMR nodes run the x86 wheels that are published for them, and 7.x does not start below xlarge sizes."""
-    family, size = value.split(".", 1)
-    if re.match(r"^([a-z]+[0-9]+g[a-z]*|a1)$", family):
-        raise ValueError("is an Arm instance type; the published wheels are for x86_64")
-    if not size.endswith("xlarge"):
+    """EMR 7.x does not start below xlarge sizes."""
+    if not value.endswith("xlarge"):
         raise ValueError("is smaller than the sizes EMR runs on; use xlarge or larger")
     if value not in emr_spark.sizes():
         raise ValueError("is not a type whose size is known; executors must fit its memory")
     return value
 
 
-ProcessingInstance = Annotated[str, _known("sagemaker", "ProcessingInstanceType", "SageMaker Processing")]
-TrainingInstance = Annotated[str, _known("sagemaker", "TrainingInstanceType", "SageMaker Training")]
-TransformInstance = Annotated[str, _known("sagemaker", "TransformInstanceType", "SageMaker Batch Transform")]
-EndpointInstance = Annotated[str, _known("sagemaker", "ProductionVariantInstanceType", "SageMaker Hosting")]
-EmrInstance = Annotated[str, _known("ec2", "InstanceType", "EC2"), AfterValidator(_emr_node)]
+def _whole(value: object) -> object:
+    """A whole number or a text of plain digits: pydantic also takes ``1_0``, ``true`` and digits of other scripts."""
+    if isinstance(value, bool | float) or (isinstance(value, str) and not re.fullmatch(r"-?[0-9]+", value)):
+        raise ValueError("must be a whole number (integer), in plain digits")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+# RFC 1918. A network of ours may lie beside others of its kind, never over addresses of the internet.
+_PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
+
+def _private_network(value: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError as error:
+        raise ValueError(f"is not a network: {error}; for instance 10.42.0.0/20") from error
+    if str(network) != value:
+        raise ValueError(f"is written {network}")
+    if not any(network.subnet_of(private) for private in _PRIVATE):
+        raise ValueError(f"is not private; allowed are parts of {', '.join(map(str, _PRIVATE))}")
+    if not 16 <= network.prefixlen <= 22:
+        raise ValueError(f"has {network.num_addresses} addresses; allowed are /16 to /22")
+    return value
+
+
+PrivateNetwork = Annotated[str, AfterValidator(_private_network)]
+
+_Usable = AfterValidator(_usable)
+ProcessingInstance = Annotated[str, _known("sagemaker", "ProcessingInstanceType", "SageMaker Processing"), _Usable]
+TrainingInstance = Annotated[str, _known("sagemaker", "TrainingInstanceType", "SageMaker Training"), _Usable]
+TransformInstance = Annotated[str, _known("sagemaker", "TransformInstanceType", "SageMaker Batch Transform"), _Usable]
+EndpointInstance = Annotated[str, _known("sagemaker", "ProductionVariantInstanceType", "SageMaker Hosting"), _Usable]
+EmrInstance = Annotated[str, _known("ec2", "InstanceType", "EC2"), _Usable, AfterValidator(_emr_node)]
 
 # EMR 7 holds Spark 3.5, Hadoop, Hive and Python 3.11. emr-spark-8 has no Hive; releases before 7 have no Python 3.11.
-EmrRelease = Annotated[str, Field(pattern=r"^emr-7\.\d+\.\d+$")]
+EmrRelease = Annotated[str, Field(pattern=r"^emr-7\.[0-9]+\.[0-9]+$")]
 
 
 def _listed(value: object) -> object:
@@ -88,8 +132,8 @@ class _Group(BaseModel):
 class _Range(_Group):
     """How many there are at least and at the most."""
 
-    minimum: int = Field(1, ge=1)
-    maximum: int = Field(4, ge=1)
+    minimum: Whole = Field(1, ge=1)
+    maximum: Whole = Field(4, ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> "_Range":
@@ -107,11 +151,11 @@ class DatasetSettings(_Group):
         pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^/ ]+/)*$",
         description="where a dataset of your own lies, s3://bucket/prefix/; none: it is generated in the account",
     )
-    events: int = Field(200_000, ge=1_000, le=10_000_000_000, description="log events to generate")
-    seed: int = Field(7, ge=0, le=2**31 - 1, description="seed of the generator")
+    events: Whole = Field(200_000, ge=1_000, le=10_000_000_000, description="log events to generate")
+    seed: Whole = Field(7, ge=0, le=2**31 - 1, description="seed of the generator")
     instance_type: ProcessingInstance = Field("ml.m5.xlarge", description="where the generator runs")
-    instance_count: int = Field(1, ge=1, le=20)
-    volume_gb: int = Field(50, ge=1, le=16_384)
+    instance_count: Whole = Field(1, ge=1, le=20)
+    volume_gb: Whole = Field(50, ge=1, le=16_384)
 
 
 class DataSettings(_Group):
@@ -127,7 +171,7 @@ class DataSettings(_Group):
 class NetworkSettings(_Group):
     """The private network of the jobs, the endpoint and the cluster."""
 
-    cidr: str = Field("10.42.0.0/20", pattern=r"^(10|172|192)\.\d{1,3}\.\d{1,3}\.0/(16|17|18|19|20|21|22)$")
+    cidr: PrivateNetwork = "10.42.0.0/20"
     nat: bool = Field(False, description="a way out to the internet; none is needed")
     session_manager: bool = Field(False, description="the endpoints that Session Manager needs for a shell on a node")
     vpc_id: str | None = Field(None, pattern=r"^vpc-[0-9a-f]{8,17}$", description="a network of your own")
@@ -152,7 +196,7 @@ class AlertSettings(_Group):
     """Who hears of failures and costs."""
 
     email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="none: only the SNS topic")
-    monthly_budget_usd: int = Field(
+    monthly_budget_usd: Whole = Field(
         100, ge=0, le=1_000_000, description="of the whole account; alerts at 50, 80 and 100 percent; 0: no budget"
     )
 
@@ -161,7 +205,7 @@ class ProcessingSettings(_Group):
     """The instances of a Processing job."""
 
     instance_type: ProcessingInstance = "ml.m5.xlarge"
-    volume_gb: int = Field(30, ge=1, le=16_384)
+    volume_gb: Whole = Field(30, ge=1, le=16_384)
 
 
 class TrainingSettings(ProcessingSettings):
@@ -174,7 +218,7 @@ class TransformSettings(_Group):
     """The instances of a Batch Transform job."""
 
     instance_type: TransformInstance = "ml.m5.xlarge"
-    instance_count: int = Field(1, ge=1, le=100)
+    instance_count: Whole = Field(1, ge=1, le=100)
 
 
 class EndpointSettings(_Range):
@@ -182,17 +226,17 @@ class EndpointSettings(_Range):
 
     mode: Literal["real-time", "serverless"] = "real-time"
     instance_type: EndpointInstance = "ml.m5.large"
-    minimum: int = Field(1, ge=1, le=100, description="instances")
-    maximum: int = Field(4, ge=1, le=100, description="instances; the same as minimum: no autoscaling")
-    invocations_per_instance: int = Field(1_000, ge=1, le=1_000_000, description="target a minute")
-    scale_in_seconds: int = Field(300, ge=0, le=3_600, description="pause after instances went")
-    scale_out_seconds: int = Field(60, ge=0, le=3_600, description="pause after instances came")
-    memory_mb: int = Field(2048, ge=1024, le=6144, multiple_of=1024, description="of a serverless endpoint")
-    concurrency: int = Field(5, ge=1, le=200, description="requests at once of a serverless endpoint")
-    latency_ms: int = Field(
+    minimum: Whole = Field(1, ge=1, le=100, description="instances")
+    maximum: Whole = Field(4, ge=1, le=100, description="instances; the same as minimum: no autoscaling")
+    invocations_per_instance: Whole = Field(1_000, ge=1, le=1_000_000, description="target a minute")
+    scale_in_seconds: Whole = Field(300, ge=0, le=3_600, description="pause after instances went")
+    scale_out_seconds: Whole = Field(60, ge=0, le=3_600, description="pause after instances came")
+    memory_mb: Whole = Field(2048, ge=1024, le=6144, multiple_of=1024, description="of a serverless endpoint")
+    concurrency: Whole = Field(5, ge=1, le=200, description="requests at once of a serverless endpoint")
+    latency_ms: Whole = Field(
         500, ge=1, le=60_000, description="slower than this is an alarm, and a new model rolls back"
     )
-    capture_percent: int = Field(0, ge=0, le=100, description="of the requests that are kept below capture/")
+    capture_percent: Whole = Field(0, ge=0, le=100, description="of the requests that are kept below capture/")
 
     @model_validator(mode="after")
     def _captured(self) -> "EndpointSettings":
@@ -215,7 +259,7 @@ class NodeSettings(_Group):
     """One node of the cluster, or a group of them."""
 
     instance_type: EmrInstance = "m5.xlarge"
-    volume_gb: int = Field(64, ge=10, le=16_384)
+    volume_gb: Whole = Field(64, ge=10, le=16_384)
     alternatives: Annotated[tuple[EmrInstance, ...], BeforeValidator(_listed)] = Field(
         (), max_length=29, description="other types that an instance fleet may take"
     )
@@ -224,9 +268,9 @@ class NodeSettings(_Group):
 class TaskSettings(NodeSettings):
     """Nodes that only compute: they hold no data, so losing one loses no more than its running tasks."""
 
-    count: int = Field(0, ge=0, le=1_000, description="to start with; 0: no task nodes, core nodes scale instead")
+    count: Whole = Field(0, ge=0, le=1_000, description="to start with; 0: no task nodes, core nodes scale instead")
     spot: bool = Field(False, description="Spot capacity first, on-demand when there is none (instance fleets)")
-    spot_minutes: int = Field(10, ge=5, le=1_440, description="how long Spot capacity is waited for")
+    spot_minutes: Whole = Field(10, ge=5, le=1_440, description="how long Spot capacity is waited for")
 
 
 class EmrSettings(_Range):
@@ -240,9 +284,9 @@ class EmrSettings(_Range):
     primary: NodeSettings = NodeSettings()
     core: NodeSettings = NodeSettings()
     task: TaskSettings = TaskSettings()
-    minimum: int = Field(1, ge=1, le=1_000, description="core nodes, and nodes beside the primary at least")
-    maximum: int = Field(4, ge=1, le=1_000, description="nodes beside the primary")
-    idle_minutes: int = Field(60, ge=1, le=10_080, description="the cluster ends itself after this time without work")
+    minimum: Whole = Field(1, ge=1, le=1_000, description="core nodes, and nodes beside the primary at least")
+    maximum: Whole = Field(4, ge=1, le=1_000, description="nodes beside the primary")
+    idle_minutes: Whole = Field(60, ge=1, le=10_080, description="the cluster ends itself after this time without work")
 
     @property
     def worker_types(self) -> set[str]:
@@ -287,13 +331,13 @@ class Settings(_Group):
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
     )
     owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
-    time_to_live_hours: int = Field(
+    time_to_live_hours: Whole = Field(
         12, ge=0, le=8_760, description="after this time both sides delete their stacks; 0: they stay"
     )
     permissions_boundary: str | None = Field(
-        None, pattern=r"^[\w+=,.@/-]{1,128}$", description="name of a policy that bounds every role here"
+        None, pattern=r"^[A-Za-z0-9_+=,.@/-]{1,128}$", description="name of a policy that bounds every role here"
     )
-    stage_minutes: int = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on both sides")
+    stage_minutes: Whole = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on both sides")
     dataset: DatasetSettings = DatasetSettings()
     data: DataSettings = DataSettings()
     alerts: AlertSettings = AlertSettings()

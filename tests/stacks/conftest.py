@@ -33,7 +33,7 @@ CHANGED = {
     "network.session_manager": True,
     "sagemaker.prepare.instance_type": "ml.m5.4xlarge",
     "sagemaker.prepare.volume_gb": 200,
-    "sagemaker.train.instance_type": "ml.g4dn.xlarge",
+    "sagemaker.train.instance_type": "ml.r5d.xlarge",
     "sagemaker.train.volume_gb": 60,
     "sagemaker.evaluate.instance_type": "ml.m5.2xlarge",
     "sagemaker.evaluate.volume_gb": 40,

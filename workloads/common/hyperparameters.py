@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,8 @@ class Hyperparameter:
     def parse(self, text: str) -> float:
         """Read a value as it comes from the command line; argparse turns the error into a message with the name."""
         try:
-            value = self.kind(text)
+            # Python alone also reads `1_0`, ` 10` and digits of other scripts, which no other reader of it would.
+            value = self.kind(text) if re.fullmatch(r"[-+.0-9eE]+", text) else math.nan
         except ValueError:
             value = math.nan
         inside = self.low < value <= self.high if self.above else self.low <= value <= self.high

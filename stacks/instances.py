@@ -1,0 +1,87 @@
+"""What EC2 says of its instance types, by family: processor, accelerators, disks of their own.
+
+SageMaker's types are EC2's with ``ml.`` before them. ``instance_families.json`` is written from EC2's own answer
+(DescribeInstanceTypes, API_InstanceTypeInfo) as moto keeps a copy of it, so that nothing is looked up while
+synthesising:
+
+    python -m stacks.instances    # or: make instances
+"""
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("instance_families.json")
+
+_ACCELERATORS = ("GpuInfo", "InferenceAcceleratorInfo", "NeuronInfo", "FpgaInfo", "MediaAcceleratorInfo")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of instance types, for instance ``m5``."""
+
+    x86: bool
+    accelerator: bool
+    local_disks: bool
+
+
+def family_name(instance_type: str) -> str:
+    """``m5`` of ``m5.xlarge`` and of ``ml.m5.xlarge``."""
+    return instance_type.removeprefix("ml.").split(".")[0]
+
+
+def family(instance_type: str) -> Family | None:
+    """What is known of a type's family; None if it is not in the data."""
+    return families().get(family_name(instance_type))
+
+
+def has_local_disks(instance_type: str) -> bool:
+    """Whether the type has disks of its own beside its EBS volumes; a type that is not known may have."""
+    known = family(instance_type)
+    return known is None or known.local_disks
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Every family of the data, by its name."""
+    return {name: Family(**traits) for name, traits in json.loads(FILE.read_text())["families"].items()}
+
+
+def read_from_moto() -> dict[str, Family]:
+    """The families of moto's copy of EC2's answer. ValueError if the types of one differ in what matters here."""
+    packed = (files("moto") / "ec2" / "resources" / "instance_types.json.gz").read_bytes()
+    found: dict[str, Family] = {}
+    for name, described in json.loads(gzip.decompress(packed)).items():
+        traits = _traits(described)
+        if found.setdefault(family_name(name), traits) != traits:
+            raise ValueError(f"{name}: other traits than the rest of its family")
+    return dict(sorted(found.items()))
+
+
+def _traits(described: Mapping[str, Any]) -> Family:
+    return Family(
+        x86="x86_64" in described["ProcessorInfo"]["SupportedArchitectures"],
+        accelerator=any(kind in described for kind in _ACCELERATORS),
+        local_disks=described["InstanceStorageSupported"],
+    )
+
+
+def main() -> None:
+    """Write the data anew."""
+    lines = [f'    "{name}": {json.dumps(asdict(traits))}' for name, traits in read_from_moto().items()]
+    FILE.write_text(
+        '{\n  "source": "EC2 DescribeInstanceTypes, as kept in moto '
+        f'{version("moto")} (ec2/resources/instance_types.json.gz)",\n'
+        f'  "read": "{datetime.now(UTC).date()}",\n  "families": {{\n' + ",\n".join(lines) + "\n  }\n}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

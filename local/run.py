@@ -19,7 +19,7 @@ from local.result import build_record
 from local.s3 import LocalS3
 from local.services import Services
 from local.states import engine
-from stacks.layout import RUN_ID
+from stacks.layout import RUN_ID, RUN_ID_ALLOWED
 from stacks.settings import Settings
 
 

@@ -3,7 +3,8 @@
 moto evaluates paths, intrinsic functions, retries, catches and parallel branches as Step Functions does, and keeps
 the same execution history. What it cannot do, calls of SageMaker, EMR, CodeBuild and of other executions that are
 waited for (``.sync``), is answered here by a function per call. moto offers no hook for that, so its factory of
-service calls is replaced while machines run (moto 5.2.5).
+service calls is replaced while machines run (moto 5.2.5). JSONata, for which moto has a parser but no evaluator, is
+evaluated by jsonata-python, a port of the reference implementation.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+from jsonata import Jsonata
 from moto import mock_aws
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
@@ -30,6 +32,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceUnsupported,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.jsonata import jsonata
 
 from comparison.template import ACCOUNT, REGION
 
@@ -179,12 +182,17 @@ def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterato
     with (
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
         patch.object(state_task_factory, "state_task_service_for", lambda service_name: LocalCall()),
+        patch.object(jsonata, "_eval_jsonata", _jsonata),
     ):
         machines = StateMachines(definitions)
         try:
             yield machines
         finally:
             machines.interrupt()
+
+
+def _jsonata(expression: str) -> Any:
+    return Jsonata(expression).evaluate(None)
 
 
 def _error_name(error: str) -> ErrorName:

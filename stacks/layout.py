@@ -25,7 +25,12 @@ OUTPUTS = {"prepare": "features", "train": "model", "evaluate": "evaluation", "s
 
 # Long enough to name a run, short enough that <project>-<run id>-<stage>-<attempt> stays within the 63 characters of a
 # SageMaker job name (API_CreateTrainingJob, read 2026-11-22). `latest` is what the link to the newest run is called.
-RUN_ID = re.compile(r"(?!latest\Z)[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?\Z")
+RUN_ID_LENGTH = 26
+RUN_ID = re.compile(rf"(?!latest\Z)[a-z0-9](?:[a-z0-9-]{{0,{RUN_ID_LENGTH - 2}}}[a-z0-9])?\Z")
+RUN_ID_ALLOWED = (
+    f"allowed are 1 to {RUN_ID_LENGTH} lower-case letters, digits and hyphens, the first and the last no hyphen, "
+    "but not 'latest'"
+)
 
 
 def raw_prefix(bucket: str, dataset: str) -> str:

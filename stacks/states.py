@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.layout import RUN_ID_ALLOWED, RUN_ID_LENGTH
 from stacks.rules import acknowledge_wildcards
 
 
@@ -60,12 +61,15 @@ def state_machine(
     key: kms.IKey,
     permissions: Sequence[iam.PolicyStatement],
 ) -> sfn.StateMachine:
-    """A Standard state machine with its log, traced, allowed to do just ``permissions``."""
+    """A Standard state machine with its log, traced, allowed to do just ``permissions``.
+
+    Its input holds a ``run_id``, from which names and S3 locations are made: the first state checks it.
+    """
     machine = sfn.StateMachine(
         scope,
         construct_id,
         state_machine_name=name,
-        definition_body=sfn.DefinitionBody.from_chainable(start),
+        definition_body=sfn.DefinitionBody.from_chainable(_checked(scope, start)),
         timeout=Duration.minutes(minutes),
         tracing_enabled=True,
         logs=sfn.LogOptions(
@@ -80,6 +84,36 @@ def state_machine(
         "and Step Functions' look at tags have no resource-level permissions.",
     )
     return machine
+
+
+# As layout.RUN_ID has it. JSONPath knows neither patterns nor lengths, and a state may use JSONata although its machine
+# does not (docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html, JSONata 2.0.6; read 2026-11-27).
+# The characters are checked apart, since in Java `$` also matches before a line's end that ends the text.
+_RUN_ID = "$states.input.run_id"
+_WELL_FORMED = (
+    f"$type({_RUN_ID}) = 'string' ? $length({_RUN_ID}) <= {RUN_ID_LENGTH} and {_RUN_ID} != 'latest' "
+    f"and $not($contains({_RUN_ID}, /[^a-z0-9-]/)) and $contains({_RUN_ID}, /^[a-z0-9](.*[a-z0-9])?$/) : false"
+)
+
+
+def _checked(scope: Construct, start: sfn.IChainable) -> sfn.IChainable:
+    """The machine's states after a first one that ends an execution whose run id is not well-formed.
+
+    Such an id could lead out of the run's own prefix, be refused as a job's name halfway through, or, with capitals
+    and spaces, name something else to each service.
+    """
+    given = f"$substring($string({_RUN_ID}), 0, 100)"
+    refused = sfn.Fail.jsonata(
+        scope,
+        "run id refused",
+        error="RunIdRefused",
+        cause=f"{{% 'run_id ' & {given} & \": {RUN_ID_ALLOWED}\" %}}",
+    )
+    return (
+        sfn.Choice.jsonata(scope, "is the run id well-formed")
+        .when(sfn.Condition.jsonata(f"{{% {_WELL_FORMED} %}}"), start)
+        .otherwise(refused)
+    )
 
 
 def machine_log_name(machine: str) -> str:

@@ -1,15 +1,20 @@
 """The state machines: the same shape on both sides, and every request one that the service's API accepts."""
 
+import itertools
 import json
 import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.jobs import check_request
 from local.services import machine_name
-from stacks.layout import SIDES, STAGES
-from tests.stacks.conftest import Synthesised
+from local.states import Call, engine
+from stacks.layout import RUN_ID, SIDES, STAGES
+from tests.stacks.conftest import Synthesised, synthesise
 
 OPERATIONS = {
     "codebuild:startBuild.sync": ("codebuild", "StartBuild"),
@@ -69,7 +74,9 @@ def happy_path(states: dict[str, dict[str, Any]], name: str) -> list[str]:
         path.append(name)
         state = states[name]
         if state["Type"] == "Choice":
-            following = CHOSEN.get(name) or state["Default"]
+            # The check of the run id has one way on, the others' way on is the default.
+            passed = state["Choices"][0]["Next"] if name == "is the run id well-formed" else state["Default"]
+            following = CHOSEN.get(name) or passed
         elif "Next" in state:
             following = state["Next"]
         else:
@@ -113,6 +120,75 @@ def test_the_end_of_a_failed_run_says_what_failed(synthesised: Synthesised) -> N
         assert (rule["Variable"], rule["IsPresent"]) == ("$.failed", True)
         end = states[rule["Next"]]
         assert (end["Type"], end["ErrorPath"], end["CausePath"]) == ("Fail", "$.failed.error", "$.failed.cause")
+
+
+# What a run id becomes: a part of job names of up to 63 characters, an execution's name, a folder in S3.
+REFUSED = [
+    "",
+    "../other",
+    "a/b",
+    "a b",
+    "a_b",
+    "a.b",
+    "Upper",
+    "-a",
+    "a-",
+    "a\n",
+    "a\u2028",
+    "ü",
+    "\u0663",  # a digit, of another script
+    "latest",
+    "a" * 27,
+    None,
+    5,
+    ["a"],
+    {"a": "b"},
+    "$.raw",
+    "{}",
+    "*",
+]
+ALLOWED = ["a", "1", "a" * 26, "2026-11-27", "latest-2", "deploy-1b4e28ba2fa1"]
+
+
+@pytest.fixture(scope="module")
+def first_states() -> Iterator[Callable[[Any], set[str]]]:
+    """What the first state of every machine of ours makes of an input, on the laptop's engine: the errors, or none."""
+
+    def answer(call: Call) -> dict[str, Any]:
+        raise AssertionError(f"{call.action} is called")
+
+    with tempfile.TemporaryDirectory() as folder:
+        app = synthesise("default", {}, Path(folder))
+        machines = definitions(app)
+        assert {"publish", "generate", "sagemaker", "emr", "comparison"} <= set(machines)
+        # Of each its first state, and an end where the next one begins.
+        for machine in machines.values():
+            first = machine["States"][machine["StartAt"]]
+            (rule,) = first["Choices"]
+            ends = {rule["Next"]: {"Type": "Pass", "End": True}, first["Default"]: machine["States"][first["Default"]]}
+            machine["States"] = {machine["StartAt"]: first, **ends}
+        arns = {name: f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}" for name in machines}
+        with engine(answer, {arn: machines[name] for name, arn in arns.items()}) as running:
+            names = itertools.count()
+            yield lambda run: {running.execute(arn, f"run-{next(names)}", run).error for arn in arns.values()}
+
+
+@pytest.mark.parametrize("run_id", REFUSED, ids=ascii)
+def test_a_run_id_that_is_not_well_formed_ends_every_machine_in_its_first_state(
+    run_id: Any, first_states: Callable[[Any], set[str]]
+) -> None:
+    assert not (isinstance(run_id, str) and RUN_ID.match(run_id))
+    assert first_states({"run_id": run_id, "raw": "s3://b/"}) == {"RunIdRefused"}
+
+
+def test_no_run_id_at_all_ends_every_machine_in_its_first_state(first_states: Callable[[Any], set[str]]) -> None:
+    assert first_states({"raw": "s3://b/"}) == {"RunIdRefused"}
+
+
+@pytest.mark.parametrize("run_id", ALLOWED)
+def test_a_well_formed_run_id_passes(run_id: str, first_states: Callable[[Any], set[str]]) -> None:
+    assert RUN_ID.match(run_id)
+    assert first_states({"run_id": run_id, "raw": "s3://b/"}) == {""}
 
 
 def test_every_request_is_valid_for_its_api(synthesised: Synthesised) -> None:

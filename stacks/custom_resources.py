@@ -14,7 +14,7 @@ from constructs import Construct
 
 from stacks.functions import acknowledge_function, function_role
 from stacks.rules import acknowledge, acknowledge_wildcards
-from stacks.states import log_group
+from stacks.states import log_group, machine_log_name
 
 _HANDLERS = Path(__file__).parent / "handlers"
 
@@ -36,6 +36,8 @@ class CustomResources(Construct):
         framework = {
             name: function_role(self, f"{name}Role", self._log) for name in ("FrameworkOnEvent", "FrameworkIsComplete")
         }
+        # The machine that waits needs a group with a machine's name: see there.
+        waits = log_group(self, "WaiterLog", key, machine_log_name(f"{Stack.of(self).stack_name}-waiter"))
         self._provider = cr.Provider(
             self,
             "Provider",
@@ -45,7 +47,7 @@ class CustomResources(Construct):
             total_timeout=Duration.minutes(LONGEST_MINUTES),
             log_group=self._log,
             disable_waiter_state_machine_logging=False,
-            waiter_state_machine_log_options=cr.LogOptions(destination=self._log, level=sfn.LogLevel.ALL),
+            waiter_state_machine_log_options=cr.LogOptions(destination=waits, level=sfn.LogLevel.ALL),
             framework_on_event_role=framework["FrameworkOnEvent"],
             framework_complete_and_timeout_role=framework["FrameworkIsComplete"],
         )

@@ -62,7 +62,7 @@ class EmrStack(Stack):
             [self.pipeline.machine],
             before=[self.leftovers, *([persistent] if persistent else [])],
         )
-        delete_after(settings.time_to_live_hours, self.resources)
+        delete_after(settings.time_to_live_hours, self.resources, data.alerts)
 
     def _prepare(self) -> StageRun:
         return self._step("prepare", {"raw": "$.raw", "output": self._run("prepare")})

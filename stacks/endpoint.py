@@ -1,5 +1,7 @@
 """The endpoint that serves the trained model: real-time with autoscaling, or serverless."""
 
+from typing import Any
+
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -34,14 +36,17 @@ class Endpoint(Construct):
         *,
         jobs: SageMakerJobs,
         data: DataStack,
+        role: iam.Role,
         model_data: str,
     ) -> None:
+        """``role`` is ``endpoint_role``'s; with it SageMaker clears up after the endpoint is gone, so it is no part."""
         super().__init__(scope, construct_id)
         self._settings = settings
         self._chosen = settings.sagemaker.endpoint
         self._data = data
         self._serverless = self._chosen.mode == "serverless"
-        self.role = self._role()
+        self._scaled = not self._serverless and self._chosen.minimum < self._chosen.maximum
+        self._role = role
         log = logs.LogGroup(
             self,
             "Log",
@@ -51,17 +56,18 @@ class Endpoint(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         config = self._config(self._model(jobs, model_data))
-        alarms = self._alarms()
+        self._alarms()
         self.resource = sagemaker.CfnEndpoint(
             self,
             "Resource",
             endpoint_name=settings.project,
             endpoint_config_name=config.attr_endpoint_config_name,
             # A serverless endpoint moves all at once in any case (deployment-guardrails-exclusions, 2026-11-22).
-            deployment_config=None if self._serverless else self._blue_green(alarms),
+            deployment_config=None if self._serverless else self._blue_green(config),
+            **self._retained(),
         )
         self.resource.node.add_dependency(log)
-        if not self._serverless and self._chosen.minimum < self._chosen.maximum:
+        if self._scaled:
             self._scaling()
 
     @staticmethod
@@ -69,39 +75,12 @@ class Endpoint(Construct):
         """The log group that SageMaker writes to for an endpoint of this name."""
         return f"/aws/sagemaker/Endpoints/{project}"
 
-    def _role(self) -> iam.Role:
-        """What the endpoint may do: fetch models of this side, and write what it captures."""
-        role = sagemaker_role(
-            self,
-            "Role",
-            key=self._data.key,
-            volume_key=self._volume_key() is not None,
-            network=not self._serverless,
-        )
-        allow(role, ["s3:GetObject"], self._data.objects(f"{RUNS}/*/sagemaker/model"))
-        if self._chosen.capture_percent:
-            allow(role, ["s3:PutObject"], self._data.objects(CAPTURE))
-            allow(role, ["kms:GenerateDataKey"], self._data.key.key_arn)
-        if not self._serverless:
-            # SageMaker asks for the state of the alarms that a deployment rolls back on.
-            alarms = Stack.of(self).format_arn(
-                service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-            )
-            allow(role, ["cloudwatch:DescribeAlarms"], alarms)
-            # For models in a VPC behind an endpoint (sagemaker/latest/dg/host-vpc.html, archived, 2026-11-22).
-            allow(role, ["ec2:DescribeVpcEndpoints"], "*")
-        return role
-
-    def _volume_key(self) -> str | None:
-        """The key of the instances' storage; of a serverless endpoint that of its copy of the image."""
-        return self._data.key.key_arn if self._serverless else volume_key(self._chosen.instance_type, self._data.key)
-
     def _model(self, jobs: SageMakerJobs, model_data: str) -> sagemaker.CfnModel:
         network = jobs.vpc_config()
         model = sagemaker.CfnModel(
             self,
             "Model",
-            execution_role_arn=self.role.role_arn,
+            execution_role_arn=self._role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=jobs.image, model_data_url=model_data, environment=jobs.serving_environment("score.py")
             ),
@@ -113,7 +92,7 @@ class Endpoint(Construct):
             ),
         )
         # The model is fetched and its network interfaces are made with the role's permissions.
-        model.node.add_dependency(self.role)
+        model.node.add_dependency(self._role)
         return model
 
     def _config(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
@@ -138,7 +117,7 @@ class Endpoint(Construct):
                 container_startup_health_check_timeout_in_seconds=300,
                 model_data_download_timeout_in_seconds=300,
             )
-        key = self._volume_key()
+        key = _volume_key(self._settings, self._data)
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
@@ -170,37 +149,56 @@ class Endpoint(Construct):
             ),
         )
 
-    def _alarms(self) -> list[cloudwatch.Alarm]:
-        """What makes somebody look, and a new model roll back."""
-        name = self._settings.project
-        slow = endpoint_metric(name, "ModelLatency", "p95")
+    def _retained(self) -> dict[str, Any]:
+        """What an update leaves as it is: the number of instances that the scaling has come to.
+
+        Otherwise a new model starts with the least number in the middle of the day's traffic. Capture is among what is
+        retained (VariantPropertyType), and follows the settings instead. Both count for updates alone, CreateEndpoint
+        has no such fields (API_UpdateEndpoint, API_CreateEndpoint; botocore 1.44.5, read 2026-11-27).
+        """
+        if not self._scaled:
+            return {}
+        excluded = sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
+        return {"retain_all_variant_properties": True, "exclude_retained_variant_properties": [excluded]}
+
+    def _alarms(self, config: str | None = None) -> list[cloudwatch.Alarm]:
+        """What makes somebody look; of the fleet with one configuration only, what makes a new model roll back.
+
+        An old model that fails must not keep a better one from taking its place. A new fleet's metrics have the
+        dimension EndpointConfigName as soon as it gets requests
+        (sagemaker/latest/dg/deployment-guardrails-configuration.html, archived, read 2026-11-27).
+        """
+        name, latency = self._settings.project, self._chosen.latency_ms
+        prefix, which = ("", "") if config is None else ("New", " since the last update; during one it rolls back")
+
+        def alarm(construct_id: str, metric: str, statistic: str, at: int, periods: int, description: str) -> Any:
+            watched = endpoint_metric(name, metric, statistic, config)
+            text = f"{description}{which}"
+            return self._data.alerts.alarm(
+                self, f"{prefix}{construct_id}", watched, at=at, periods=periods, description=text
+            )
+
+        slow = f"95 of 100 answers take longer than {latency} ms"
         return [
-            self._data.alerts.alarm(
-                self, "Errors5xx", endpoint_metric(name, "Invocation5XXErrors", "Sum"), at=1, description="5xx answers"
-            ),
-            self._data.alerts.alarm(
-                self,
+            alarm("Errors5xx", "Invocation5XXErrors", "Sum", 1, 1, "5xx answers"),
+            alarm(
                 "ModelErrors",
-                endpoint_metric(name, "InvocationModelErrors", "Sum"),
-                at=1,
-                description="The model's container did not answer with success",
+                "InvocationModelErrors",
+                "Sum",
+                1,
+                1,
+                "The model's container did not answer with success",
             ),
-            self._data.alerts.alarm(
-                self,
-                "Latency",
-                slow,
-                at=self._chosen.latency_ms * 1000,  # ModelLatency is in microseconds
-                periods=3,
-                description=f"95 of 100 answers take longer than {self._chosen.latency_ms} ms",
-            ),
+            alarm("Latency", "ModelLatency", "p95", latency * 1000, 3, slow),  # in microseconds
         ]
 
-    def _blue_green(self, alarms: list[cloudwatch.Alarm]) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
-        """A new model gets a fleet of its own; traffic moves to it, and back if an alarm rings meanwhile.
+    def _blue_green(self, config: sagemaker.CfnEndpointConfig) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
+        """A new model gets a fleet of its own; traffic moves to it, and back if an alarm of that fleet rings meanwhile.
 
         Half of the traffic first, where there are two instances to halve it with (API_TrafficRoutingConfig).
         """
         endpoint = sagemaker.CfnEndpoint
+        alarms = self._alarms(config.attr_endpoint_config_name)
         canary = self._chosen.minimum >= 2
         routing = endpoint.TrafficRoutingConfigProperty(
             type="CANARY" if canary else "ALL_AT_ONCE",
@@ -248,12 +246,45 @@ class Endpoint(Construct):
         )
 
 
-def endpoint_metric(endpoint: str, name: str, statistic: str) -> cloudwatch.Metric:
-    """A metric of an endpoint's only variant, a value a minute."""
+def endpoint_role(scope: Construct, construct_id: str, settings: Settings, data: DataStack) -> iam.Role:
+    """What the endpoint may do: fetch models of this side, write its log, and what it captures."""
+    serverless = settings.sagemaker.endpoint.mode == "serverless"
+    role = sagemaker_role(
+        scope,
+        construct_id,
+        key=data.key,
+        volume_key=_volume_key(settings, data) is not None,
+        network=not serverless,
+        log_group=Endpoint.log_group_name(settings.project),
+    )
+    allow(role, ["s3:GetObject"], data.objects(f"{RUNS}/*/sagemaker/model"))
+    if settings.sagemaker.endpoint.capture_percent:
+        allow(role, ["s3:PutObject"], data.objects(CAPTURE))
+        allow(role, ["kms:GenerateDataKey"], data.key.key_arn)
+    if not serverless:
+        # SageMaker asks for the state of the alarms that a deployment rolls back on.
+        alarms = Stack.of(scope).format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        allow(role, ["cloudwatch:DescribeAlarms"], alarms)
+        # For models in a VPC behind an endpoint (sagemaker/latest/dg/host-vpc.html, archived, 2026-11-22).
+        allow(role, ["ec2:DescribeVpcEndpoints"], "*")
+    return role
+
+
+def _volume_key(settings: Settings, data: DataStack) -> str | None:
+    """The key of the instances' storage; of a serverless endpoint that of its copy of the image."""
+    chosen = settings.sagemaker.endpoint
+    return data.key.key_arn if chosen.mode == "serverless" else volume_key(chosen.instance_type, data.key)
+
+
+def endpoint_metric(endpoint: str, name: str, statistic: str, config: str | None = None) -> cloudwatch.Metric:
+    """A metric of an endpoint's only variant, a value a minute; of all fleets, or of that with one configuration."""
+    dimensions = {"EndpointName": endpoint, "VariantName": VARIANT}
     return cloudwatch.Metric(
         namespace="AWS/SageMaker",
         metric_name=name,
-        dimensions_map={"EndpointName": endpoint, "VariantName": VARIANT},
+        dimensions_map=dimensions if config is None else {**dimensions, "EndpointConfigName": config},
         statistic=statistic,
         period=Duration.minutes(1),
     )

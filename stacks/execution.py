@@ -14,8 +14,10 @@ def execution(
 ) -> CustomResource:
     """Start a state machine when the stack is created, and again whenever the machine or the input changes.
 
-    The deployment waits until the execution ends, for an hour at the most, and fails with the execution's cause if it
-    does not succeed. The fields of the execution's output are attributes of the resource.
+    An earlier execution that succeeded with just this definition and input is taken instead, so that an update which
+    CloudFormation rolls back does not do everything once more. The deployment waits until the execution ends, for an
+    hour at the most, and fails with the execution's cause if it does not succeed. The fields of the execution's output
+    are attributes of the resource.
     """
     resource = resources.add(
         construct_id,
@@ -27,10 +29,15 @@ def execution(
             "Input": dict(run),
         },
         iam.PolicyStatement(
-            actions=["states:StartExecution", "states:ListExecutions"], resources=[machine.state_machine_arn]
+            actions=["states:StartExecution", "states:ListExecutions", "states:DescribeStateMachine"],
+            resources=[machine.state_machine_arn],
         ),
         iam.PolicyStatement(
-            actions=["states:DescribeExecution", "states:StopExecution"],
+            actions=[
+                "states:DescribeExecution",
+                "states:DescribeStateMachineForExecution",
+                "states:StopExecution",
+            ],
             resources=[execution_arns(resources, machine.state_machine_name)],
         ),
     )

@@ -104,12 +104,18 @@ class NetworkStack(Stack):
     def _vpc(self, settings: Settings) -> ec2.Vpc:
         chosen = settings.network
         private = ec2.SubnetType.PRIVATE_WITH_EGRESS if chosen.nat else ec2.SubnetType.PRIVATE_ISOLATED
-        subnets = [ec2.SubnetConfiguration(name="private", subnet_type=private)]
-        if chosen.nat:
-            public = ec2.SubnetConfiguration(
-                name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=28, map_public_ip_on_launch=False
-            )
-            subnets.append(public)
+        # The public part is kept free without the NAT gateway too: a subnet cannot change its addresses while jobs' and
+        # the cluster's interfaces are in it, so switching `network.nat` must leave the private ones as they are.
+        subnets = [
+            ec2.SubnetConfiguration(name="private", subnet_type=private),
+            ec2.SubnetConfiguration(
+                name="public",
+                subnet_type=ec2.SubnetType.PUBLIC,
+                cidr_mask=28,
+                map_public_ip_on_launch=False,
+                reserved=not chosen.nat,
+            ),
+        ]
         vpc = ec2.Vpc(
             self,
             "Vpc",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aws_cdk import Duration, IgnoreMode
+from aws_cdk import Aws, Duration, IgnoreMode, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -74,7 +74,15 @@ class Publish(Construct):
 
     def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey) -> codebuild.Project:
         log = log_group(self, "Log", key)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+        role = iam.Role(
+            self,
+            "Role",
+            # For this account's projects only (CodeBuild User Guide, cross-service-confused-deputy-prevention.html,
+            # read 2026-11-27).
+            assumed_by=iam.ServicePrincipal(
+                "codebuild.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            ),
+        )
         # Without the CDK's own grants, which would also allow reports and reading everything that the CLI uploaded.
         project = codebuild.Project(
             self,
@@ -94,8 +102,30 @@ class Publish(Construct):
         )
         allow(role, ["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)
         allow(role, ["s3:GetObject", "s3:GetObjectVersion"], asset.bucket.arn_for_objects(asset.s3_object_key))
+        allow(role, ["s3:ListBucket", "s3:GetBucketLocation"], asset.bucket.bucket_arn)
+        role.add_to_policy(self._source_key(asset))
         allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], bucket.arn_for_objects(f"{CODE}/*"))
         allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
-        acknowledge_wildcards(role, "The log streams of one group, the objects below one prefix.")
+        acknowledge_wildcards(
+            role,
+            "The log streams of one group, the objects below one prefix; the bootstrap's key, whose name no template "
+            "knows, for what S3 decrypts of the bootstrap's own bucket.",
+        )
         project.node.add_dependency(role)
         return project
+
+    def _source_key(self, asset: assets.Asset) -> iam.PolicyStatement:
+        """Decrypt the source where the account was bootstrapped with a key of its own, whichever that is.
+
+        S3 names the object as the encryption context, or the bucket where it has a bucket key
+        (AmazonS3/latest/userguide/UsingKMSEncryption.html, read 2026-11-27).
+        """
+        stack = Stack.of(self)
+        return iam.PolicyStatement(
+            actions=["kms:Decrypt"],
+            resources=[stack.format_arn(service="kms", resource="key", resource_name="*")],
+            conditions={
+                "StringEquals": {"kms:ViaService": f"s3.{Aws.REGION}.{Aws.URL_SUFFIX}"},
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": f"{asset.bucket.bucket_arn}*"},
+            },
+        )

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from stacks.custom_resources import CustomResources, look_at_stack
 from stacks.images import xgboost_image
+from stacks.instances import has_local_disks
 from stacks.network_stack import NetworkStack
 from stacks.sagemaker_role import log_group_arns, sagemaker_role
 from stacks.settings import Settings
@@ -26,15 +27,15 @@ CHANNELS = "/opt/ml/input/data"
 # (docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html, archived copy of 2023, read 2026-11-22).
 ERRORS = ("SageMaker.AmazonSageMakerException",)
 
-# Families whose local NVMe disks their hardware encrypts; a key for them is refused
-# (API_ResourceConfig, VolumeKmsKeyId; read 2026-11-22).
-_NVME = ("g4dn", "g5", "g6", "g6e", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "trn1", "trn1n", "inf2")
-
 
 def volume_key(instance_type: str, key: kms.IKey) -> str | None:
-    """The key for an instance's storage volume, or None where the instance type takes none."""
-    family = instance_type.removeprefix("ml.").split(".")[0]
-    return None if family in _NVME or family.rstrip("n").endswith("d") else key.key_arn
+    """The key for an instance's storage volume, or None where the instance type takes none.
+
+    Disks of the instance's own are encrypted by its hardware, and a type that has them refuses a key
+    (API_ResourceConfig, API_ProcessingClusterConfig, API_TransformResources, API_CreateEndpointConfig: VolumeKmsKeyId,
+    KmsKeyId; botocore 1.44.5, read 2026-11-27).
+    """
+    return None if has_local_disks(instance_type) else key.key_arn
 
 
 class SageMakerJobs(Construct):
@@ -52,11 +53,13 @@ class SageMakerJobs(Construct):
         list_buckets: Sequence[str],
         read: Sequence[str],
         write: Sequence[str],
+        endpoints: Sequence[str] = (),
         log_groups: Sequence[str] = (),
     ) -> None:
         """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use.
 
-        ``log_groups`` are of the stack's own, to which SageMaker writes even after they were deleted.
+        ``endpoints`` are the stack's own, in the jobs' network, and ``log_groups`` those that SageMaker writes to for
+        them, even after they were deleted.
         """
         super().__init__(scope, construct_id)
         self.project = settings.project
@@ -68,7 +71,7 @@ class SageMakerJobs(Construct):
         self.image = xgboost_image(self)
         self.security_group = self._security_group()
         self.role = self._role(list_buckets, read, write)
-        self.leftovers = self._leftovers(resources, log_groups)
+        self.leftovers = self._leftovers(resources, endpoints, log_groups)
 
     def name(self, stage: str) -> str:
         """A job's name: one for run and stage, so that a call which is made twice never makes two jobs."""
@@ -288,42 +291,56 @@ class SageMakerJobs(Construct):
             group.add_egress_rule(group, port, "Encrypted traffic between containers")
         return group
 
-    def _leftovers(self, resources: CustomResources, log_groups: Sequence[str]) -> CustomResource:
-        """On deletion: stop what runs, delete what runs made, wait for the network interfaces of both.
+    def _leftovers(
+        self, resources: CustomResources, endpoints: Sequence[str], log_groups: Sequence[str]
+    ) -> CustomResource:
+        """On deletion: stop what runs, delete what runs made, wait for endpoints and for the network interfaces of all.
 
         SageMaker's interfaces outlive its jobs by minutes, and CloudFormation does not wait for them
         (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1327, read 2026-11-22).
         """
-        jobs = [self.arn(resource) for resource in ("processing-job", "training-job", "transform-job")]
-        shared = [f"/aws/sagemaker/{kind}" for kind in ("ProcessingJobs", "TrainingJobs", "TransformJobs")]
+        kinds = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
+        shared = [log_group_arns(self, f"/aws/sagemaker/{kind}s") for kind in kinds]
+        own = [log_group_arns(self, name) for name in log_groups]
         leftovers = resources.add(
             f"{self.node.id}Leftovers",
             "SageMakerLeftovers",
             {
                 "Project": self.project,
+                "Endpoints": list(endpoints),
                 "SecurityGroupIds": [self.security_group.security_group_id],
                 "LogGroups": list(log_groups),
             },
             # Lists have no resource-level permissions (Service Authorization Reference, SageMaker, EC2; 2026-11-22).
             iam.PolicyStatement(
-                actions=[
-                    f"sagemaker:List{kind}" for kind in ("ProcessingJobs", "TrainingJobs", "TransformJobs", "Models")
-                ]
-                + ["ec2:DescribeNetworkInterfaces"],
+                actions=[f"sagemaker:List{kind}s" for kind in (*kinds, "Model")] + ["ec2:DescribeNetworkInterfaces"],
                 resources=["*"],
             ),
-            iam.PolicyStatement(actions=["sagemaker:ListTags"], resources=[*jobs, self.arn("model")]),
+            iam.PolicyStatement(
+                actions=["sagemaker:ListTags"], resources=[self.arn(each) for each in (*kinds.values(), "model")]
+            ),
             *[
-                iam.PolicyStatement(actions=[f"sagemaker:Stop{kind}"], resources=[arn])
-                for kind, arn in zip(("ProcessingJob", "TrainingJob", "TransformJob"), jobs, strict=True)
+                iam.PolicyStatement(actions=[f"sagemaker:Stop{kind}"], resources=[self.arn(resource)])
+                for kind, resource in kinds.items()
             ],
             iam.PolicyStatement(actions=["sagemaker:DeleteModel"], resources=[self.arn("model")]),
+            *[
+                iam.PolicyStatement(
+                    actions=["sagemaker:DescribeEndpoint"],
+                    resources=[
+                        Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
+                    ],
+                )
+                for endpoint in endpoints
+            ],
             look_at_stack(self),
             delete_interfaces(self, self.vpc),
-            iam.PolicyStatement(
-                actions=["logs:DescribeLogStreams", "logs:DeleteLogGroup", "logs:DeleteLogStream"],
-                resources=[arn for name in (*shared, *log_groups) for arn in log_group_arns(self, name)],
-            ),
+            # The groups of jobs are the account's: of them the project's own streams are deleted, never the group.
+            *[
+                iam.PolicyStatement(actions=["logs:DescribeLogStreams", "logs:DeleteLogStream"], resources=arns)
+                for arns in shared
+            ],
+            *[iam.PolicyStatement(actions=["logs:DeleteLogGroup"], resources=arns) for arns in own],
         )
         leftovers.node.add_dependency(self.security_group, self.role)
         return leftovers

@@ -1,6 +1,6 @@
 """The role that SageMaker takes on for a job, a model or an endpoint: what all of them need."""
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -11,35 +11,43 @@ from stacks.states import allow
 
 
 def sagemaker_role(
-    scope: Construct, construct_id: str, *, key: kms.IKey, volume_key: bool = True, network: bool = True
+    scope: Construct,
+    construct_id: str,
+    *,
+    key: kms.IKey,
+    volume_key: bool = True,
+    network: bool = True,
+    log_group: str | None = None,
 ) -> iam.Role:
     """A role that may pull the image, decrypt with our key, and write logs and metrics.
 
-    With a ``volume_key`` it may have storage encrypted, in a ``network`` it may use its interfaces.
+    With a ``volume_key`` it may have storage encrypted, in a ``network`` it may use its interfaces. It writes to the
+    one ``log_group``, which is there already, or to any of SageMaker's, which SageMaker makes.
 
     Source: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (archived copy of 2023, 2026-11-22).
     """
-    role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    role = iam.Role(
+        scope,
+        construct_id,
+        # For this account's jobs only (sagemaker/latest/dg/security-confused-deputy-prevention.html, 2026-11-27).
+        assumed_by=iam.ServicePrincipal(
+            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        ),
+    )
     allow(role, ["kms:Decrypt"], key.key_arn)
     if volume_key:
-        # Storage volumes are encrypted by grants, which SageMaker makes for AWS's own services only.
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["kms:CreateGrant"],
-                resources=[key.key_arn],
-                conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-            )
-        )
+        # Storage volumes are encrypted by grants. AWS's page asks for them without a condition; whether SageMaker's
+        # requests would meet kms:GrantIsForAWSResource is not documented, and the first job would fail if not.
+        allow(role, ["kms:CreateGrant", "kms:DescribeKey"], key.key_arn)
     stack = Stack.of(scope)
     image = stack.format_arn(
         service="ecr", account="*", resource="repository", resource_name=XGBOOST_IMAGE.split(":")[0]
     )
     allow(role, ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], image)
-    allow(
-        role,
-        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        *log_group_arns(scope, "/aws/sagemaker/*"),
-    )
+    write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    if log_group is None:
+        write = ["logs:CreateLogGroup", *write]
+    allow(role, write, *log_group_arns(scope, log_group or "/aws/sagemaker/*"))
     # No resource-level permissions exist for these
     # (docs.aws.amazon.com/service-authorization: Amazon ECR, CloudWatch, EC2; read 2026-11-22).
     allow(role, ["ecr:GetAuthorizationToken"], "*")

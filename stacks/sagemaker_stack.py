@@ -6,7 +6,7 @@ from constructs import Construct
 
 from stacks.custom_resources import CustomResources, stop_executions
 from stacks.data_stack import DataStack
-from stacks.endpoint import Endpoint
+from stacks.endpoint import Endpoint, endpoint_role
 from stacks.execution import execution
 from stacks.layout import CODE, OUTPUTS, RUNS, run_location
 from stacks.network_stack import NetworkStack
@@ -37,6 +37,7 @@ class SageMakerStack(Stack):
             network=network,
             resources=self.resources,
             tags=settings.tags(expires=True),
+            endpoints=[settings.project],
             log_groups=[Endpoint.log_group_name(settings.project)],
             list_buckets=data.listed_buckets,
             read=[data.raw_objects, data.objects(CODE), data.objects(f"{RUNS}/*/{SIDE}")],
@@ -62,19 +63,24 @@ class SageMakerStack(Stack):
         # whenever a request of the pipeline or the raw data changes.
         first_run = execution(self.resources, "FirstRun", machine=self.pipeline.machine, run={"raw": data.dataset.raw})
         first_run.node.add_dependency(self.jobs, self.jobs.leftovers)
+        # SageMaker frees an endpoint's network interfaces and grants with its role, for minutes after its deletion: the
+        # clean-up waits for that, and the role goes after it (API_DeleteEndpoint, read 2026-11-22).
+        role = endpoint_role(self, "EndpointRole", settings, data)
+        self.jobs.leftovers.node.add_dependency(role)
         self.endpoint = Endpoint(
             self,
             "Endpoint",
             settings,
             jobs=self.jobs,
             data=data,
+            role=role,
             model_data=first_run.get_att_string("model"),
         )
         self.endpoint.node.add_dependency(self.jobs, self.jobs.leftovers)
         stop_executions(
             self.resources, "StopExecutions", [self.pipeline.machine], before=[self.jobs.leftovers, self.endpoint]
         )
-        delete_after(settings.time_to_live_hours, self.resources)
+        delete_after(settings.time_to_live_hours, self.resources, data.alerts)
 
     def _prepare(self) -> StageRun:
         tables = self.data.dataset.definition.tables

@@ -2,24 +2,32 @@
 
 Properties: ``StateMachineArn``, ``Input`` (added to the ``run_id``), ``Revision`` (starts it again when it changes).
 An execution is named after CloudFormation's request, so a repeated call finds the execution that it started before.
-Calls states: StartExecution (on the machine), DescribeExecution, StopExecution (on its executions), and what
-``executions`` calls.
+Calls states: StartExecution, DescribeStateMachine (on the machine), DescribeExecution,
+DescribeStateMachineForExecution, StopExecution (on its executions), and what ``executions`` calls.
 """
 
 import json
+from typing import Any
 
 import executions
 from clients import client, tolerating
 from events import Answer, Event, deletes
 
+# What the executions that this starts are called by.
+_OURS = "deploy-"
+
 
 def on_event(event: Event) -> Answer:
-    """Start an execution on Create and Update; stop what runs on Delete."""
+    """Start an execution on Create, and on Update unless one did the same before; stop what runs on Delete."""
     properties = event["ResourceProperties"]
     if deletes(event):
         _stop(properties["StateMachineArn"], event["PhysicalResourceId"])
         return {"PhysicalResourceId": event["PhysicalResourceId"]}
-    run_id = f"deploy-{event['RequestId'].replace('-', '')[:12].lower()}"
+    if event["RequestType"] == "Update":
+        done = _done_before(properties)
+        if done is not None:
+            return {"PhysicalResourceId": done}
+    run_id = f"{_OURS}{event['RequestId'].replace('-', '')[:12].lower()}"
     run = {"run_id": run_id, **properties["Input"]}
     # The same name and input again is answered with the execution that already runs (API_StartExecution, idempotency).
     started = client("stepfunctions").start_execution(
@@ -42,13 +50,33 @@ def is_complete(event: Event) -> Answer:
     return {"IsComplete": True, "Data": {name: value for name, value in output.items() if isinstance(value, str)}}
 
 
+def _done_before(properties: dict[str, Any]) -> str | None:
+    """The latest execution of ours that succeeded with this input and with the definition that the machine has now.
+
+    When an update fails, CloudFormation updates the machine and this resource back to what they were: the execution of
+    then has its output still. None as long as the machine is not seen in the revision that the event asks for, as it
+    may be for seconds after a change (API_DescribeStateMachine, eventual consistency; read 2026-11-27).
+    """
+    machine = client("stepfunctions").describe_state_machine(stateMachineArn=properties["StateMachineArn"])
+    # CloudFormation's name for the revision of a machine that was never updated (StateMachineRevisionId).
+    if machine.get("revisionId", "INITIAL") != properties["Revision"]:
+        return None
+    for arn in executions.found(properties["StateMachineArn"], "SUCCEEDED", _OURS):
+        then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
+        if then["definition"] == machine["definition"]:
+            run = json.loads(client("stepfunctions").describe_execution(executionArn=arn)["input"])
+            if {name: value for name, value in run.items() if name != "run_id"} == properties["Input"]:
+                return arn
+    return None
+
+
 def _stop(machine: str, physical_id: str) -> None:
     """Stop the execution of this resource, or every running one when CloudFormation no longer knows which it was.
 
     CloudFormation deletes a resource whose Create still runs by an id of its own making, then nothing else says which
     execution was started.
     """
-    for arn in [physical_id] if ":execution:" in physical_id else executions.running(machine):
+    for arn in [physical_id] if ":execution:" in physical_id else executions.found(machine, "RUNNING"):
         with tolerating("ExecutionDoesNotExist"):
             if client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
                 client("stepfunctions").stop_execution(

@@ -1,16 +1,21 @@
-"""What runs of a state machine.
+"""What ran and what runs of a state machine.
 
 Calls states: ListExecutions (on the machine).
 """
 
+from collections.abc import Iterator
+
 from clients import client, tolerating
 
 
-def running(machine: str) -> list[str]:
-    """The ARNs of a machine's running executions; none if the machine is gone."""
-    found: list[str] = []
+def found(machine: str, status: str, prefix: str = "") -> Iterator[str]:
+    """The ARNs of a machine's executions with this status and a name that begins so, latest first.
+
+    There is none if the machine is gone.
+    """
     paginator = client("stepfunctions").get_paginator("list_executions")
     with tolerating("StateMachineDoesNotExist"):
-        for page in paginator.paginate(stateMachineArn=machine, statusFilter="RUNNING"):
-            found += [execution["executionArn"] for execution in page["executions"]]
-    return found
+        for page in paginator.paginate(stateMachineArn=machine, statusFilter=status):
+            for execution in page["executions"]:
+                if execution["name"].startswith(prefix):
+                    yield execution["executionArn"]

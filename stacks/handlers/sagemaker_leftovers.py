@@ -1,11 +1,14 @@
 """``Custom::SageMakerLeftovers``: what pipeline runs made in SageMaker, and what SageMaker made for them.
 
-Properties: ``Project``, ``SecurityGroupIds``, ``LogGroups``. Names of ours begin with ``<Project>-``, but so do those
-of a project called ``<Project>-two``: the tag ``project`` decides. The work is done in ``is_complete``, which finds
-what is left each time anew: first jobs, then models, their network interfaces, their log streams, log groups.
+Properties: ``Project``, ``Endpoints``, ``SecurityGroupIds``, ``LogGroups``. Names of ours begin with ``<Project>-``,
+but so do those of a project called ``<Project>-two``: the tag ``project`` decides. The work is done in ``is_complete``,
+which finds what is left each time anew: first jobs, then models, endpoints that CloudFormation deletes, the network
+interfaces of all, the jobs' log streams, the endpoints' log groups.
 Calls sagemaker: ListProcessingJobs, ListTrainingJobs, ListTransformJobs, ListModels (have no resource-level
-permissions), ListTags, StopProcessingJob, StopTrainingJob, StopTransformJob, DeleteModel (on jobs and models).
-Calls logs: DescribeLogStreams, DeleteLogStream, DeleteLogGroup (on groups and streams), and what ``interfaces`` calls.
+permissions), ListTags, StopProcessingJob, StopTrainingJob, StopTransformJob, DeleteModel (on jobs and models),
+DescribeEndpoint (on the endpoints).
+Calls logs: DescribeLogStreams, DeleteLogStream (on the jobs' groups), DeleteLogGroup (on the groups of ours), and what
+``interfaces`` calls.
 """
 
 import time
@@ -97,6 +100,7 @@ def is_complete(event: Event) -> Answer:
     return complete(
         _jobs(ours)
         or _models(ours)
+        or _endpoints(properties["Endpoints"])
         or interfaces.remove(properties["SecurityGroupIds"])
         or _log_streams(ours, deadline)
         or _log_groups(properties["LogGroups"])
@@ -142,11 +146,21 @@ def _models(ours: _Ours) -> list[str]:
     return found
 
 
-def _log_streams(ours: _Ours, deadline: float) -> list[str]:
-    """Delete our jobs' log streams, and a group that is empty then; the names of what was found of both.
+def _endpoints(names: Sequence[str]) -> list[str]:
+    """Those of the stack's endpoints that are not gone yet; their deletion goes on after CloudFormation's call."""
+    found: list[str] = []
+    for name in names:
+        with tolerating(*_OVER):
+            client("sagemaker").describe_endpoint(EndpointName=name)
+            found.append(name)
+    return found
 
-    Streams are called ``<job>/<container>``. SageMaker makes the groups, one for each kind of job of the account, and
-    makes them again at need.
+
+def _log_streams(ours: _Ours, deadline: float) -> list[str]:
+    """Delete our jobs' log streams; the names of those found.
+
+    Streams are called ``<job>/<container>``. The groups, one for each kind of job, are the whole account's, with
+    whatever retention, subscriptions and filters somebody gave them: they stay, even when they are empty.
     """
     found: list[str] = []
     for kind in _KINDS:
@@ -159,8 +173,6 @@ def _log_streams(ours: _Ours, deadline: float) -> list[str]:
                     return found
                 with tolerating("ResourceNotFoundException", _LOGS_BUSY):
                     client("logs").delete_log_stream(logGroupName=kind.log_group, logStreamName=stream)
-            if not any(_streams(kind.log_group)):
-                found += _log_groups([kind.log_group])
     return found
 
 

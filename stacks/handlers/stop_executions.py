@@ -16,7 +16,9 @@ def is_complete(event: Event) -> Answer:
     if not deletes(event):
         return complete()
     running = [
-        arn for machine in event["ResourceProperties"]["StateMachineArns"] for arn in executions.running(machine)
+        arn
+        for machine in event["ResourceProperties"]["StateMachineArns"]
+        for arn in executions.found(machine, "RUNNING")
     ]
     for arn in running:
         with tolerating("ExecutionDoesNotExist"):

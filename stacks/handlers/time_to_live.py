@@ -9,7 +9,7 @@ from events import Answer, Event, complete, deletes, named
 
 
 def on_event(event: Event) -> Answer:
-    """On Create and Update the end: as EventBridge Scheduler's expression (``At``) and in ISO 8601 (``Expires``), UTC.
+    """On Create and Update the end in ISO 8601, UTC (``Expires``).
 
     ValueError if ``Hours`` is not a whole number.
     """
@@ -18,7 +18,7 @@ def on_event(event: Event) -> Answer:
     end = datetime.now(UTC).replace(microsecond=0, tzinfo=None) + timedelta(
         hours=int(event["ResourceProperties"]["Hours"])
     )
-    return named(event) | {"Data": {"At": f"at({end.isoformat()})", "Expires": f"{end.isoformat()}Z"}}
+    return named(event) | {"Data": {"Expires": f"{end.isoformat()}Z"}}
 
 
 def is_complete(event: Event) -> Answer:

@@ -37,6 +37,7 @@ _ARNS = {
     "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
     "AWS::S3::Bucket": "arn:aws:s3:::{}",
+    "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}",
     "AWS::StepFunctions::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}",
 }
 
@@ -295,8 +296,10 @@ _WAITER_LOG = [*_MACHINE_LOG, *named("logs", "CreateLogStream PutLogEvents")]
 _CONTAINER = [
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
-    *named("logs", "CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents"),
+    *named("logs", "CreateLogStream DescribeLogStreams PutLogEvents"),
 ]
+# Jobs share a group, which is there once the first of the account has run; an endpoint's own is in the template.
+_JOB_LOG = named("logs", "CreateLogGroup")
 _IMAGE = named("ecr", "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage")
 _MAKE_INTERFACES = named(
     "ec2",
@@ -315,7 +318,7 @@ _ROLLBACK = ["cloudwatch:DescribeAlarms"]
 _OUTPUT_KEY = ["kms:Encrypt"]
 # A storage volume's key: sagemaker-roles.html for jobs; for an endpoint the role that its model names
 # (API_CreateEndpointConfig, KmsKeyId; API_DeleteEndpoint: SageMaker retires the grants).
-_VOLUME_KEY = ["kms:CreateGrant"]
+_VOLUME_KEY = ["kms:CreateGrant", "kms:DescribeKey"]
 
 # S3 with our key (docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html: uploads in parts decrypt).
 _OBJECT_KEYS = {
@@ -542,7 +545,7 @@ class Calls:
 
     def _sagemaker(self, role: str, user: str, why: str, request: Mapping[str, Any]) -> None:
         """What a job or model needs of its role, from the fields of its request."""
-        self._add(role, user, why, _CONTAINER)
+        self._add(role, user, why, _CONTAINER if user == "endpoint" else [*_CONTAINER, *_JOB_LOG])
         for path, value in _leaves(request):
             where = f"{why}, {path}"
             if re.search(r"\b(S3Input|S3DataSource)\.S3Uri$", path):
@@ -744,9 +747,11 @@ class Calls:
         group = project.properties["LogsConfig"]["CloudWatchLogs"]["GroupName"]
         logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
         self._add(role, "build", "its log", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
-        self._objects(
-            role, "build", "its source", ["s3:GetObject", "s3:GetObjectVersion"], f"s3://{source['Location']}"
-        )
+        location = f"s3://{source['Location']}"
+        self._objects(role, "build", "its source", ["s3:GetObject", "s3:GetObjectVersion"], location)
+        self._bucket(role, "build", "its source", ["s3:ListBucket", "s3:GetBucketLocation"], location)
+        # The bootstrap's bucket may be encrypted with a key of the account's, which no template names.
+        self._add(role, "build", "its source's key", ["kms:Decrypt"], f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*")
         (command,) = json.loads(source["BuildSpec"])["phases"]["build"]["commands"]
         script, argument = re.fullmatch(r'bash (\S+) "\$(\w+)"', command).groups()  # type: ignore[union-attr]
         for target in self._build_arguments(project, argument):
@@ -769,6 +774,8 @@ class Calls:
         target = schedule.properties["Target"]
         actions = _sdk_actions(target["Arn"].partition(":scheduler:::")[2])
         self._add(target["RoleArn"], "schedule", target["Arn"], actions, json.loads(target["Input"])["StackName"])
+        # scheduler/latest/UserGuide/configuring-schedule-dlq.html, "Set up execution role permissions" (2026-11-27).
+        self._add(target["RoleArn"], "schedule", "refused", ["sqs:SendMessage"], target["DeadLetterConfig"]["Arn"])
 
     def _flow_log(self, flow_log: Resource) -> None:
         group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{flow_log.properties['LogGroupName']}:*"
@@ -818,6 +825,11 @@ def _aim(action: str, resource: Resource) -> list[str]:
     if action.startswith("s3:"):
         bucket = f"arn:aws:s3:::{properties['BucketName']}"
         return [bucket if "bucket" in kinds else f"{bucket}/*"]
+    if action == "sagemaker:DescribeEndpoint":
+        return [f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{each}" for each in properties["Endpoints"]]
+    if action == "logs:DeleteLogGroup":
+        groups = [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{each}" for each in properties["LogGroups"]]
+        return [*groups, *(f"{group}:*" for group in groups)]
     if "security-group" in kinds:
         return [f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{each}" for each in properties["SecurityGroupIds"]]
     return [ANYTHING]

@@ -90,6 +90,25 @@ def test_endpoint_goes_before_the_leftovers_of_its_network(synthesised: Synthesi
     assert order.of_type("AWS::EC2::SecurityGroup") <= order.needs(leftovers)
 
 
+def test_endpoint_s_role_may_clear_up_until_the_clean_up_has_seen_the_end_of_it(
+    synthesised: Synthesised, other: Synthesised
+) -> None:
+    for app in (synthesised, other):
+        order = Order(app.templates()["sagemaker"])
+        (leftovers,) = order.of_type("Custom::SageMakerLeftovers")
+        (endpoint,) = (order.resources[name]["Properties"] for name in order.of_type("AWS::SageMaker::Endpoint"))
+        assert order.resources[leftovers]["Properties"]["Endpoints"] == [endpoint["EndpointName"]]
+        (model,) = order.of_type("AWS::SageMaker::Model")
+        (role,) = referenced(order.resources[model]["Properties"]["ExecutionRoleArn"])
+        policies = {
+            policy
+            for policy in order.of_type("AWS::IAM::Policy")
+            if role in referenced(order.resources[policy]["Properties"]["Roles"])
+        }
+        assert policies
+        assert {role, *policies} <= order.needs(leftovers)
+
+
 def test_generator_goes_before_the_leftovers_of_its_network(synthesised: Synthesised) -> None:
     order = Order(synthesised.templates()["data"])
     for leftovers in order.of_type("Custom::SageMakerLeftovers"):
@@ -168,8 +187,16 @@ def test_sides_delete_themselves_and_nothing_holds_them_back(synthesised: Synthe
             (schedule,) = (order.resources[each]["Properties"] for each in schedules)
             (life,) = order.of_type("Custom::TimeToLive")
             assert str(order.resources[life]["Properties"]["Hours"]) == hours
-            assert schedule["ScheduleExpression"] == {"Fn::GetAtt": [life, "At"]}
+            # From then on once an hour, since CloudFormation may refuse; what it refuses is heard of.
+            assert schedule["StartDate"] == {"Fn::GetAtt": [life, "Expires"]}
+            assert schedule["ScheduleExpression"] == "rate(60 minutes)"
             assert referenced(schedule["Target"]["Input"]) == {"AWS::StackId"}
+            (queue,) = order.of_type("AWS::SQS::Queue")
+            assert schedule["Target"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
+            assert any(
+                queue in referenced(order.resources[alarm]["Properties"].get("Dimensions", []))
+                for alarm in order.of_type("AWS::CloudWatch::Alarm")
+            )
             # Nobody imports from a stack that may be gone tomorrow.
             assert not [output for output in template["Outputs"].values() if "Export" in output]
 

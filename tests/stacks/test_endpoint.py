@@ -22,15 +22,28 @@ def test_names_are_stable_where_they_must_be_and_free_where_they_must_not(synthe
 def test_a_new_model_replaces_the_old_blue_green_and_rolls_back_on_alarms(synthesised: Synthesised) -> None:
     deployment = only(synthesised.assembly, "AWS::SageMaker::Endpoint")["DeploymentConfig"]
     template = synthesised.templates()["sagemaker"]
+    (config,) = (n for n, each in template["Resources"].items() if each["Type"] == "AWS::SageMaker::EndpointConfig")
     alarms = {
-        resource["Properties"]["MetricName"]: resource["Properties"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and "MetricName" in resource["Properties"]
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"].get("Namespace") == "AWS/SageMaker"
     }
-    assert set(alarms) == {"Invocation5XXErrors", "InvocationModelErrors", "ModelLatency"}
-    assert len(deployment["AutoRollbackConfiguration"]["Alarms"]) == len(alarms)
+    (endpoint,) = (e for e in template["Resources"].values() if e["Type"] == "AWS::SageMaker::Endpoint")
+    listed = endpoint["Properties"]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    rollback = {alarm["AlarmName"]["Ref"] for alarm in listed}
     latency = {"default": 500_000, "changed": 250_000}[synthesised.name]
-    assert alarms["ModelLatency"]["Threshold"] == latency
+    # Those for people watch the endpoint, whichever fleet answers; a rollback is decided by the new fleet's alone.
+    for names, of_config in (
+        (rollback, [{"Fn::GetAtt": [config, "EndpointConfigName"]}]),
+        (set(alarms) - rollback, []),
+    ):
+        found = [alarms[name] for name in names]
+        metrics = {alarm["MetricName"]: alarm["Threshold"] for alarm in found}
+        assert metrics == {"Invocation5XXErrors": 1, "InvocationModelErrors": 1, "ModelLatency": latency}
+        for alarm in found:
+            dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+            assert [dimensions.pop(name) for name in ("EndpointConfigName",) if name in dimensions] == of_config
+            assert set(dimensions) == {"EndpointName", "VariantName"}
     routing = deployment["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     # Half of one instance cannot be shifted.
     assert routing["Type"] == {"default": "ALL_AT_ONCE", "changed": "CANARY"}[synthesised.name]
@@ -52,6 +65,15 @@ def test_scaling_is_as_set(synthesised: Synthesised) -> None:
         "default": ((1, 4, 1000), (300, 60)),
         "changed": ((2, 6, 500), (600, 120)),
     }[synthesised.name]
+
+
+def test_an_update_keeps_as_many_instances_as_the_scaling_came_to(synthesised: Synthesised, other: Synthesised) -> None:
+    endpoint = only(synthesised.assembly, "AWS::SageMaker::Endpoint")
+    assert endpoint["RetainAllVariantProperties"] is True
+    # Or an update could not switch capture on or off.
+    assert endpoint["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DataCaptureConfig"}]
+    # Without scaling the settings alone say how many there are.
+    assert "RetainAllVariantProperties" not in only(other.assembly, "AWS::SageMaker::Endpoint")
 
 
 def test_as_many_at_least_as_at_the_most_need_no_scaling(other: Synthesised) -> None:

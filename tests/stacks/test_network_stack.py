@@ -43,6 +43,22 @@ def test_nat_replaces_the_endpoints(synthesised: Synthesised) -> None:
         assert endpoints(network) == [("Gateway", "s3")]
 
 
+def test_private_subnets_stay_as_they_are_whatever_nat_says(tmp_path: Any) -> None:
+    """CloudFormation would replace a subnet of other addresses, which fails while anything is in it."""
+    found = []
+    for nat in (False, True):
+        template = synthesise("nat", {"network.nat": nat}, tmp_path / str(nat)).templates()["network"]
+        found.append(
+            {
+                name: (resource["Properties"]["CidrBlock"], resource["Properties"]["AvailabilityZone"])
+                for name, resource in template["Resources"].items()
+                if resource["Type"] == "AWS::EC2::Subnet" and "private" in name
+            }
+        )
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
 def test_session_manager_adds_its_endpoints(tmp_path: Any) -> None:
     network = synthesise("shell", {"network.session_manager": True}, tmp_path).templates()["network"]
     assert len(endpoints(network)) == 1 + len(ENDPOINTS) + len(SESSION_MANAGER_ENDPOINTS)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from comparison.template import app_context
+from comparison.template import ACCOUNT, app_context
 from stacks.network_stack import DELETE_DATA
 from stacks.settings import Settings
 from tests.stacks.calls import (
@@ -83,6 +83,9 @@ def test_every_role_is_used_and_trusts_the_service_that_uses_it_alone(calls: Cal
         (service,) = {TRUSTED[user] for user in calls.users[role.arn]}
         assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole"), role.path
         assert statement["Principal"] == {"Service": service}, role.path
+        # Services that act for whoever asks them are trusted for this account's requests only.
+        if service in ("codebuild.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com"):
+            assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, role.path
 
 
 def test_every_action_is_named_in_full(calls: Calls) -> None:
@@ -177,7 +180,9 @@ CONDITIONS = {
     "ec2:CreateAction": {"ec2:CreateTags"},
     "ec2:Vpc": {"ec2:DeleteNetworkInterface"},
     "iam:PassedToService": {"iam:PassRole"},
+    "kms:EncryptionContext:aws:s3:arn": {"kms:Decrypt"},
     "kms:GrantIsForAWSResource": {"kms:CreateGrant"},
+    "kms:ViaService": {"kms:Decrypt"},
 }
 
 
@@ -286,7 +291,7 @@ NEEDED = {
     "side-by-side-emr/TimeToLive/Role": "cloudformation:DeleteStack",
     "side-by-side-network/Vpc/FlowLog/IAMRole": "logs:PutLogEvents",
     "side-by-side-sagemaker/CustomResources/Role": "sagemaker:ListModels",
-    "side-by-side-sagemaker/Endpoint/Role": "cloudwatch:DescribeAlarms",
+    "side-by-side-sagemaker/EndpointRole": "cloudwatch:DescribeAlarms",
     "side-by-side-sagemaker/Jobs/Role": "s3:AbortMultipartUpload",
     "side-by-side-sagemaker/Pipeline/StateMachine/Role": "sagemaker:StopTrainingJob",
 }
@@ -316,6 +321,13 @@ def test_a_wrong_place_is_found(difference: Difference) -> None:
     assert {finding.split(" on ")[0] for finding in found} == {
         f"{path} lacks s3:{action}" for action in ("AbortMultipartUpload", "GetObject", "PutObject")
     }
+
+
+def test_volumes_keys_are_granted_without_a_condition_that_sagemaker_may_not_meet(calls: Calls) -> None:
+    for role, allowed in roles(calls):
+        if calls.users[role.arn] <= {"job", "endpoint"}:
+            granting = [statement for statement in allowed if "kms:CreateGrant" in statement.actions]
+            assert all(statement.conditions == {} and "key/" in statement.resources[0] for statement in granting)
 
 
 def test_a_role_that_is_passed_to_another_service_is_found(difference: Difference) -> None:

@@ -12,7 +12,12 @@ from tests.stacks.handlers.support import Wire, event, run, stack
 CLEANING: dict[str, dict[str, Any]] = {
     "EmrLeftovers": {"ClusterName": "shop-emr", "SecurityGroupIds": []},
     "Objects": {"BucketName": "shop-data"},
-    "SageMakerLeftovers": {"Project": "shop", "SecurityGroupIds": [], "LogGroups": ["/aws/sagemaker/Endpoints/shop"]},
+    "SageMakerLeftovers": {
+        "Project": "shop",
+        "Endpoints": [],
+        "SecurityGroupIds": [],
+        "LogGroups": ["/aws/sagemaker/Endpoints/shop"],
+    },
 }
 
 

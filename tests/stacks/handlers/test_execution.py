@@ -7,11 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.stepfunctions.responses import StepFunctionResponse
 
 from tests.stacks.handlers import support
 
 ROLE = "arn:aws:iam::123456789012:role/any"
-MACHINES = {
+MACHINES: dict[str, dict[str, Any]] = {
     "succeeds": {"Type": "Pass", "Parameters": {"model": "s3://b/model.tar.gz", "run_id.$": "$.run_id"}, "End": True},
     "fails": {"Type": "Fail", "Error": "TrainFailed", "Cause": "no rows"},
     "waits": {"Type": "Wait", "Seconds": 60, "End": True},
@@ -116,6 +117,90 @@ def test_delete_when_the_machine_itself_is_gone_is_fine(handlers: ModuleType) ->
     gone = machine("waits") + "-never"
     deleted = event("Delete", gone, PhysicalResourceId="stack-FirstRun-1ABC")
     assert support.run(handlers, deleted) == 1
+
+
+def updated(name: str, state: dict[str, Any]) -> None:
+    """The machine with another definition, as CloudFormation changes it."""
+    arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}"
+    definition = json.dumps({"StartAt": "only", "States": {"only": state}})
+    boto3.client("stepfunctions", region_name="us-east-1").update_state_machine(
+        stateMachineArn=arn, definition=definition
+    )
+
+
+def revision(arn: str) -> str:
+    """As CloudFormation's attribute StateMachineRevisionId has it."""
+    described = boto3.client("stepfunctions", region_name="us-east-1").describe_state_machine(stateMachineArn=arn)
+    return str(described.get("revisionId", "INITIAL"))
+
+
+def update(handlers: ModuleType, arn: str, request: str, run: dict[str, str], **more: Any) -> str:
+    properties = {"StateMachineArn": arn, "Revision": revision(arn), "Input": run} | more
+    asked = support.event("Execution", "Update", properties, RequestId=request, PhysicalResourceId="any")
+    started = handlers.on_event(asked, None)
+    wait(handlers, asked | started)
+    return str(started["PhysicalResourceId"])
+
+
+@pytest.fixture
+def definitions_of_then(handlers: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What moto lacks: an execution keeps the definition that it was started with."""
+    then: dict[str, str] = {}
+    start, describe = StepFunctionResponse.start_execution, StepFunctionResponse.describe_state_machine_for_execution
+
+    def started(self: Any) -> Any:
+        answer = start(self)
+        machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+        then.setdefault(answer.result["executionArn"], machine.definition)
+        return answer
+
+    def described(self: Any) -> Any:
+        answer = describe(self)
+        answer.result["definition"] = then[self._get_param("executionArn")]
+        return answer
+
+    monkeypatch.setattr(StepFunctionResponse, "start_execution", started)
+    monkeypatch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described)
+
+
+@pytest.mark.usefixtures("definitions_of_then")
+def test_a_rollback_takes_the_execution_of_then(handlers: ModuleType) -> None:
+    """Update to another definition and back: the first execution's output counts again, and nothing runs."""
+    arn, run = machine("succeeds"), {"raw": "s3://b/raw/"}
+    first = update(handlers, arn, "1111", run)
+    updated("succeeds", {**MACHINES["succeeds"], "Comment": "changed"})
+    second = update(handlers, arn, "2222", run)
+    assert second != first
+    updated("succeeds", MACHINES["succeeds"])
+    assert update(handlers, arn, "3333", run) == first
+
+
+def test_other_input_is_run_and_the_same_is_not(handlers: ModuleType) -> None:
+    arn = machine("succeeds")
+    first = update(handlers, arn, "1111", {"raw": "s3://b/one/"})
+    assert update(handlers, arn, "2222", {"raw": "s3://b/two/"}) != first
+    assert update(handlers, arn, "3333", {"raw": "s3://b/one/"}) == first
+
+
+def test_what_failed_or_was_started_by_others_is_not_taken(handlers: ModuleType) -> None:
+    arn, client = machine("succeeds"), boto3.client("stepfunctions", region_name="us-east-1")
+    theirs = client.start_execution(stateMachineArn=arn, name="mine", input='{"run_id": "mine", "raw": "s3://b/raw/"}')
+    assert ended(theirs["executionArn"]) == "SUCCEEDED"
+    assert update(handlers, arn, "1111", {"raw": "s3://b/raw/"}) != theirs["executionArn"]
+    failing = machine("fails")
+    asked = event("Create", failing)
+    failed = handlers.on_event(asked, None)["PhysicalResourceId"]
+    assert ended(failed) == "FAILED"
+    again = {**event("Update", failing, RequestId="2222"), "PhysicalResourceId": failed}
+    again["ResourceProperties"]["Revision"] = revision(failing)
+    assert handlers.on_event(again, None)["PhysicalResourceId"] != failed
+
+
+def test_nothing_is_taken_while_the_machine_is_not_seen_as_it_is_now(handlers: ModuleType) -> None:
+    """DescribeStateMachine may show the definition of before for a while after a change."""
+    arn, run = machine("succeeds"), {"raw": "s3://b/raw/"}
+    first = update(handlers, arn, "1111", run)
+    assert update(handlers, arn, "2222", run, Revision="another") != first
 
 
 def test_another_change_of_the_stack_starts_another_execution(handlers: ModuleType) -> None:

@@ -27,11 +27,12 @@ def arn(kind: str, name: str) -> str:
 
 
 class SageMaker:
-    """Jobs and models with their tags; two a page, stopped jobs stay Stopping until they are told to end."""
+    """Jobs, models with their tags and endpoints; two a page, stopped jobs stay Stopping until they are told to end."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
         self.models: dict[str, None] = {}
+        self.endpoints: set[str] = set()
         self.tags: dict[str, list[dict[str, str]]] = {}
 
     def job(self, kind: str, name: str, project: str | None = PROJECT, status: str = "InProgress") -> None:
@@ -52,6 +53,8 @@ class SageMaker:
             return self._list_tags(asked)
         if operation == "ListModels":
             return self._page(asked, "Models", self.models, lambda name: {"ModelName": name})
+        if operation == "DescribeEndpoint":
+            return self._describe_endpoint(asked["EndpointName"])
         if operation == "DeleteModel":
             return self._delete_model(asked["ModelName"])
         kind = next(kind for kind in KINDS if kind in operation)
@@ -96,6 +99,11 @@ class SageMaker:
         self.jobs[kind][name] = "Stopping"
         return {}
 
+    def _describe_endpoint(self, name: str) -> dict[str, Any]:
+        if name not in self.endpoints:
+            raise Failure("ValidationException", f'Could not find endpoint "{arn("Endpoint", name)}".')
+        return {"EndpointName": name, "EndpointStatus": "Deleting"}
+
     def _delete_model(self, name: str) -> dict[str, Any]:
         if name not in self.models:
             raise Failure("ValidationException", f'Could not find model "{arn("Model", name)}".')
@@ -117,7 +125,12 @@ def sagemaker(requests: Wire) -> SageMaker:
 
 
 def delete(groups: list[str] | None = None, **more: Any) -> dict[str, Any]:
-    properties = {"Project": PROJECT, "SecurityGroupIds": groups or [], "LogGroups": [ENDPOINT_LOGS]}
+    properties = {
+        "Project": PROJECT,
+        "Endpoints": [PROJECT],
+        "SecurityGroupIds": groups or [],
+        "LogGroups": [ENDPOINT_LOGS],
+    }
     return event("SageMakerLeftovers", "Delete", properties, **more)
 
 
@@ -252,13 +265,14 @@ def test_a_model_that_is_gone_meanwhile_is_no_failure(
     assert not sagemaker.models
 
 
-def test_the_order_jobs_models_interfaces_logs(handlers: ModuleType, sagemaker: SageMaker) -> None:
+def test_the_order_jobs_models_endpoints_interfaces_logs(handlers: ModuleType, sagemaker: SageMaker) -> None:
     place = network()
     group = place.group("jobs")
     interface = place.interface(group, "in-use")
     foreign = place.interface(place.group("another stack's"))
     sagemaker.job("TrainingJob", "shop-one-train-0")
     sagemaker.model("shop-one-model")
+    sagemaker.endpoints = {"shop", "shop-two"}
     write_logs("/aws/sagemaker/TrainingJobs", "shop-one-train-0/algo-1")
     write_logs(ENDPOINT_LOGS, "AllTraffic/i-1")
 
@@ -267,17 +281,18 @@ def test_the_order_jobs_models_interfaces_logs(handlers: ModuleType, sagemaker: 
     sagemaker.end()
     assert handlers.is_complete(delete([group]), None)["Left"] == ["shop-one-model"]
     assert not sagemaker.models
+    # CloudFormation deletes it, SageMaker takes its time: the role must stay for as long.
+    assert handlers.is_complete(delete([group]), None)["Left"] == ["shop"]
+    sagemaker.endpoints.remove("shop")
     assert handlers.is_complete(delete([group]), None)["Left"] == [f"{interface} (in-use)"]
     assert log_groups() == [ENDPOINT_LOGS, "/aws/sagemaker/TrainingJobs"]
     set_status(interface, "available")
     assert handlers.is_complete(delete([group]), None)["Left"] == [f"{interface} (available)"]
     assert interfaces() == [foreign]
-    logs = ["shop-one-train-0/algo-1", "/aws/sagemaker/TrainingJobs"]
-    assert handlers.is_complete(delete([group]), None)["Left"] == logs
-    assert log_groups() == [ENDPOINT_LOGS]
+    assert handlers.is_complete(delete([group]), None)["Left"] == ["shop-one-train-0/algo-1"]
     assert handlers.is_complete(delete([group]), None)["Left"] == [ENDPOINT_LOGS]
     assert handlers.is_complete(delete([group]), None) == {"IsComplete": True}
-    assert log_groups() == []
+    assert log_groups() == ["/aws/sagemaker/TrainingJobs"]
 
 
 @each_kind
@@ -298,13 +313,15 @@ def test_our_streams_go_and_those_of_others_stay(
 
 
 @each_kind
-def test_a_shared_group_that_is_empty_then_goes(handlers: ModuleType, sagemaker: SageMaker, kind: str) -> None:
+def test_a_shared_group_stays_although_it_is_empty_then(handlers: ModuleType, sagemaker: SageMaker, kind: str) -> None:
+    """It is the account's: somebody may have given it a retention, a subscription or a metric filter."""
     group = f"/aws/sagemaker/{kind}s"
     sagemaker.job(kind, "shop-one-stage-0", status="Completed")
     write_logs(group, "shop-one-stage-0/algo-1")
     write_logs("/aws/sagemaker/Endpoints/shop-two", "AllTraffic/i-1")
     run(handlers, delete())
-    assert log_groups() == ["/aws/sagemaker/Endpoints/shop-two"]
+    assert log_groups() == ["/aws/sagemaker/Endpoints/shop-two", group]
+    assert streams(group) == []
 
 
 def test_more_than_a_page_of_streams_and_one_question_a_job(
@@ -316,7 +333,7 @@ def test_more_than_a_page_of_streams_and_one_question_a_job(
     names = [f"shop-{number}-stage-0/algo-{container:02}" for number in range(3) for container in range(40)]
     write_logs("/aws/sagemaker/ProcessingJobs", *names)
     assert len(handlers.is_complete(delete(), None)["Left"]) == 10
-    assert log_groups() == []
+    assert streams("/aws/sagemaker/ProcessingJobs") == []
     # Two requests each: their tags are more than a page.
     assert Counter(body["ResourceArn"] for body in requests.bodies["ListTags"]) == {
         arn("ProcessingJob", f"shop-{number}-stage-0"): 2 for number in range(3)
@@ -334,7 +351,7 @@ def test_a_call_ends_in_time_and_the_next_one_goes_on(
     assert handlers.is_complete(delete(), None)["IsComplete"] is False
     assert len(streams("/aws/sagemaker/ProcessingJobs")) == 16
     run(handlers, delete())
-    assert log_groups() == []
+    assert streams("/aws/sagemaker/ProcessingJobs") == []
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "OperationAbortedException"])
@@ -345,18 +362,17 @@ def test_a_stream_that_another_call_deletes_is_no_failure(
     write_logs("/aws/sagemaker/ProcessingJobs", "shop-one-stage-0/algo-1", "shop-one-stage-0/algo-2")
     wire("logs").fail("DeleteLogStream", code)
     run(handlers, delete())
-    assert log_groups() == []
+    assert streams("/aws/sagemaker/ProcessingJobs") == []
 
 
-@pytest.mark.parametrize("group", ["/aws/sagemaker/ProcessingJobs", ENDPOINT_LOGS])
 def test_a_group_that_another_call_is_at_work_on_is_tried_again(
-    handlers: ModuleType, sagemaker: SageMaker, wire: Callable[[str], Wire], group: str
+    handlers: ModuleType, sagemaker: SageMaker, wire: Callable[[str], Wire]
 ) -> None:
-    write_logs(group)
+    write_logs(ENDPOINT_LOGS)
     wire("logs").fail("DeleteLogGroup", "OperationAbortedException", times=2)
     for _ in range(2):
-        assert handlers.is_complete(delete(), None)["Left"] == [group]
-        assert log_groups() == [group]
+        assert handlers.is_complete(delete(), None)["Left"] == [ENDPOINT_LOGS]
+        assert log_groups() == [ENDPOINT_LOGS]
     run(handlers, delete())
     assert log_groups() == []
 
@@ -381,7 +397,7 @@ def test_a_repeated_deletion_finds_nothing_to_do(handlers: ModuleType, sagemaker
     run(handlers, delete())
     requests.requests.clear()
     assert run(handlers, delete()) == 1
-    assert {name for name in requests.requests if not name.startswith("List")} == set()
+    assert {name for name in requests.requests if not name.startswith(("List", "Describe"))} == set()
 
 
 def test_arns_are_those_of_the_stacks_partition_region_and_account(
@@ -401,15 +417,16 @@ def test_throttling_is_no_failure(
         sagemaker.job(kind, "shop-one-stage-0")
         write_logs(f"/aws/sagemaker/{kind}s", "shop-one-stage-0/algo-1")
     sagemaker.model("shop-one-model")
+    write_logs(ENDPOINT_LOGS, "AllTraffic/i-1")
     logs = wire("logs")
     jobs = [call for kind in KINDS for call in (f"List{kind}s", f"Stop{kind}")]
-    for call in ["ListTags", "ListModels", "DeleteModel", *jobs]:
+    for call in ["ListTags", "ListModels", "DeleteModel", "DescribeEndpoint", *jobs]:
         requests.fail(call, "ThrottlingException", "Rate exceeded")
     for call in ("DescribeLogStreams", "DeleteLogStream", "DeleteLogGroup"):
         logs.fail(call, "ThrottlingException", "Rate exceeded")
     handlers.is_complete(delete(), None)
     sagemaker.end()
     run(handlers, delete())
-    assert len(pauses) == 12
-    assert log_groups() == []
+    assert len(pauses) == 13
+    assert [stream for group in log_groups() for stream in streams(group)] == []
     assert json.dumps(sagemaker.jobs).count("Stopped") == 3

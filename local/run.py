@@ -54,7 +54,7 @@ def run(options: Options, progress: Progress) -> Result:
     run; then, and when it is interrupted, no folder is left behind.
     """
     if not RUN_ID.match(options.run_id):
-        raise RunError(f"run id {options.run_id!r}: allowed are 1 to 26 lower-case letters, digits and hyphens")
+        raise RunError(f"run id {options.run_id!r}: {RUN_ID_ALLOWED}")
     _check_installation()
     overrides: dict[str, object] = dict(options.settings)
     if options.raw is not None:

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare cost prices instances synth test clean snapshots lock checkov base diff bench
+.PHONY: help compare cost prices instances synth test check clean snapshots lock checkov base diff bench
 
 BASE ?=
 MAX_MONTHLY ?=
@@ -40,11 +40,14 @@ instances: .venv/installed  ## Read EC2's instance families again, from the copy
 synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
 	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"
 
-test: .venv/installed-dev  ## Lint, check types, run every test
-	@ruff check .
-	@ruff format --check .
-	@mypy
-	@pytest
+test: .venv/installed-dev  ## Lint, check types, run every test (ten minutes on two cores)
+	@ruff check . && ruff format --check . && mypy
+	@pytest --quiet --areas
+
+check: .venv/installed-dev  ## Lint, check types, test the stacks (under a minute)
+	@ruff check . && ruff format --check .
+	@mkdir -p build ; failed=0; mypy > build/mypy.log 2>&1 & types=$$!; \
+	  pytest --quiet --areas tests/stacks || failed=$$?; wait $$types || failed=$$?; cat build/mypy.log; exit $$failed
 
 bench: .venv/installed-dev  ## What this costs on top of the bare engines: synthesis, features (some minutes)
 	@python -m tests.bench

@@ -70,8 +70,8 @@ class Browser:
         return self.driver.execute_script(f"return ({script})")
 
     def wait(self, script: str, value: Any = True) -> None:
-        """Wait until a JavaScript expression has a value; 10 seconds at most."""
-        WebDriverWait(self.driver, 10, 0.05).until(lambda _: self.js(script) == value, f"{script} never was {value}")
+        """Wait until a JavaScript expression has a value; a minute at most."""
+        WebDriverWait(self.driver, 60, 0.05).until(lambda _: self.js(script) == value, f"{script} never was {value}")
 
     def console_errors(self) -> list[str]:
         """Return what the page complained about since the last call."""

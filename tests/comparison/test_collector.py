@@ -223,17 +223,18 @@ def test_counts_of_a_model_are_in_its_archive(name: str, tmp_path: Path) -> None
     assert (train.rows_in, train.rows_out, train.bytes_out) == (7, 0, len(content))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"not an archive",
-        archive(("xgboost-model.json", "{}")),
-        archive(("stats.json", '{"rows_in": "many"}')),
-        archive(("xgboost-model.json", "{}" * 100_000), ("stats.json", '{"rows_in": 7}'))[:100],
-    ],
-)
-def test_damaged_archive_is_not_measured(content: bytes, tmp_path: Path) -> None:
+DAMAGED = {
+    "empty": b"",
+    "text": b"not an archive",
+    "no counts": archive(("xgboost-model.json", "{}")),
+    "wrong counts": archive(("stats.json", '{"rows_in": "many"}')),
+    "cut off": archive(("xgboost-model.json", "{}" * 100_000), ("stats.json", '{"rows_in": 7}'))[:100],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_archive_is_not_measured(damage: str, tmp_path: Path) -> None:
+    content = DAMAGED[damage]
     write(tmp_path, "model/job/output/model.tar.gz", "")
     (tmp_path / "model/job/output/model.tar.gz").write_bytes(content)
     train = finished(tmp_path).stages[1]

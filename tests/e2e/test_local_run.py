@@ -120,7 +120,7 @@ def test_notebook_runs(small_run: tuple[Record, Path], monkeypatch: pytest.Monke
     path = REPOSITORY / "notebooks" / "compare.ipynb"
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # its types end at its door
     assert not [cell for cell in notebook.cells if cell.get("outputs")], "it is kept without outputs"
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(REPOSITORY / "notebooks")}}).execute()
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(REPOSITORY / "notebooks")}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     charts = [output for output in outputs if "application/vnd.plotly.v1+json" in output.get("data", {})]
     assert len(charts) == 5
@@ -163,7 +163,7 @@ def test_used_run_id_is_refused_and_the_run_kept(small_run: tuple[Record, Path])
 
 def compare(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "comparison", "run", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900)
 
 
 @pytest.mark.parametrize(
@@ -218,14 +218,14 @@ def test_interrupt_leaves_nothing(moment: str, tmp_path: Path) -> None:
         [*command, "--output", str(tmp_path)], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     logs = tmp_path / "stopped" / "logs"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not list(logs.glob(f"**/*-{moment}.log")):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "Interrupted" in errors
     assert "Traceback" not in errors

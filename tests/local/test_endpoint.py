@@ -56,14 +56,36 @@ def test_a_request_is_timed_and_its_answer_compared(server: Server) -> None:
         ask(server.url, BREAKS)
 
 
-def test_clients_at_once_wait_for_each_other(server: Server) -> None:
-    """Four clients of a server that answers one at a time wait four times as long, and get no more done."""
-    one, four = (load(lambda row: ask(server.url, row), [RIGHT], clients) for clients in (1, 4))
-    for each in (one, four):
-        assert (each.requests, each.failures) == (REQUESTS, 0)
-        assert each.seconds >= REQUESTS * 0.002
-        assert each.p50_milliseconds <= each.p90_milliseconds <= each.p99_milliseconds
-    assert four.p50_milliseconds > 2 * one.p50_milliseconds
+def test_all_requests_are_counted_and_timed(server: Server) -> None:
+    found = load(lambda row: ask(server.url, row), [RIGHT], 4)
+    assert (found.clients, found.requests, found.failures) == (4, REQUESTS, 0)
+    assert found.seconds >= REQUESTS * 0.002
+    assert 2 <= found.p50_milliseconds <= found.p90_milliseconds <= found.p99_milliseconds
+
+
+def test_so_many_clients_ask_at_once_and_no_more() -> None:
+    """Each waits until all of them ask, which three clients or one after the other never do."""
+    here, asking, most = threading.Barrier(4, timeout=60), threading.Semaphore(4), []
+
+    def answer(row: Row) -> float:
+        most.append(asking.acquire(blocking=False))
+        here.wait()
+        asking.release()
+        here.wait()
+        return row.batch
+
+    assert load(answer, [RIGHT], 4).failures == 0
+    assert all(most)
+    assert len(most) == REQUESTS
+
+
+def test_times_are_those_of_the_answers() -> None:
+    """Ninety-nine hundredths of 1, 2, ... 400 milliseconds."""
+    answers = iter(range(1, REQUESTS + 1))
+    found = load(lambda _: float(next(answers)), [RIGHT], 1)
+    assert (found.p50_milliseconds, found.p90_milliseconds, found.p99_milliseconds) == pytest.approx(
+        (200.5, 360.1, 396.01)
+    )
 
 
 def test_failures_are_counted_and_not_timed(server: Server) -> None:

@@ -156,7 +156,7 @@ def test_a_stopped_job_leaves_nothing(account: Account) -> None:
 
 
 def stop_when(started: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not started.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     JOBS.stop_all()

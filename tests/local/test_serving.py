@@ -52,7 +52,7 @@ def url(account: Account) -> Iterator[str]:
 
 def call(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str | None, str]:
     parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=120)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
     return response.status, response.headers["Content-Type"], response.read().decode()

@@ -121,8 +121,11 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def synthesise(name: str, settings: dict[str, Any], folder: Path) -> Synthesised:
-    """The app with these settings, in this process."""
-    app = App(context=app_context(settings), outdir=str(folder))
+    """The app with these settings, in this process; without the CDK's validator, which takes longer than all the rest.
+
+    It checks the templates where app.py itself runs, and cfn-lint checks them in every configuration.
+    """
+    app = App(context=app_context(settings), outdir=str(folder), builtin_cloud_formation_validation=False)
     build(app)
     app.synth()
     return Synthesised(name, Assembly(folder))

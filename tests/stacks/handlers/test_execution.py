@@ -36,7 +36,7 @@ def event(kind: str, arn: str, **more: Any) -> dict[str, Any]:
 
 
 def wait(handlers: ModuleType, asked: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(100):
+    for _ in range(1200):
         answer: dict[str, Any] = handlers.is_complete(asked, None)
         if answer["IsComplete"]:
             return answer
@@ -47,7 +47,7 @@ def wait(handlers: ModuleType, asked: dict[str, Any]) -> dict[str, Any]:
 def ended(arn: str) -> str:
     """The status of an execution that ends soon: moto stops one in a thread of its own."""
     client = boto3.client("stepfunctions", region_name="us-east-1")
-    for _ in range(100):
+    for _ in range(1200):
         status = str(client.describe_execution(executionArn=arn)["status"])
         if status != "RUNNING":
             return status

@@ -1,11 +1,8 @@
 """The sizes of Spark's executors, from the sizes of the nodes that they run on: one takes a node."""
 
-import csv
-import functools
 from collections.abc import Iterable
-from pathlib import Path
 
-_NODES = Path(__file__).with_name("instance_types.csv")
+from stacks.instances import sizes
 
 _MASTER_MB = 1024
 """Left free on every node, since on one of them runs Spark's ApplicationMaster: 512 MiB and 384 MiB of overhead."""
@@ -17,13 +14,6 @@ Four workers took 920 MB there (the steps on Hadoop 3.4.1's YARN, 2026-11-26): 4
 """
 
 _LEAST_HEAP_MB = 1024
-
-
-@functools.cache
-def sizes() -> dict[str, tuple[int, int]]:
-    """vCPUs and memory in MiB of the x86 instance types of xlarge and larger: EC2's DescribeInstanceTypes."""
-    with _NODES.open(encoding="utf-8", newline="") as file:
-        return {row["type"]: (int(row["vcpus"]), int(row["memory_mib"])) for row in csv.DictReader(file)}
 
 
 def yarn_memory(instance_type: str) -> int:

@@ -1,12 +1,13 @@
-"""What EC2 says of its instance types, by family: processor, accelerators, disks of their own.
+"""What EC2 says of its instance types: a family's processor, accelerators and disks of its own, and a node's size.
 
-SageMaker's types are EC2's with ``ml.`` before them. ``instance_families.json`` is written from EC2's own answer
-(DescribeInstanceTypes, API_InstanceTypeInfo) as moto keeps a copy of it, so that nothing is looked up while
-synthesising:
+SageMaker's types are EC2's with ``ml.`` before them. ``instance_families.json`` and ``node_sizes.csv`` are written from
+EC2's own answer (DescribeInstanceTypes, API_InstanceTypeInfo) as moto keeps a copy of it, so that nothing is looked up
+while synthesising:
 
     python -m stacks.instances    # or: make instances
 """
 
+import csv
 import gzip
 import json
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("instance_families.json")
+SIZES = Path(__file__).with_name("node_sizes.csv")
 
 _ACCELERATORS = ("GpuInfo", "InferenceAcceleratorInfo", "NeuronInfo", "FpgaInfo", "MediaAcceleratorInfo")
 
@@ -54,11 +56,32 @@ def families() -> Mapping[str, Family]:
     return {name: Family(**traits) for name, traits in json.loads(FILE.read_text())["families"].items()}
 
 
+@cache
+def sizes() -> Mapping[str, tuple[int, int]]:
+    """vCPUs and memory in MiB of every type that may be a node of a cluster."""
+    with SIZES.open(encoding="utf-8", newline="") as file:
+        return {row["type"]: (int(row["vcpus"]), int(row["memory_mib"])) for row in csv.DictReader(file)}
+
+
+def sizes_from_moto() -> dict[str, tuple[int, int]]:
+    """The sizes of moto's copy of EC2's answer: x86 types without an accelerator, of xlarge and larger."""
+    return {
+        name: (described["VCpuInfo"]["DefaultVCpus"], described["MemoryInfo"]["SizeInMiB"])
+        for name, described in sorted(_described().items())
+        if name.endswith("xlarge") and _traits(described).x86 and not _traits(described).accelerator
+    }
+
+
+def _described() -> dict[str, Any]:
+    packed = (files("moto") / "ec2" / "resources" / "instance_types.json.gz").read_bytes()
+    answer: dict[str, Any] = json.loads(gzip.decompress(packed))
+    return answer
+
+
 def read_from_moto() -> dict[str, Family]:
     """The families of moto's copy of EC2's answer. ValueError if the types of one differ in what matters here."""
-    packed = (files("moto") / "ec2" / "resources" / "instance_types.json.gz").read_bytes()
     found: dict[str, Family] = {}
-    for name, described in json.loads(gzip.decompress(packed)).items():
+    for name, described in _described().items():
         traits = _traits(described)
         if found.setdefault(family_name(name), traits) != traits:
             raise ValueError(f"{name}: other traits than the rest of its family")
@@ -81,6 +104,8 @@ def main() -> None:
         f'{version("moto")} (ec2/resources/instance_types.json.gz)",\n'
         f'  "read": "{datetime.now(UTC).date()}",\n  "families": {{\n' + ",\n".join(lines) + "\n  }\n}\n"
     )
+    rows = [f"{name},{vcpus},{memory}\n" for name, (vcpus, memory) in sizes_from_moto().items()]
+    SIZES.write_text("type,vcpus,memory_mib\n" + "".join(rows))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.hyperparameters import HYPERPARAMETERS
-from stacks import emr_spark
+from stacks import instances
 from stacks.instances import family
 
 DATASETS = Path(__file__).resolve().parents[1] / "workloads" / "datasets"
@@ -75,8 +75,10 @@ def _emr_node(value: str) -> str:
     """EMR 7.x does not start below xlarge sizes."""
     if not value.endswith("xlarge"):
         raise ValueError("is smaller than the sizes EMR runs on; use xlarge or larger")
-    if value not in emr_spark.sizes():
-        raise ValueError("is not a type whose size is known; executors must fit its memory")
+    if value not in instances.sizes():
+        raise ValueError(
+            "is not in stacks/node_sizes.csv, and executors must fit its memory (make instances reads it again)"
+        )
     return value
 
 

@@ -92,7 +92,8 @@ class Stage(_Model):
     seconds: NonNegative | None = Field(
         default=None,
         description="wall-clock seconds from start to end of the state. where=local: this machine's engine seconds, "
-        "never cloud time; where=aws: as in the state machine's history, so with the time the service takes to start",
+        "never cloud time; where=aws: as in the state machine's history, so with the time the service takes to start; "
+        "of EMR up to the end that the step's own timeline has, which Step Functions notices minutes later",
     )
     instances: tuple[Instances, ...] = Field(
         default=(), description="what the definition asks for in the cloud, also in a local run"

@@ -302,8 +302,8 @@ def _cluster_id(history: list[dict[str, Any]]) -> tuple[str | None, bool]:
     """The id of the cluster that a run worked on, and whether the run started it."""
     for event in reversed(history):
         details = event.get("taskSucceededEventDetails", {})
-        if details.get("resource", "").startswith("createCluster"):
-            return json.loads(details["output"])["ClusterId"], True
+        if details.get("resource") == "runJobFlow":
+            return json.loads(details["output"])["JobFlowId"], True
     requests = stage_requests(history).values()
     return next((request["ClusterId"] for request in requests if "ClusterId" in request), None), False
 

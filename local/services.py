@@ -50,8 +50,9 @@ class Services:
             "aws-sdk:emr:describeCluster": self.emr.describe_cluster,
             "aws-sdk:emr:listSteps": self.emr.list_steps,
             "elasticmapreduce:addStep.sync": self.emr.add_step,
-            "elasticmapreduce:createCluster": self.emr.create_cluster,
-            "elasticmapreduce:terminateCluster": self.emr.terminate_cluster,
+            "aws-sdk:emr:runJobFlow": self.emr.run_job_flow,
+            "aws-sdk:emr:terminateJobFlows": self.emr.terminate_job_flows,
+            "aws-sdk:emr:cancelSteps": self.emr.cancel_steps,
             "lambda:invoke": _recorded_here,
             # A job ends before its answer: there is nothing to stop.
             "aws-sdk:sagemaker:stopProcessingJob": _nothing_runs,
@@ -70,7 +71,8 @@ class Services:
                 return self._actions[call.action](call.request)
         except RequestRefused as refused:
             self.failures[call.machine, call.state] = refused
-            raise TaskFailed("ValidationException", str(refused)) from refused
+            error = "Emr.InvalidRequestException" if call.action.startswith("aws-sdk:emr:") else "ValidationException"
+            raise TaskFailed(error, str(refused)) from refused
         except JobFailed as failed:
             self.failures[call.machine, call.state] = failed
             raise TaskFailed("States.TaskFailed", failed.reason) from failed

@@ -39,6 +39,7 @@ class DataStack(Stack):
         self.alerts = Alerts(self, "Alerts", settings, key=self.key)
         publish = Publish(self, "Publish", settings, bucket=self.bucket, key=self.key, resources=self.resources)
         self.code = publish.location
+        self.certificates = publish.certificates
         self.published = publish.done
         Tables(self, "Tables", settings, self.dataset)
         if self.dataset.generated:

@@ -1,10 +1,12 @@
 """The cluster: one definition, of which CloudFormation makes the persistent cluster and a run makes its own."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import CfnTag, Token
+from aws_cdk import CfnTag, Stack, Token
 from aws_cdk import aws_emr as emr
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -14,8 +16,9 @@ from stacks.settings import EmrSettings, NodeSettings
 
 # Spark finds the cluster's Python 3.11, for which the wheels are published, and computes times as DuckDB does.
 _PYTHON = {"PYSPARK_PYTHON": "/usr/bin/python3.11", "PYSPARK_DRIVER_PYTHON": "/usr/bin/python3.11"}
-# A driver of cluster mode stays on nodes that are not taken away
-# (ManagementGuide/emr-managed-scaling.html, YARN node labels; read 2026-11-22).
+# An application's master stays on nodes that Spot does not take away. Executors have no label and run on core and task
+# nodes alike, since EMR's label CORE is not exclusive (repost.aws/knowledge-center/emr-configure-node-labeling-yarn;
+# ManagementGuide/emr-managed-scaling.html for releases from 7.2; read 2026-11-27).
 _KEEP_MASTERS = {
     "yarn.node-labels.enabled": "true",
     "yarn.node-labels.am.default-node-label-expression": "CORE",
@@ -28,7 +31,20 @@ _MEMORY_ALONE = {
 }
 
 
+# What CloudFormation changes in place (all fields that are not createOnlyProperties of AWS::EMR::Cluster, cfn-lint
+# 1.58.0; of Instances the counts). A cluster that has ended itself takes no change, the whole update would fail.
+IN_PLACE = (
+    "AutoTerminationPolicy",
+    "Instances",
+    "ManagedScalingPolicy",
+    "StepConcurrencyLevel",
+    "Tags",
+    "VisibleToAllUsers",
+)
+
+
 def definition(
+    scope: Construct,
     chosen: EmrSettings,
     *,
     name: str,
@@ -42,11 +58,15 @@ def definition(
     bootstrap: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The cluster as the API describes it (API_RunJobFlow; botocore 1.44.5)."""
+    """The cluster as the API describes it (API_RunJobFlow; botocore 1.44.5).
+
+    The nodes' environment holds a digest of all that CloudFormation would change in place, and configurations cannot be
+    changed: so any change makes a new cluster, whether the old one still runs or has ended itself.
+    """
     fleets = chosen.provisioning == "fleets"
     executor = emr_spark.executor(chosen.worker_types)
     minimum = chosen.minimum + chosen.task.count
-    return {
+    described: dict[str, Any] = {
         "Name": name,
         "ReleaseLabel": chosen.release,
         "Applications": [{"Name": application} for application in ("Spark", "Hadoop", "Hive")],
@@ -73,37 +93,48 @@ def definition(
                 "MaximumCapacityUnits": chosen.maximum,
                 # With task nodes, only they come and go: core nodes hold HDFS.
                 **({"MaximumCoreCapacityUnits": chosen.minimum} if chosen.task.count else {}),
+                # Without this limit task nodes are added on demand first, up to the maximum, and Spot never
+                # (ManagementGuide/managed-scaling-allocation-strategy.html, read 2026-11-27).
+                **({"MaximumOnDemandCapacityUnits": chosen.minimum} if chosen.task.spot else {}),
             }
         },
         "AutoTerminationPolicy": {"IdleTimeout": chosen.idle_minutes * 60},
         "BootstrapActions": [{"Name": "Install the wheels", "ScriptBootstrapAction": dict(bootstrap)}],
-        "Configurations": [
-            {
-                "Classification": "spark-env",
-                "Properties": {},
-                "Configurations": [{"Classification": "export", "Properties": _PYTHON}],
-            },
-            {
-                "Classification": "spark-defaults",
-                "Properties": {
-                    "spark.sql.session.timeZone": "UTC",
-                    # A stage that failed is started again by whoever starts runs, never behind their back.
-                    "spark.yarn.maxAppAttempts": "1",
-                    **executor,
-                },
-            },
-            {
-                "Classification": "yarn-site",
-                "Properties": {
-                    # Of a container; Hadoop's own is 4 (yarn-default.xml of 3.4.1).
-                    "yarn.scheduler.maximum-allocation-vcores": executor["spark.executor.cores"],
-                    **(_KEEP_MASTERS if chosen.task.count else {}),
-                },
-            },
-            {"Classification": "capacity-scheduler", "Properties": _MEMORY_ALONE},
-        ],
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }
+    environment = {**_PYTHON, "CLUSTER_DEFINITION": _digest(scope, described)}
+    described["Configurations"] = [
+        {
+            "Classification": "spark-env",
+            "Properties": {},
+            "Configurations": [{"Classification": "export", "Properties": environment}],
+        },
+        {
+            "Classification": "spark-defaults",
+            "Properties": {
+                "spark.sql.session.timeZone": "UTC",
+                # A stage that failed is started again by whoever starts runs, never behind their back.
+                "spark.yarn.maxAppAttempts": "1",
+                **executor,
+            },
+        },
+        {
+            "Classification": "yarn-site",
+            "Properties": {
+                # Of a container; Hadoop's own is 4 (yarn-default.xml of 3.4.1).
+                "yarn.scheduler.maximum-allocation-vcores": executor["spark.executor.cores"],
+                **(_KEEP_MASTERS if chosen.task.spot else {}),
+            },
+        },
+        {"Classification": "capacity-scheduler", "Properties": _MEMORY_ALONE},
+    ]
+    return described
+
+
+def _digest(scope: Construct, described: Mapping[str, Any]) -> str:
+    """Of what can be changed in place: 16 hexadecimal digits, the same for the same template."""
+    in_place = Stack.of(scope).resolve({name: described[name] for name in IN_PLACE})
+    return hashlib.sha256(json.dumps(in_place, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def cluster(scope: Construct, construct_id: str, described: Mapping[str, Any]) -> emr.CfnCluster:

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.data_stack import DataStack
-from stacks.layout import CODE, LOGS, RUNS
+from stacks.layout import CERTIFICATES, CODE, LOGS, RUNS
 from stacks.rules import acknowledge_wildcards
 from stacks.states import allow
 
@@ -29,9 +29,10 @@ def service_role(
 ) -> iam.Role:
     """What EMR itself does in the account: start, tag and stop the cluster's instances, in these subnets and groups.
 
-    After AmazonEMRServicePolicy_v2, version 6 (docs.aws.amazon.com/aws-managed-policy, read 2026-11-22), without what
-    this cluster does not use: making security groups and VPC endpoints, placement groups, capacity reservations,
-    dedicated hosts, key pairs, and custom automatic scaling with its alarms.
+    After AmazonEMRServicePolicy_v2, version 6 (docs.aws.amazon.com/aws-managed-policy, read 2026-11-22), with all of
+    its descriptions of EC2, since EMR may look at anything whatever a cluster holds, and without changes that this
+    cluster has no use for: making security groups and VPC endpoints, placement groups, capacity reservations, dedicated
+    hosts, key pairs, and custom automatic scaling with its alarms.
     """
     stack = Stack.of(scope)
 
@@ -68,7 +69,6 @@ def service_role(
                 (["ec2:CreateFleet"], [arn("fleet")], None),
                 (["ec2:CreateLaunchTemplate"], [template], tagged("RequestTag")),
                 (["ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate"], [template], tagged("ResourceTag")),
-                (["ec2:DescribeLaunchTemplates"], ["*"], None),
             ]
             if fleets
             else []
@@ -127,6 +127,8 @@ def node_role(scope: Construct, data: DataStack, *, session_manager: bool) -> tu
     logs = data.objects(f"{LOGS}/{SIDE}")
     allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)
     allow(role, ["s3:PutObject"], logs)
+    if data.settings.emr.certificates == "pem":
+        allow(role, ["s3:GetObject"], data.objects(CERTIFICATES))
     # Spark's committer removes its own temporary files.
     writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     allow(role, writing, runs)
@@ -164,12 +166,15 @@ _DESCRIBE = [
     f"ec2:Describe{what}"
     for what in (
         "AccountAttributes",
+        "CapacityReservations",
         "DhcpOptions",
         "Images",
         "Instances",
         "InstanceTypeOfferings",
+        "LaunchTemplates",
         "NetworkAcls",
         "NetworkInterfaces",
+        "PlacementGroups",
         "RouteTables",
         "SecurityGroups",
         "Subnets",

@@ -9,10 +9,12 @@ class EmrSecurityGroups(Construct):
 
     EMR adds the inbound rules that it misses, and those would outlive the stack. So each is here, as a resource of
     its own, since the groups refer to each other (ManagementGuide/emr-man-sec-groups.html, read 2026-11-22; the
-    shapes are those of EMR's own rules).
+    shapes are those of EMR's own rules). Nothing of a group leaves by default, so what EMR takes for granted is here
+    too, 9443 to its service among it (ManagementGuide/emr-managed-scaling.html, read 2026-11-27).
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc, s3: str) -> None:
+        """``s3`` is the id of the region's prefix list of S3."""
         super().__init__(scope, construct_id)
         self.primary = self._group("Primary", vpc, "EMR primary node")
         self.nodes = self._group("Nodes", vpc, "EMR core and task nodes")
@@ -34,7 +36,19 @@ class EmrSecurityGroups(Construct):
                 cidr_ip="0.0.0.0/0",
                 description="S3 through the gateway endpoint, KMS through the interface endpoint",
             )
-        self._allow("PrimaryToService", self.primary, self.service, "tcp", (9443, 9443))
+            # Amazon Linux and EMR have their package repositories in S3, some by plain HTTP; packages are signed.
+            ec2.CfnSecurityGroupEgress(
+                self,
+                f"{to_name}ToRepositories",
+                group_id=to_group.security_group_id,
+                ip_protocol="tcp",
+                from_port=80,
+                to_port=80,
+                destination_prefix_list_id=s3,
+                description="Package repositories in S3, through the gateway endpoint",
+            )
+            # EMR's documentation has it for the primary node only; every node runs EMR's agents.
+            self._allow(f"{to_name}ToService", to_group, self.service, "tcp", (9443, 9443))
 
     def fields(self) -> dict[str, str]:
         """The groups as a cluster's fields name them."""

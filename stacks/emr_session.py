@@ -9,12 +9,31 @@ from constructs import Construct
 
 from stacks.states import Task, task_state
 
-# The name that Step Functions gives to failed calls of EMR, throttling included (github.com/aws/aws-cdk/issues/13735).
-ERRORS = ("EMR.AmazonElasticMapReduceException",)
+# The name that Step Functions gives to failed calls of its own integration with EMR, throttling included
+# (github.com/aws/aws-cdk/issues/13735).
+STEP_ERRORS = ("EMR.AmazonElasticMapReduceException",)
 
-# A cluster is ready for steps, on its way to that, or else it is gone (API_ClusterStatus).
+# Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
+# (step-functions/latest/dg/supported-services-awssdk.html). The errors that EMR's API names are InternalServerError,
+# InternalServerException and InvalidRequestException; any other, so throttling ("Rate exceeded"), is the SDK's
+# EmrException (github.com/gchq/sleeper/issues/4381; all read 2026-11-27).
+ERRORS = (
+    "Emr.EmrException",
+    "Emr.InternalServerException",
+    "Emr.InternalServerErrorException",
+    "Emr.ThrottlingException",
+)
+# A cluster that EMR no longer knows, months after its end: "Cluster id 'j-...' is not valid."
+_REFUSED = "Emr.InvalidRequestException"
+_UNKNOWN = "*is not valid*"
+
+# A cluster is ready for steps, on its way to that, or on its way out or gone (API_ClusterStatus).
 _READY = ("WAITING", "RUNNING")
 _STARTING = ("STARTING", "BOOTSTRAPPING")
+_ENDED = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
+
+_LOOK_SECONDS = 30
+_START_MINUTES = 30
 
 
 class ClusterSession:
@@ -22,15 +41,21 @@ class ClusterSession:
 
     A persistent cluster ends itself when it is idle, so a run may find it gone; then, and where there is no persistent
     one, the run starts a cluster of the same definition and ends it afterwards. Its id is at ``$.cluster.id``.
+
+    The calls are the API's own, by the AWS SDK: Step Functions' integration takes fields of RunJobFlow by a list of its
+    own, which it does not publish, and refuses others (a definition with LogEncryptionKmsKeyId for one).
     """
 
-    minutes = 30
-
-    def __init__(self, project: str, described: Mapping[str, Any], persistent: str | None) -> None:
-        """``persistent`` is the persistent cluster's id, None without one."""
+    def __init__(
+        self, project: str, described: Mapping[str, Any], persistent: str | None, spot_minutes: int = 0
+    ) -> None:
+        """``persistent`` is the persistent cluster's id, None without one; Spot capacity is waited for so long."""
         self._project = project
         self._described = described
         self._persistent = persistent
+        self._looks = (_START_MINUTES + spot_minutes) * 60 // _LOOK_SECONDS
+        # The persistent cluster may be waited for, and end, before the run's own is.
+        self.minutes = (_START_MINUTES + spot_minutes) * (1 if persistent is None else 2)
 
     def opening(self, scope: Construct, failed: sfn.State) -> sfn.Chain:
         """Find or start the cluster and wait until it takes steps."""
@@ -42,26 +67,49 @@ class ClusterSession:
         gone.next(failed)
         # One cluster a run: a second would most likely end like the first.
         give_up = sfn.Choice(scope, "is the lost cluster our own").when(_own(), gone).otherwise(start)
-        look.add_catch(give_up, errors=["States.ALL"], result_path="$.look")
-        wait = sfn.Wait(scope, "wait for the cluster", time=sfn.WaitTime.duration(Duration.seconds(30)))
-        wait.next(look)
+        # Only a cluster that is gone is replaced: whatever else keeps a look from succeeding would hide the next one
+        # too, which would be paid for.
+        refused = sfn.Choice(scope, "is the cluster unknown")
+        refused.when(sfn.Condition.string_matches("$.look.Cause", _UNKNOWN), give_up).otherwise(gone)
+        look.add_catch(refused, errors=[_REFUSED], result_path="$.look")
+        look.add_catch(failed, errors=["States.ALL"], result_path="$.error")
+        limit = self._looks * _LOOK_SECONDS // 60
+        slow = sfn.Pass(
+            scope,
+            "cluster is too slow",
+            parameters={"Cause.$": f"States.Format('not ready after {limit} minutes: {{}}', $.look.Cause)"},
+            result_path="$.error",
+        )
+        slow.next(failed)
+        wait = sfn.Wait(scope, "wait for the cluster", time=sfn.WaitTime.duration(Duration.seconds(_LOOK_SECONDS)))
+        count = {name: f"$.cluster.{name}" for name in ("id", "own")} | {"looks": "States.MathAdd($.cluster.looks, 1)"}
+        counted = sfn.Pass(
+            scope,
+            "count the looks",
+            parameters={f"{name}.$": value for name, value in count.items()},
+            result_path="$.cluster",
+        )
+        wait.next(counted).next(look)
+        patience = sfn.Choice(scope, "is there time to wait")
+        patience.when(sfn.Condition.number_less_than("$.cluster.looks", self._looks), wait).otherwise(slow)
         ready = sfn.Pass(scope, "cluster is ready")
         look.next(
             sfn.Choice(scope, "is the cluster ready")
             .when(_state_is(_READY), ready)
-            .when(_state_is(_STARTING), wait)
-            .otherwise(give_up)
+            .when(_state_is(_STARTING), patience)
+            .when(_state_is(_ENDED), give_up)
+            .otherwise(gone)
         )
         first: sfn.State = start
         if self._persistent is not None:
-            known = sfn.Result.from_object({"id": self._persistent, "own": False})
+            known = sfn.Result.from_object({"id": self._persistent, "own": False, "looks": 0})
             first = sfn.Pass(scope, "persistent cluster", result=known, result_path="$.cluster").next(look).start_state
         return sfn.Chain.custom(first, [ready], ready)
 
     def closing(self, scope: Construct) -> sfn.Chain:
         """End the run's own cluster; on a shared one, cancel the step of a stage that failed, if it still runs."""
         closed = sfn.Pass(scope, "session is closed")
-        end = Task("elasticmapreduce:terminateCluster", {"ClusterId.$": "$.cluster.id"}, ERRORS)
+        end = Task("aws-sdk:emr:terminateJobFlows", {"JobFlowIds.$": "States.Array($.cluster.id)"}, ERRORS)
         end_cluster = task_state(scope, "end cluster", end)
         end_cluster.add_catch(closed, errors=["States.ALL"], result_path="$.ignored")
         end_cluster.next(closed)
@@ -85,24 +133,23 @@ class ClusterSession:
 
     def _look(self, scope: Construct) -> sfn.CustomState:
         result = {"state.$": "$.Cluster.Status.State", "Cause.$": "States.JsonToString($.Cluster.Status)"}
-        task = Task("aws-sdk:emr:describeCluster", {"ClusterId.$": "$.cluster.id"}, (), result, "look")
+        task = Task("aws-sdk:emr:describeCluster", {"ClusterId.$": "$.cluster.id"}, ERRORS, result, "look")
         return task_state(scope, "look at the cluster", task)
 
     def _start(self, scope: Construct) -> sfn.CustomState:
-        result = {"id.$": "$.ClusterId", "own": True}
-        task = Task("elasticmapreduce:createCluster", self._described, ERRORS, result, "cluster")
+        result = {"id.$": "$.JobFlowId", "own": True, "looks": 0}
+        task = Task("aws-sdk:emr:runJobFlow", self._described, ERRORS, result, "cluster")
         return task_state(scope, "start a cluster", task)
 
     def _cancel(self, scope: Construct, following: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""
         steps = {"ClusterId.$": "$.cluster.id", "StepStates": ["PENDING", "RUNNING"]}
-        find = task_state(scope, "find steps", Task("aws-sdk:emr:listSteps", steps, (), {"list.$": "$.Steps"}, "steps"))
-        find.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
-        cancel = task_state(
-            scope,
-            "cancel step",
-            Task("elasticmapreduce:cancelStep", {"ClusterId.$": "$.cluster", "StepId.$": "$.id"}, ERRORS),
+        find = task_state(
+            scope, "find steps", Task("aws-sdk:emr:listSteps", steps, ERRORS, {"list.$": "$.Steps"}, "steps")
         )
+        find.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
+        step = {"ClusterId.$": "$.cluster", "StepIds.$": "States.Array($.id)"}
+        cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, ERRORS))
         others = sfn.Pass(scope, "leave step")
         cancel.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
         ours = sfn.Condition.string_equals_json_path("$.name", "$.failed")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_emr as emr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -14,7 +14,7 @@ from stacks.data_stack import DataStack
 from stacks.emr_cluster import cluster, definition
 from stacks.emr_roles import EMR_TAG, SIDE, node_role, service_role
 from stacks.emr_security_groups import EmrSecurityGroups
-from stacks.emr_session import ERRORS, ClusterSession
+from stacks.emr_session import STEP_ERRORS, ClusterSession
 from stacks.layout import LOGS, OUTPUTS, run_location
 from stacks.network_stack import NetworkStack
 from stacks.pipeline import Pipeline, StageRun
@@ -38,7 +38,8 @@ class EmrStack(Stack):
         self.name = f"{settings.project}-{SIDE}"
         described = self._describe(network)
         persistent = self._persistent_cluster(described) if settings.emr.mode == "persistent" else None
-        self.session = ClusterSession(settings.project, described, persistent.ref if persistent else None)
+        spot = settings.emr.task.spot_minutes if settings.emr.task.spot else 0
+        self.session = ClusterSession(settings.project, described, persistent.ref if persistent else None, spot)
         self.pipeline = Pipeline(
             self,
             "Pipeline",
@@ -50,7 +51,7 @@ class EmrStack(Stack):
                 "score": self._score(),
             },
             model=self._run("train"),
-            permissions=self._permissions(),
+            permissions=self._permissions(persistent),
             stage_minutes=settings.stage_minutes,
             key=data.key,
             session=self.session,
@@ -116,7 +117,7 @@ class EmrStack(Stack):
                 "HadoopJarStep": {"Jar": "command-runner.jar", "Args.$": _arguments(fixed, arguments)},
             },
         }
-        return StageRun(Task("elasticmapreduce:addStep.sync", request, ERRORS))
+        return StageRun(Task("elasticmapreduce:addStep.sync", request, STEP_ERRORS))
 
     def _run(self, stage: str, below: str = "") -> str:
         """Where a stage's output of the running execution lies."""
@@ -124,7 +125,13 @@ class EmrStack(Stack):
 
     def _describe(self, network: NetworkStack) -> dict[str, Any]:
         """The cluster's definition, with the groups, roles and keys that every cluster of it uses."""
-        groups = EmrSecurityGroups(self, "SecurityGroups", vpc=network.vpc)
+        s3 = self.resources.add(
+            "S3PrefixList",
+            "S3PrefixList",
+            {"Name": f"com.amazonaws.{Aws.REGION}.s3"},
+            iam.PolicyStatement(actions=["ec2:DescribeManagedPrefixLists"], resources=["*"]),
+        )
+        groups = EmrSecurityGroups(self, "SecurityGroups", vpc=network.vpc, s3=s3.get_att_string("Id"))
         self.security_configuration = self._security_configuration()
         self.node_role, profile = node_role(self, self.data, session_manager=self.settings.network.session_manager)
         self.service_role = service_role(
@@ -141,6 +148,7 @@ class EmrStack(Stack):
             groups, self.security_configuration, self.service_role, self.node_role, profile, self.data.published
         )
         return definition(
+            self,
             self.settings.emr,
             name=self.name,
             subnet_ids=network.subnet_ids,
@@ -209,6 +217,9 @@ class EmrStack(Stack):
         Source: docs.aws.amazon.com/emr/latest/ManagementGuide/emr-create-security-configuration.html (2026-11-22).
         """
         key = self.data.key.key_arn
+        certificates = {"CertificateProviderType": "EMR"}
+        if self.settings.emr.certificates == "pem":
+            certificates = {"CertificateProviderType": "PEM", "S3Object": f"{self.data.certificates}emr.zip"}
         return emr.CfnSecurityConfiguration(
             self,
             "SecurityConfiguration",
@@ -224,9 +235,7 @@ class EmrStack(Stack):
                             "EnableEbsEncryption": True,
                         },
                     },
-                    "InTransitEncryptionConfiguration": {
-                        "TLSCertificateConfiguration": {"CertificateProviderType": "EMR"}
-                    },
+                    "InTransitEncryptionConfiguration": {"TLSCertificateConfiguration": certificates},
                 },
                 "InstanceMetadataServiceConfiguration": {
                     "MinimumInstanceMetadataServiceVersion": 2,
@@ -235,9 +244,16 @@ class EmrStack(Stack):
             },
         )
 
-    def _permissions(self) -> list[iam.PolicyStatement]:
+    def _permissions(self, persistent: emr.CfnCluster | None) -> list[iam.PolicyStatement]:
         passed = {self.service_role: "elasticmapreduce.amazonaws.com", self.node_role: "ec2.amazonaws.com"}
+        # Once EMR has forgotten the cluster it has no tag: then this look must say that its id is unknown.
+        known = [
+            iam.PolicyStatement(actions=["elasticmapreduce:DescribeCluster"], resources=[self._cluster_arn(each.ref)])
+            for each in (persistent,)
+            if each is not None
+        ]
         return [
+            *known,
             self._on_our_clusters(
                 "AddJobFlowSteps", "DescribeStep", "CancelSteps", "ListSteps", "DescribeCluster", "TerminateJobFlows"
             ),
@@ -255,14 +271,32 @@ class EmrStack(Stack):
                 )
                 for role, service in passed.items()
             ],
+            # An account's first cluster makes EMR's role that ends instances when its service role no longer can, or
+            # fails (github.com/awslabs/aws-emr-launch/pull/4, comment of 2020-11-07;
+            # ManagementGuide/using-service-linked-roles.html, archived; read 2026-11-27).
+            iam.PolicyStatement(
+                actions=["iam:CreateServiceLinkedRole"],
+                resources=[
+                    self.format_arn(
+                        service="iam",
+                        region="",
+                        resource="role/aws-service-role/elasticmapreduce.amazonaws.com",
+                        resource_name="AWSServiceRoleForEMRCleanup",
+                    )
+                ],
+                conditions={"StringEquals": {"iam:AWSServiceName": "elasticmapreduce.amazonaws.com"}},
+            ),
             wait_permission(self, "StepFunctionsGetEventForEMRAddJobFlowStepsRule"),
         ]
+
+    def _cluster_arn(self, cluster: str) -> str:
+        return self.format_arn(service="elasticmapreduce", resource="cluster", resource_name=cluster)
 
     def _on_our_clusters(self, *actions: str) -> iam.PolicyStatement:
         """Actions on the clusters that have this project's tag."""
         return iam.PolicyStatement(
             actions=[f"elasticmapreduce:{action}" for action in actions],
-            resources=[self.format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")],
+            resources=[self._cluster_arn("*")],
             conditions={"StringEquals": {"aws:ResourceTag/project": self.settings.project}},
         )
 

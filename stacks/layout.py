@@ -5,6 +5,7 @@
     raw/<dataset>/<table>/...            both sides read, neither writes
     code/<hash>/...                      the workloads, as deployed
     runs/<run id>/<side>/<output>/...    what a run writes
+    certificates/<hash>/emr.zip          the key and certificate of the cluster's nodes, where they are not EMR's own
     logs/emr/...                         the cluster's logs
     capture/...                          requests and answers that the endpoint keeps, where that is set
 """
@@ -12,6 +13,7 @@
 import re
 
 CAPTURE = "capture"
+CERTIFICATES = "certificates"
 CODE = "code"
 LOGS = "logs"
 RAW = "raw"
@@ -41,6 +43,11 @@ def raw_prefix(bucket: str, dataset: str) -> str:
 def code_prefix(bucket: str, code_hash: str) -> str:
     """The S3 URI of the published workloads of one version."""
     return f"s3://{bucket}/{CODE}/{code_hash}"
+
+
+def certificates_prefix(bucket: str, code_hash: str) -> str:
+    """The S3 URI of the certificates that were made with one version of the workloads."""
+    return f"s3://{bucket}/{CERTIFICATES}/{code_hash}/"
 
 
 def run_location(bucket: str, side: str, below: str = "") -> str:

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from stacks.custom_resources import CustomResources
 from stacks.execution import execution
-from stacks.layout import CODE, code_prefix
+from stacks.layout import CERTIFICATES, CODE, certificates_prefix, code_prefix
 from stacks.rules import acknowledge_wildcards
 from stacks.settings import Settings
 from stacks.states import Task, allow, log_group, state_machine, task_state, wait_permission
@@ -24,7 +24,9 @@ class Publish(Construct):
     """Puts the workloads and their wheels below ``code/<hash>/`` (``location``) when the stack is deployed.
 
     The subnets have no way to a package index, so a CodeBuild project fetches the wheels once, by their hashes, and
-    puts them beside the code. ``done`` is the resource that stands for it.
+    puts them beside the code. ``done`` is the resource that stands for it. Where clusters shall not use EMR's own
+    certificates, the build makes one, once for each version (``certificates``): apart from the code, which more roles
+    may read.
     """
 
     def __init__(
@@ -46,12 +48,20 @@ class Publish(Construct):
             ignore_mode=IgnoreMode.GIT,
         )
         self.location = code_prefix(bucket.bucket_name, asset.asset_hash)
-        project = self._project(asset, bucket, key)
+        self.certificates = certificates_prefix(bucket.bucket_name, asset.asset_hash)
+        scripts = {"publish.sh": ("TARGET", self.location)}
+        if settings.emr.certificates == "pem":
+            scripts["certificates.sh"] = ("CERTIFICATES", self.certificates)
+        project = self._project(
+            asset, bucket, key, [f'bash {script} "${name}"' for script, (name, _) in scripts.items()]
+        )
         task = Task(
             action="codebuild:startBuild.sync",
             parameters={
                 "ProjectName": project.project_name,
-                "EnvironmentVariablesOverride": [{"Name": "TARGET", "Value": self.location, "Type": "PLAINTEXT"}],
+                "EnvironmentVariablesOverride": [
+                    {"Name": name, "Value": value, "Type": "PLAINTEXT"} for name, value in scripts.values()
+                ],
             },
             errors=("CodeBuild.AWSCodeBuildException",),
         )
@@ -72,7 +82,7 @@ class Publish(Construct):
         )
         self.done = execution(resources, "Published", machine=machine, run={"code": self.location})
 
-    def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey) -> codebuild.Project:
+    def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey, commands: list[str]) -> codebuild.Project:
         log = log_group(self, "Log", key)
         role = iam.Role(
             self,
@@ -93,9 +103,7 @@ class Publish(Construct):
             environment=codebuild.BuildEnvironment(
                 build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_5, compute_type=codebuild.ComputeType.SMALL
             ),
-            build_spec=codebuild.BuildSpec.from_object(
-                {"version": "0.2", "phases": {"build": {"commands": ['bash publish.sh "$TARGET"']}}}
-            ),
+            build_spec=codebuild.BuildSpec.from_object({"version": "0.2", "phases": {"build": {"commands": commands}}}),
             encryption_key=key,
             timeout=Duration.minutes(20),
             logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log)),
@@ -106,6 +114,10 @@ class Publish(Construct):
         role.add_to_policy(self._source_key(asset))
         allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], bucket.arn_for_objects(f"{CODE}/*"))
         allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
+        if len(commands) > 1:  # the certificates' script first looks for those of an earlier build
+            made = bucket.arn_for_objects(f"{CERTIFICATES}/*")
+            allow(role, ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], made)
+            allow(role, ["s3:ListBucket"], bucket.bucket_arn)
         acknowledge_wildcards(
             role,
             "The log streams of one group, the objects below one prefix; the bootstrap's key, whose name no template "

@@ -283,6 +283,9 @@ class EmrSettings(_Range):
         "persistent", description="one cluster that ends when idle, or one for every run"
     )
     provisioning: Literal["groups", "fleets"] = Field("groups", description="instance groups or instance fleets")
+    certificates: Literal["emr", "pem"] = Field(
+        "emr", description="of the traffic between nodes: EMR's own, or one that the publishing build makes"
+    )
     primary: NodeSettings = NodeSettings()
     core: NodeSettings = NodeSettings()
     task: TaskSettings = TaskSettings()

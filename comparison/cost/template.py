@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from comparison.collector import CLUSTER_CALLS
 from comparison.cost import CostError
 from comparison.cost.lines import (
     GB,
@@ -292,7 +293,7 @@ def _state_machine(reader: _Reader, stack: str, resource: str) -> Iterator[Line]
             (
                 state["Parameters"]
                 for state in definition["States"].values()
-                if state.get("Resource", "").endswith(":elasticmapreduce:createCluster")
+                if state.get("Resource", "").endswith(CLUSTER_CALLS)
             ),
             None,
         )

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from comparison.collector import CLUSTER_CALLS
 from comparison.record import STAGES, SideName, StageName
 from comparison.template import Assembly, TemplateError
+
+_CLUSTER_ACTIONS = {call.rpartition(":")[2] for call in CLUSTER_CALLS}
 
 # Spellings of one service: in resource types, in IAM actions and in the resources of states.
 _SERVICES = {
@@ -110,7 +113,7 @@ class SideTemplate:
     @cached_property
     def cluster(self) -> Mapping[str, Any] | None:
         """The cluster as the definition asks for it; None where none is started."""
-        return next((p for action, p in self.calls.values() if action == "createCluster"), None)
+        return next((p for action, p in self.calls.values() if action in _CLUSTER_ACTIONS), None)
 
     @property
     def nodes(self) -> tuple[int, int] | None:

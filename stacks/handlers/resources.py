@@ -10,6 +10,7 @@ from typing import Protocol
 import emr_leftovers
 import execution
 import objects
+import s3_prefix_list
 import sagemaker_leftovers
 import stop_executions
 import time_to_live
@@ -30,6 +31,7 @@ KINDS: dict[str, Kind] = {
     "Custom::EmrLeftovers": emr_leftovers,
     "Custom::Execution": execution,
     "Custom::Objects": objects,
+    "Custom::S3PrefixList": s3_prefix_list,
     "Custom::SageMakerLeftovers": sagemaker_leftovers,
     "Custom::StopExecutions": stop_executions,
     "Custom::TimeToLive": time_to_live,

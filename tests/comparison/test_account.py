@@ -151,8 +151,8 @@ class Account:
             case "aws-sdk:emr:describeCluster":
                 state = "TERMINATED" if call.request["ClusterId"] in self.lost else "WAITING"
                 return {"Cluster": {"Status": {"State": state}}}
-            case "elasticmapreduce:createCluster":
-                return {"ClusterId": "j-own"}
+            case "aws-sdk:emr:runJobFlow":
+                return {"JobFlowId": "j-own"}
             case "aws-sdk:emr:listSteps":
                 return {"Steps": []}
         if call.action.endswith(".sync"):

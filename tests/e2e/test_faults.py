@@ -15,10 +15,11 @@ from local.states import Answer, Call, Execution, TaskFailed, engine
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
 THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}
+SDK_THROTTLED = "Emr.EmrException"
 TRIES = 5
 
 # What a call asks of a service that costs money until somebody stops it.
-STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|createCluster")
+STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|runJobFlow")
 
 
 @pytest.fixture(scope="module", params=["persistent", "transient"])
@@ -67,10 +68,12 @@ class Account:
             case "aws-sdk:emr:describeCluster":
                 state = self.cluster_states.pop(0) if len(self.cluster_states) > 1 else self.cluster_states[0]
                 if state == "unknown":
-                    raise TaskFailed("Emr.InvalidRequestException", "Cluster id is not valid.")
+                    raise TaskFailed(
+                        "Emr.InvalidRequestException", "Cluster id 'j-1' is not valid. (Service: Emr, ...)"
+                    )
                 return {"Cluster": {"Status": {"State": state, "StateChangeReason": {"Message": "as told"}}}}
-            case "elasticmapreduce:createCluster":
-                return {"ClusterId": "j-OWN"}
+            case "aws-sdk:emr:runJobFlow":
+                return {"JobFlowId": "j-OWN", "ClusterArn": "arn:aws:elasticmapreduce:us-east-1:1:cluster/j-OWN"}
             case "aws-sdk:emr:listSteps":
                 return {"Steps": self.steps}
             case "lambda:invoke":
@@ -118,11 +121,11 @@ def test_job_that_runs_out_of_time_is_stopped(side: str, stage: str, assembly: A
     if side == "sagemaker":
         (name,) = [value for request in account.requests("aws-sdk:sagemaker:stop") for value in request.values()]
         assert name == f"side-by-side-faults-{stage}"
-    elif account.requests("elasticmapreduce:createCluster"):
-        assert account.requests("elasticmapreduce:terminateCluster") == [{"ClusterId": "j-OWN"}]
+    elif account.requests("aws-sdk:emr:runJobFlow"):
+        assert account.requests("aws-sdk:emr:terminateJobFlows") == [{"JobFlowIds": ["j-OWN"]}]
     else:
-        (cancelled,) = account.requests("elasticmapreduce:cancelStep")
-        assert cancelled["StepId"] == "s-OURS"
+        (cancelled,) = account.requests("aws-sdk:emr:cancelSteps")
+        assert cancelled["StepIds"] == ["s-OURS"]
 
 
 @pytest.mark.parametrize(("side", "stage"), JOBS)
@@ -222,8 +225,8 @@ class TestCluster:
         account = Account()
         account.cluster_states = ["WAITING"]
         assert account.compare(assembly).status == "SUCCEEDED"
-        own = account.requests("elasticmapreduce:createCluster")
-        assert len(account.requests("elasticmapreduce:terminateCluster")) == len(own)
+        own = account.requests("aws-sdk:emr:runJobFlow")
+        assert len(account.requests("aws-sdk:emr:terminateJobFlows")) == len(own)
         assert {request["ClusterId"] for request in account.requests("elasticmapreduce:addStep")} == {
             "j-OWN" if own else next(iter(account.requests("aws-sdk:emr:describeCluster")))["ClusterId"]
         }
@@ -241,11 +244,52 @@ class TestCluster:
             # The run's own cluster was lost: it is not replaced, and nothing runs on it.
             assert "SessionFailed" in execution.cause
             assert account.requests("elasticmapreduce:addStep") == []
-        assert len(account.requests("elasticmapreduce:createCluster")) == 1
-        assert account.requests("elasticmapreduce:terminateCluster") == [{"ClusterId": "j-OWN"}]
+        assert len(account.requests("aws-sdk:emr:runJobFlow")) == 1
+        assert account.requests("aws-sdk:emr:terminateJobFlows") == [{"JobFlowIds": ["j-OWN"]}]
+
+    @pytest.mark.parametrize(
+        ("error", "cause"),
+        [
+            (SDK_THROTTLED, "User is not authorized to perform: elasticmapreduce:DescribeCluster"),
+            ("Emr.InvalidRequestException", "something else is wrong"),
+            ("States.Runtime", "anything"),
+        ],
+    )
+    def test_a_look_that_fails_starts_no_other_cluster(
+        self, error: str, cause: str, assembly: Assembly, waited: list[float]
+    ) -> None:
+        account = Account()
+
+        def fails(call: Call) -> dict[str, Any]:
+            if call.action == "aws-sdk:emr:describeCluster":
+                raise TaskFailed(error, cause)
+            return account(call)
+
+        execution = account.compare(assembly, fails)
+        assert f"SessionFailed: {cause}" in execution.cause
+        own = [] if "persistent cluster" in str(assembly.state_machines()) else ["j-OWN"]
+        assert len(account.requests("aws-sdk:emr:runJobFlow")) == len(own)
+        ended = account.requests("aws-sdk:emr:terminateJobFlows")
+        assert [cluster for request in ended for cluster in request["JobFlowIds"]] == own
+        assert account.requests("elasticmapreduce:addStep") == []
+
+    @pytest.mark.parametrize("error", [SDK_THROTTLED, "Emr.InternalServerException"])
+    def test_a_look_is_tried_again(self, error: str, assembly: Assembly, waited: list[float]) -> None:
+        account = Account(("emr", "look at the cluster"), error, times=2)
+        assert account.compare(assembly).status == "SUCCEEDED"
+        assert waited == [5, 10]
+
+    def test_a_cluster_that_never_starts_is_given_up(self, assembly: Assembly, waited: list[float]) -> None:
+        account = Account()
+        account.cluster_states = ["STARTING"]
+        execution = account.compare(assembly)
+        assert "SessionFailed: not ready after 30 minutes" in execution.cause
+        assert waited == [30] * 60
+        own = account.requests("aws-sdk:emr:runJobFlow")
+        assert len(account.requests("aws-sdk:emr:terminateJobFlows")) == len(own)
 
     def test_cluster_that_cannot_be_had_ends_the_side_only(self, assembly: Assembly, waited: list[float]) -> None:
-        account = Account(("emr", "start a cluster"), THROTTLED["emr"], times=TRIES)
+        account = Account(("emr", "start a cluster"), SDK_THROTTLED, times=TRIES)
         account.cluster_states = ["TERMINATED"]
         execution = account.compare(assembly)
         assert "SessionFailed: out of luck" in execution.cause
@@ -269,6 +313,8 @@ def test_lost_spot_node_loses_no_data_and_no_driver(tmp_path_factory: pytest.Tem
     assert fleets["TASK"]["LaunchSpecifications"]["SpotSpecification"]["TimeoutAction"] == "SWITCH_TO_ON_DEMAND"
     limits = cluster["ManagedScalingPolicy"]["ComputeLimits"]
     assert limits["MaximumCoreCapacityUnits"] == fleets["CORE"]["TargetOnDemandCapacity"]
+    # All that is added beyond the core nodes is Spot.
+    assert limits["MaximumOnDemandCapacityUnits"] == limits["MaximumCoreCapacityUnits"] < limits["MaximumCapacityUnits"]
     yarn = next(item for item in cluster["Configurations"] if item["Classification"] == "yarn-site")
     assert yarn["Properties"]["yarn.node-labels.am.default-node-label-expression"] == "CORE"
     # The driver runs in the step itself, on the primary node.

@@ -243,10 +243,6 @@ _INTEGRATIONS: dict[str, tuple[list[str], str | None]] = {
         named("elasticmapreduce", "AddJobFlowSteps DescribeStep CancelSteps"),
         "StepFunctionsGetEventForEMRAddJobFlowStepsRule",
     ),
-    "elasticmapreduce:cancelStep": (named("elasticmapreduce", "CancelSteps"), None),
-    # SAR, operations of EMR: RunJobFlow asks for AddTags and PassRole besides, and for no policy's own action.
-    "elasticmapreduce:createCluster": (named("elasticmapreduce", "RunJobFlow"), None),
-    "elasticmapreduce:terminateCluster": (named("elasticmapreduce", "TerminateJobFlows"), None),
     "lambda:invoke": (named("lambda", "InvokeFunction"), None),
     "sagemaker:createModel": (named("sagemaker", "CreateModel"), None),
     **{
@@ -261,6 +257,11 @@ _INTEGRATIONS: dict[str, tuple[list[str], str | None]] = {
         "StepFunctionsGetEventsForStepFunctionsExecutionRule",
     ),
 }
+# EMR makes it with the first cluster of an account, as the one who starts that
+# (emr/latest/ManagementGuide/using-service-linked-roles-cleanup.html, archived).
+_EMR_CLEANUP = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/elasticmapreduce.amazonaws.com/AWSServiceRoleForEMRCleanup"
+)
 _RULE_ACTIONS = named("events", "PutTargets PutRule DescribeRule")
 
 # Fields of requests that name a role, and who receives it (SAR, operations of SageMaker and EMR: iam:PassedToService).
@@ -346,21 +347,22 @@ EMR_CLUSTER = [
     *named(
         "ec2", "DescribeImages DescribeInstances DescribeInstanceTypeOfferings DescribeVolumes DescribeVolumeStatus"
     ),
+    # what EMR may look at, whatever the cluster holds: a description that it is refused could end the cluster
+    *named("ec2", "DescribeCapacityReservations DescribeLaunchTemplates DescribePlacementGroups"),
 ]
 # Additional for fleets with an allocation strategy (emr-instance-fleet.html, "Required IAM permissions to use an
 # allocation strategy", archived).
 EMR_ALLOCATION_STRATEGY = named(
     "ec2",
-    "CreateFleet CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate DescribeLaunchTemplates",
+    "CreateFleet CreateLaunchTemplate CreateLaunchTemplateVersion DeleteLaunchTemplate",
 )
 # What AWS's policy allows and no cluster of ours needs, by the reason.
 EMR_LEFT_OUT = {
     "the groups are ours": named("ec2", "CreateSecurityGroup"),
     "one primary node takes no placement group (emr-plan-ha-placementgroup.html, archived)": named(
-        "ec2", "CreatePlacementGroup DeletePlacementGroup DescribePlacementGroups"
+        "ec2", "CreatePlacementGroup DeletePlacementGroup"
     ),
     "no capacity reservation is asked for (emr-instance-fleet.html, archived)": [
-        "ec2:DescribeCapacityReservations",
         "resource-groups:ListGroupResources",
     ],
     "EMR's own endpoint, emr-service-vpce, is of releases 8 and later (emr-man-sec-groups.html)": named(
@@ -484,6 +486,13 @@ class Calls:
             elif integration.startswith("aws-sdk:"):
                 target = _target(integration.split(":")[1], request)
                 self._add(role, "machine", integration, _sdk_actions(integration), target)
+                if integration == "aws-sdk:emr:runJobFlow":
+                    # SAR, operations of EMR: RunJobFlow asks for AddTags and PassRole besides, and for no policy's own
+                    # action; a new cluster has no ARN.
+                    self._add(role, "machine", f"{integration}'s tags", ["elasticmapreduce:AddTags"])
+                    self._add(role, "machine", integration, ["iam:CreateServiceLinkedRole"], _EMR_CLEANUP)
+                    self._roles(role, integration, request)
+                    self._cluster(request, f"{machine.path}, {integration}")
             else:
                 self._integration(role, integration, request)
                 self._started(machine, integration, request, models)
@@ -508,11 +517,13 @@ class Calls:
             arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}"
             self._add(role, "machine", f"{integration}'s end", _RULE_ACTIONS, arn)
         if "Tags" in request:
-            # A cluster that is not there yet has no ARN.
-            target = _target(service, request) if service == "sagemaker" else ANYTHING
-            self._add(role, "machine", f"{integration}'s tags", [f"{service}:AddTags"], target)
+            self._add(role, "machine", f"{integration}'s tags", [f"{service}:AddTags"], _target(service, request))
         if service == "sagemaker":
             self._add(role, "machine", "Step Functions' look at tags", ["sagemaker:ListTags"])
+        self._roles(role, integration, request)
+
+    def _roles(self, role: str, integration: str, request: Mapping[str, Any]) -> None:
+        """The roles that a request hands over."""
         for name, receiver in _ROLE_FIELDS.items():
             if name in request:
                 self._pass(role, f"{integration}, {name}", self._role(name, request[name]), receiver)
@@ -535,8 +546,6 @@ class Calls:
                 self._sagemaker(request["ExecutionRoleArn"], "job", why, request)
             case "sagemaker", _:
                 self._sagemaker(request["RoleArn"], "job", why, request)
-            case "elasticmapreduce", "createCluster":
-                self._cluster(request, why)
             case "elasticmapreduce", "addStep":
                 for definition in self._clusters(machine):
                     self._step(self._role("JobFlowRole", definition["JobFlowRole"]), why, request["Step"])
@@ -615,7 +624,7 @@ class Calls:
         return [each.properties for each in self.templates.of("AWS::EMR::Cluster", machine.stack)] + [
             evaluated(task["Parameters"], {})
             for task in tasks(definition["States"])
-            if task["Resource"].endswith("elasticmapreduce:createCluster")
+            if task["Resource"].endswith("aws-sdk:emr:runJobFlow")
         ]
 
     def _cluster(self, definition: Mapping[str, Any], why: str) -> None:
@@ -641,7 +650,12 @@ class Calls:
     def _encryption(self, definition: Mapping[str, Any], service: str, nodes: str) -> None:
         """Who uses which key: S3, disks and volumes (the security configuration), logs."""
         found = self.templates.find("AWS::EMR::SecurityConfiguration", definition["SecurityConfiguration"])
-        rest = found.properties["SecurityConfiguration"]["EncryptionConfiguration"]["AtRestEncryptionConfiguration"]
+        encryption = found.properties["SecurityConfiguration"]["EncryptionConfiguration"]
+        certificates = encryption["InTransitEncryptionConfiguration"]["TLSCertificateConfiguration"]
+        if certificates["CertificateProviderType"] == "PEM":
+            # "downloads artifacts to each node" (emr-encryption-enable.html, archived)
+            self._objects(nodes, "nodes", f"{found.path}, certificates", ["s3:GetObject"], certificates["S3Object"])
+        rest = encryption["AtRestEncryptionConfiguration"]
         disks = rest["LocalDiskEncryptionConfiguration"]
         for name, used in (("S3", rest["S3EncryptionConfiguration"]), ("disks", disks)):
             self._add(nodes, "nodes", f"{found.path}, {name}", _KEY_USER, used["AwsKmsKey"])
@@ -752,12 +766,17 @@ class Calls:
         self._bucket(role, "build", "its source", ["s3:ListBucket", "s3:GetBucketLocation"], location)
         # The bootstrap's bucket may be encrypted with a key of the account's, which no template names.
         self._add(role, "build", "its source's key", ["kms:Decrypt"], f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*")
-        (command,) = json.loads(source["BuildSpec"])["phases"]["build"]["commands"]
-        script, argument = re.fullmatch(r'bash (\S+) "\$(\w+)"', command).groups()  # type: ignore[union-attr]
-        for target in self._build_arguments(project, argument):
-            for _local, destination in s3_copies((WORKLOADS / script).read_text(), [target]):
-                actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
-                self._objects(role, "build", f"{script}'s aws s3 cp", actions, destination)
+        for command in json.loads(source["BuildSpec"])["phases"]["build"]["commands"]:
+            script, argument = re.fullmatch(r'bash (\S+) "\$(\w+)"', command).groups()  # type: ignore[union-attr]
+            for target in self._build_arguments(project, argument):
+                for origin, destination in s3_copies((WORKLOADS / script).read_text(), [target]):
+                    why = f"{script}'s aws s3 cp"
+                    if origin.startswith("s3://"):
+                        self._objects(role, "build", why, ["s3:GetObject"], origin)
+                        self._bucket(role, "build", why, ["s3:ListBucket"], origin)
+                    else:
+                        actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+                        self._objects(role, "build", why, actions, destination)
 
     def _build_arguments(self, project: Resource, variable: str) -> list[str]:
         """The values of an environment variable with which machines start a project."""

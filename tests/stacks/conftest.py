@@ -49,6 +49,7 @@ CHANGED = {
     "sagemaker.endpoint.capture_percent": 10,
     "emr.release": "emr-7.13.0",
     "emr.provisioning": "fleets",
+    "emr.certificates": "pem",
     "emr.primary.instance_type": "m5.2xlarge",
     "emr.primary.volume_gb": 80,
     "emr.primary.alternatives": "m5a.2xlarge",

@@ -128,7 +128,7 @@ def test_every_reason_for_all_resources_is_one() -> None:
 def test_objects_are_written_only_where_the_role_s_jobs_write(calls: Calls) -> None:
     """Below a side's own part of a run; a side's logs and captures; the generator its own dataset; nobody else raw/."""
     places = {
-        ("data", "build"): ["code/"],
+        ("data", "build"): ["code/", "certificates/"],
         ("data", "job"): [calls.templates.output("Raw").split("/", 3)[3]],
         ("emr", "nodes"): ["runs/*/emr/", "logs/emr/"],
         ("sagemaker", "endpoint"): ["capture/"],
@@ -179,6 +179,7 @@ CONDITIONS = {
     "cloudwatch:namespace": {"cloudwatch:PutMetricData"},
     "ec2:CreateAction": {"ec2:CreateTags"},
     "ec2:Vpc": {"ec2:DeleteNetworkInterface"},
+    "iam:AWSServiceName": {"iam:CreateServiceLinkedRole"},
     "iam:PassedToService": {"iam:PassRole"},
     "kms:EncryptionContext:aws:s3:arn": {"kms:Decrypt"},
     "kms:GrantIsForAWSResource": {"kms:CreateGrant"},

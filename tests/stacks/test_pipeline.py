@@ -28,9 +28,9 @@ OPERATIONS = {
     "aws-sdk:sagemaker:stopTransformJob": ("sagemaker", "StopTransformJob"),
     "aws-sdk:emr:describeCluster": ("emr", "DescribeCluster"),
     "aws-sdk:emr:listSteps": ("emr", "ListSteps"),
-    "elasticmapreduce:cancelStep": ("emr", "CancelSteps"),
-    "elasticmapreduce:createCluster": ("emr", "RunJobFlow"),
-    "elasticmapreduce:terminateCluster": ("emr", "TerminateJobFlows"),
+    "aws-sdk:emr:cancelSteps": ("emr", "CancelSteps"),
+    "aws-sdk:emr:runJobFlow": ("emr", "RunJobFlow"),
+    "aws-sdk:emr:terminateJobFlows": ("emr", "TerminateJobFlows"),
     "lambda:invoke": ("lambda", "Invoke"),
     "elasticmapreduce:addStep.sync": ("emr", "AddJobFlowSteps"),
     "states:startExecution.sync:2": ("stepfunctions", "StartExecution"),
@@ -62,6 +62,8 @@ def _field(key: str, value: Any) -> tuple[str, Any]:
     name = key[:-2]
     if name == "Args":
         return name, ["spark-submit"]
+    if str(value).startswith("States.Array("):
+        return name, ["j-1"]
     if name.startswith(("S3", "ModelData")):
         return name, "s3://bucket/prefix/"
     return name, "other-20261122-160300-step-1"
@@ -208,8 +210,8 @@ def check_requests(synthesised: Synthesised) -> None:
             action = state["Resource"].partition(":states:::")[2]
             service, operation = OPERATIONS[action]
             request = evaluated(state["Parameters"])
-            if action.startswith("elasticmapreduce:"):
-                request = _renamed(action, request)
+            if action == "elasticmapreduce:addStep.sync":
+                request = {"JobFlowId": request.pop("ClusterId"), "Steps": [request.pop("Step")], **request}
             elif service == "stepfunctions":
                 request["input"] = json.dumps(request.pop("Input"))
                 request["stateMachineArn"] = request.pop("StateMachineArn")
@@ -221,20 +223,6 @@ def check_requests(synthesised: Synthesised) -> None:
             check_request(service, operation, request)
             checked += 1
     assert checked >= len(SIDES) * len(STAGES)
-
-
-# Step Functions' own names of EMR's fields (docs.aws.amazon.com/step-functions/latest/dg/connect-emr.html).
-_RENAMED = {
-    "addStep.sync": {"ClusterId": "JobFlowId", "Step": "Steps"},
-    "cancelStep": {"StepId": "StepIds"},
-    "terminateCluster": {"ClusterId": "JobFlowIds"},
-}
-
-
-def _renamed(action: str, request: dict[str, Any]) -> dict[str, Any]:
-    names = _RENAMED.get(action.partition(":")[2], {})
-    listed = ("Steps", "StepIds", "JobFlowIds")
-    return {names.get(key, key): [value] if names.get(key) in listed else value for key, value in request.items()}
 
 
 def _lower_first(value: Any) -> Any:

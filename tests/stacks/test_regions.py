@@ -15,6 +15,17 @@ from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
 BUDGET = "AWS::Budgets::Budget"
 
+# Where EMR has auto-termination, without which a forgotten cluster runs for ever: AWS's list of 2023 (awsdocs,
+# amazon-emr-management-guide, emr-auto-termination-policy.md), and what could be read of today's (the same page, whose
+# stored copy is cut off in the middle of the list; 2026-11-27). Managed scaling is in these and more
+# (emr-managed-scaling.md, likewise). No schema knows this.
+AUTO_TERMINATION = {
+    *("ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1"),
+    *("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1"),
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+    *("af-south-1", "ap-east-1", "ap-northeast-3", "ap-south-2", "eu-south-2"),
+}
+
 
 @pytest.fixture(scope="module")
 def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
@@ -51,8 +62,12 @@ def test_documented_regions_are_those_that_have_everything(types: set[str]) -> N
         region: lacking(region, types) for region in REGIONS if region in XGBOOST_ACCOUNTS and region in commercial
     }
     assert len(missing) > 25
-    assert documented("everything") == {region for region, kinds in missing.items() if not kinds}
-    assert documented("without a budget") == {region for region, kinds in missing.items() if kinds == {BUDGET}}
+    can = {region: kinds for region, kinds in missing.items() if region in AUTO_TERMINATION}
+    assert documented("everything") == {region for region, kinds in can.items() if not kinds}
+    assert documented("without a budget") == {region for region, kinds in can.items() if kinds == {BUDGET}}
+    others = {region for region, kinds in missing.items() if kinds <= {BUDGET}} - AUTO_TERMINATION
+    assert documented("not confirmed: idle termination on EMR") == others
+    assert "me-south-1" in others
 
 
 def test_a_missing_type_shows() -> None:

@@ -118,7 +118,7 @@ def test_jobs_and_clusters_that_runs_start_are_tagged_too(synthesised: Synthesis
         state["Parameters"]["Tags"]
         for machine in synthesised.assembly.state_machines().values()
         for state in machine["States"].values()
-        if re.search(r":(create[A-Z]\w+Job|createModel|createCluster)", state.get("Resource", ""))
+        if re.search(r":(create[A-Z]\w+Job|createModel|runJobFlow)", state.get("Resource", ""))
     ]
     assert len(found) >= 6
     assert all({"project", "owner", "expiry"} <= {tag["Key"] for tag in tags} for tags in found)

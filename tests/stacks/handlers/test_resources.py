@@ -16,6 +16,7 @@ from tests.stacks.handlers.support import HANDLERS, Wire, event
 PROPERTIES: dict[str, dict[str, Any]] = {
     "EmrLeftovers": {"ClusterName": "shop-emr", "SecurityGroupIds": ["sg-1", "sg-2", "sg-3"]},
     "Objects": {"BucketName": "shop-data"},
+    "S3PrefixList": {"Name": "com.amazonaws.us-east-1.s3"},
     "SageMakerLeftovers": {"Project": "shop", "SecurityGroupIds": ["sg-1"], "LogGroups": ["/aws/sagemaker/x"]},
     "StopExecutions": {"StateMachineArns": ["arn:aws:states:us-east-1:123456789012:stateMachine:shop"]},
     "TimeToLive": {"Hours": "12"},
@@ -44,7 +45,7 @@ def test_importing_needs_no_region_and_makes_no_client(handlers: ModuleType, mon
         importlib.import_module(module)
 
 
-@pytest.mark.parametrize("kind", PROPERTIES)
+@pytest.mark.parametrize("kind", [kind for kind in PROPERTIES if kind != "S3PrefixList"])  # which looks something up
 @pytest.mark.parametrize("request_type", ["Create", "Update"])
 def test_create_and_update_touch_nothing(handlers: ModuleType, kind: str, request_type: str) -> None:
     """No client is even made, so nothing can have been stopped or deleted."""

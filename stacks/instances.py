@@ -1,8 +1,8 @@
 """What EC2 says of its instance types: a family's processor, accelerators and disks of its own, and a node's size.
 
 SageMaker's types are EC2's with ``ml.`` before them. ``instance_families.json`` and ``node_sizes.csv`` are written from
-EC2's own answer (DescribeInstanceTypes, API_InstanceTypeInfo) as moto keeps a copy of it, so that nothing is looked up
-while synthesising:
+EC2's own answer (DescribeInstanceTypes, API_InstanceTypeInfo) and EMR's as moto keeps copies of them, so that nothing
+is looked up while synthesising:
 
     python -m stacks.instances    # or: make instances
 """
@@ -64,12 +64,20 @@ def sizes() -> Mapping[str, tuple[int, int]]:
 
 
 def sizes_from_moto() -> dict[str, tuple[int, int]]:
-    """The sizes of moto's copy of EC2's answer: x86 types without an accelerator, of xlarge and larger."""
+    """The sizes of moto's copy of EC2's answer: what EMR 7 runs, of x86 without an accelerator, xlarge and larger."""
+    possible = {name for name in _run_by_emr() if name.endswith("xlarge")}
     return {
         name: (described["VCpuInfo"]["DefaultVCpus"], described["MemoryInfo"]["SizeInMiB"])
         for name, described in sorted(_described().items())
-        if name.endswith("xlarge") and _traits(described).x86 and not _traits(described).accelerator
+        if name in possible and _traits(described).x86 and not _traits(described).accelerator
     }
+
+
+def _run_by_emr() -> set[str]:
+    """The types that a release of EMR 7 runs, by moto's copies of EMR's own answer (ListSupportedInstanceTypes)."""
+    lists = (files("moto") / "emr" / "resources").iterdir()
+    packed = [each.read_bytes() for each in lists if each.name.startswith("instance-types-emr-7.")]
+    return {name for each in packed for name in json.loads(gzip.decompress(each))}
 
 
 def _described() -> dict[str, Any]:

@@ -77,7 +77,8 @@ def _emr_node(value: str) -> str:
         raise ValueError("is smaller than the sizes EMR runs on; use xlarge or larger")
     if value not in instances.sizes():
         raise ValueError(
-            "is not in stacks/node_sizes.csv, and executors must fit its memory (make instances reads it again)"
+            "is not in stacks/node_sizes.csv, which has what EMR 7 runs and executors must fit into "
+            "(make instances reads it again)"
         )
     return value
 

@@ -52,6 +52,7 @@ def test_keys_of_the_cdk_are_left_alone() -> None:
         ({"sagemaker.train.instance_type": "m5.xlarge"}, "not an instance type of SageMaker Training"),
         ({"emr.core.instance_type": "ml.m5.xlarge"}, "not an instance type of EC2"),
         ({"emr.core.instance_type": "m6g.xlarge"}, "Arm"),
+        ({"emr.core.instance_type": "t3.xlarge"}, "has what EMR 7 runs"),
         ({"sagemaker.endpoint.instance_type": "ml.m6g.large"}, "endpoint.instance_type.*Arm"),
         ({"emr.task.instance_type": "g5g.xlarge"}, "task.instance_type.*Arm"),
         ({"emr.primary.instance_type": "a1.xlarge"}, "Arm"),

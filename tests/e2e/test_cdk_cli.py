@@ -267,7 +267,8 @@ def test_keys_rotate(deployed: Deployed) -> None:
 def test_log_groups_forget(deployed: Deployed) -> None:
     logs = deployed.account.client("logs")
     for group in deployed.resources("AWS::Logs::LogGroup"):
-        (found,) = logs.describe_log_groups(logGroupNamePrefix=group.physical_id)["logGroups"]
+        listed = logs.describe_log_groups(logGroupNamePrefix=group.physical_id)["logGroups"]
+        (found,) = [each for each in listed if each["logGroupName"] == group.physical_id]
         assert found["retentionInDays"] == group.properties["RetentionInDays"]
 
 

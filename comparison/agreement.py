@@ -64,9 +64,10 @@ def _compare_features(engine: duckdb.DuckDBPyConnection, run: Path) -> tuple[int
 
 def _scores(run: Path, side: SideName) -> str:
     files = {"sagemaker": "*.out", "emr": "*.csv"}[side]
+    # Nothing is guessed: an id keeps its white space, its quotes and its zeros, and may be empty.
     return (
-        f"read_csv('{run}/{side}/predictions/{files}', header=false, "
-        "columns={'entity': 'VARCHAR', 'probability': 'DOUBLE'})"
+        f"read_csv('{run}/{side}/predictions/{files}', auto_detect=false, header=false, delim=',', quote='\"', "
+        "escape='\"', force_not_null=['entity'], columns={'entity': 'VARCHAR', 'probability': 'DOUBLE'})"
     )
 
 

@@ -1,5 +1,6 @@
 """The endpoint that the template describes, with the trained model behind it: a smoke test, then load."""
 
+import csv
 import statistics
 import time
 import urllib.error
@@ -95,17 +96,16 @@ def ask(url: str, row: Row) -> float:
 
 
 def _rows(run: Path) -> list[Row]:
-    records = [line.split(",", 1) for line in islice(_lines(run / "features" / "score-csv", "*.csv"), _ROWS)]
+    records = list(islice(_records(run / "features" / "score-csv", "*.csv"), _ROWS))
     wanted = {record[0] for record in records}
     batch = {}
-    for line in _lines(run / "predictions", "*.out"):
-        entity, probability = line.split(",")
+    for entity, probability in _records(run / "predictions", "*.out"):
         if entity in wanted:
             batch[entity] = float(probability)
-    return [Row(entity, features, batch[entity]) for entity, features in records]
+    return [Row(entity, ",".join(features), batch[entity]) for entity, *features in records]
 
 
-def _lines(folder: Path, pattern: str) -> Iterator[str]:
+def _records(folder: Path, pattern: str) -> Iterator[list[str]]:
     for file in sorted(folder.glob(pattern)):
-        with file.open() as stream:
-            yield from (line.rstrip("\n") for line in stream)
+        with file.open(encoding="utf-8", newline="") as stream:
+            yield from csv.reader(stream, strict=True)

@@ -118,7 +118,7 @@ def bare_duck(dataset: Dataset, raw: Path, output: Path) -> None:
     with duckdb.connect() as engine:
         engine.execute(f"CREATE VIEW cutoffs AS {dataset.cutoffs_sql}")
         for table in dataset.tables:
-            files = [str(path) for path in table_files(raw, table)]
+            files = [file.place for file in table_files(raw, table)]
             if table.format == "text":
                 engine.execute(
                     f"CREATE VIEW lines AS FROM read_csv({files}, columns = {{'line': 'VARCHAR'}}, header = false, "
@@ -144,7 +144,7 @@ def bare_spark(engine: SparkSession, dataset: Dataset, raw: Path, output: Path) 
     """The same SQL texts with what Spark itself has, kept in memory as they need it; no check, no count."""
     engine.sql(dataset.cutoffs_sql).createOrReplaceTempView("cutoffs")
     for table in dataset.tables:
-        files = [str(path) for path in table_files(raw, table)]
+        files = [file.place for file in table_files(raw, table)]
         if table.format == "text":
             engine.read.text(files).toDF("line").createOrReplaceTempView("lines")
             cleaned = engine.sql(table.clean).cache()

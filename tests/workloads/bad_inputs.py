@@ -1,10 +1,13 @@
 """Mistakes in a dataset or its raw data, and what both sides must say about them: exit code 2, nothing left behind."""
 
+import bz2
 import gzip
+import lzma
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +22,21 @@ class Mistake:
     message: str
     changed: dict[str, str] = field(default_factory=dict)
     damage: Callable[[Path], object] = lambda raw: None
+    same: bool = False
+
+
+def same(
+    message: str, changed: dict[str, str] | None = None, damage: Callable[[Path], object] = lambda raw: None
+) -> Mistake:
+    """A mistake of which both sides say the very same."""
+    return Mistake(message, changed or {}, damage, same=True)
+
+
+IDS = pa.array([1, 2], pa.int64())
+BROKEN = pa.Array.from_buffers(
+    pa.string(), 2, [*pa.array(["DE", "F."]).buffers()[:2], pa.py_buffer(b"DEF\xff")]
+)  # of which the second is not UTF-8
+KEYED = DATASET_TOML.replace('country = "VARCHAR" }', 'country = "VARCHAR" }\nkey = "visitor_id"')
 
 
 def features(old: str, new: str) -> dict[str, str]:
@@ -38,6 +56,18 @@ def people(**columns: pa.Array) -> Callable[[Path], object]:
     return lambda raw: pq.write_table(pa.table(columns), raw / "people" / "part.parquet")
 
 
+def more_people(**columns: pa.Array | None) -> Callable[[Path], object]:
+    """Add a file of two people to the table; a column of None is left out."""
+    given: dict[str, Any] = {
+        "visitor_id": IDS,
+        "age": pa.array([30, 40], pa.int64()),
+        "country": ["DE", "FR"],
+        **columns,
+    }
+    table = pa.table({name: values for name, values in given.items() if values is not None})
+    return lambda raw: pq.write_table(table, raw / "people" / "z.parquet")
+
+
 def file(name: str, content: bytes) -> Callable[[Path], object]:
     """Write a raw file."""
     return lambda raw: (raw / name).write_bytes(content)
@@ -50,21 +80,94 @@ def empty(folder: Path) -> None:
     (folder / "_SUCCESS").touch()
 
 
-IDS = pa.array([1, 2], pa.int64())
 NO_FEATURE = "SELECT 'train' AS split, CAST(1 AS BIGINT) AS visitor_id, CAST(1 AS BIGINT) AS bought"
 TWICE = "(SELECT * FROM history UNION ALL SELECT * FROM history WHERE visitor_id = 3 AND split = 'test')"
 
 MISTAKES = {
     "raw folder missing": Mistake(r"visits/?: no such folder", damage=lambda raw: shutil.rmtree(raw / "visits")),
     "raw folder empty": Mistake(r"people/?: holds no data file", damage=lambda raw: empty(raw / "people")),
-    "other compression": Mistake(
+    "other compression": same(
         r"c\.log\.bz2: a text table's files must be plain or gzip", damage=file("visits/c.log.bz2", b"x")
     ),
     "cut gzip": Mistake(r"not readable", damage=file("visits/c.log.gz", gzip.compress(bytes(range(256)) * 999)[:-30])),
-    "other gzip": Mistake(r"not readable", damage=file("visits/c.log.gz", b"no gzip at all")),
+    "gzip padded with zeros": Mistake(
+        r"visits/c\.log\.gz: not readable", damage=file("visits/c.log.gz", gzip.compress(b"1,2,3\n") + bytes(512))
+    ),
+    "garbage behind gzip": Mistake(
+        r"visits/c\.log\.gz: not readable", damage=file("visits/c.log.gz", gzip.compress(b"1,2,3\n") + b"garbage")
+    ),
+    "zip": same(r"^visits/c\.log: is zip; .* plain or gzip", damage=file("visits/c.log", b"PK\x03\x04" + bytes(60))),
+    "xz": same(r"^visits/c\.log\.gz: is xz", damage=file("visits/c.log.gz", lzma.compress(b"1,2,3\n"))),
+    "bzip2": same(r"^visits/c\.log: is bzip2", damage=file("visits/c.log", bz2.compress(b"1,2,3\n"))),
+    "Parquet among lines": same(
+        r"^visits/c\.log: is Parquet", damage=lambda raw: shutil.copy(raw / "people/part.parquet", raw / "visits/c.log")
+    ),
+    "backslash in a name": same(r"visits/a\\b\.log: .*backslash", damage=file("visits/a\\b.log", b"1,2,3\n")),
+    "no good line": same(
+        r"^visits/: 0 of 1 different lines are good, .*'1;2;3' is rejected by visits\.sql as 'malformed'",
+        damage=lambda raw: (shutil.rmtree(raw / "visits"), (raw / "visits").mkdir(), file("visits/a", b"1;2;3")(raw)),
+    ),
+    "too few good lines": same(
+        r"^visits/: \d+ of \d+ different lines are good, at least 100% must be .* is rejected by visits\.sql as '\w+'",
+        {"dataset": DATASET_TOML.replace('clean = "visits.sql"', 'clean = "visits.sql"\ngood_share = 1')},
+    ),
+    "type drift": same(
+        r"^people/z\.parquet: column 'age' has type INTEGER, but \[tables\.people\.columns\] of dataset\.toml wants",
+        damage=more_people(age=pa.array([1, 2], pa.int32())),
+    ),
+    "column missing in one file": same(r"^people/z\.parquet: column 'age' is missing", damage=more_people(age=None)),
+    "nanoseconds nobody asked for": same(
+        r"^people/z\.parquet: column 'born' has type TIMESTAMP\(NANOSECONDS\)",
+        damage=more_people(born=pa.array([1, 2], pa.timestamp("ns"))),
+    ),
+    "time in a struct": same(
+        r"^people/z\.parquet: column 'born' has type TIME\(MICROSECONDS\)",
+        damage=more_people(born=pa.array([{"at": 1}, {"at": 2}], pa.struct([("at", pa.time64("us"))]))),
+    ),
+    "columns by case": same(
+        r"^people/z\.parquet: columns 'age' and 'Age' differ in nothing but their case", damage=more_people(Age=IDS)
+    ),
+    "key twice": same(
+        r"^people/: 2 rows for visitor_id 1, which is the key by \[tables\.people\] of dataset\.toml",
+        {"dataset": KEYED},
+        more_people(),
+    ),
+    "key NULL": same(
+        r"^people/: visitor_id is NULL in 2 rows",
+        {"dataset": KEYED},
+        more_people(visitor_id=pa.nulls(2, pa.int64())),
+    ),
+    "file shipped twice": same(
+        r"^people/z\.parquet: the same bytes as people/part\.parquet",
+        damage=lambda raw: shutil.copy(raw / "people/part.parquet", raw / "people/z.parquet"),
+    ),
+    "milliseconds": same(
+        r"^people/: age = 1767225600000 is not near the cut-offs, 1768003200 to 1770595200 in epoch seconds",
+        {"dataset": DATASET_TOML.replace('country = "VARCHAR" }', 'country = "VARCHAR" }\ntimes = ["age"]')},
+        people(visitor_id=IDS, age=pa.array([1_767_225_600_000] * 2), country=["DE", "FR"]),
+    ),
+    "not UTF-8": same(
+        r"^people/z\.parquet: column 'country' holds bytes that are not UTF-8",
+        damage=more_people(country=BROKEN),
+    ),
+    "overflow": Mistake(
+        r"features\.sql: a number does not fit its type",
+        features("CAST(h.visits AS BIGINT) AS visits", "h.visits + 9223372036854775807 AS visits"),
+    ),
+    "division by zero": Mistake(
+        r"features\.sql: division by zero",
+        features("/ CAST(h.visits AS DOUBLE)", "/ CAST(h.visits - h.visits AS DOUBLE)"),
+    ),
+    "text as number": Mistake(
+        r"features\.sql: a text that is no number", features("p.age AS age", "CAST(p.country AS BIGINT) AS age")
+    ),
+    "line break in an id": Mistake(
+        r"features\.sql: visitor_id has a line break in \d+ rows of split 'train'",
+        features("    h.visitor_id,\n", "    CAST(h.visitor_id AS VARCHAR(9)) || CHR(10) AS visitor_id,\n"),
+    ),
     "not Parquet": Mistake(r"people.*part\.parquet", damage=file("people/part.parquet", b"no Parquet at all")),
     "column missing": Mistake(
-        r"people/?: column 'age' is missing, wanted by \[tables\.people\.columns\] of .*there are: visitor_id, country",
+        r"people/part\.parquet: column 'age' is missing, wanted by .*people\.columns\] .*there are: visitor_id",
         damage=people(visitor_id=IDS, country=["DE", "FR"]),
     ),
     "column type": Mistake(

@@ -31,11 +31,11 @@ COLUMN_TYPES = ("BIGINT", "INTEGER", "DOUBLE", "FLOAT", "VARCHAR", "BOOLEAN", "D
 MAX_TABLES = 8
 """A Processing job takes 10 inputs (CreateProcessingJob, read 2026-11-22): two are left for code and definition."""
 
+GOOD_SHARE = 0.5
+"""The share of good lines that a file must have where the definition says nothing; at least one must always be good."""
+
 RESERVED = ("lines", "cutoffs", "features", "predictions")
 """Views that the workloads make themselves."""
-
-NOT_LINES = (".bz2", ".deflate", ".lz4", ".snappy", ".xz", ".zip", ".zst")
-"""Endings that one engine would unpack and the other read as lines."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _Value = TypeVar("_Value")
@@ -52,6 +52,9 @@ class Table:
         columns: column to type, what a Parquet table must hold and all that its view shows.
         clean: for text, the SELECT over the view `lines(line)`.
         clean_name: the file that `clean` came from, for messages.
+        key: the columns that together name one row: never NULL, never twice. Empty: nothing is checked.
+        times: the columns that hold epoch seconds.
+        good_share: for text, the least share of good lines that every file must have, 0 to 1.
     """
 
     name: str
@@ -60,6 +63,9 @@ class Table:
     columns: Mapping[str, str]
     clean: str
     clean_name: str
+    key: tuple[str, ...]
+    times: tuple[str, ...]
+    good_share: float
 
 
 @dataclass(frozen=True)
@@ -245,14 +251,40 @@ def _tables(section: _Section, files: Mapping[str, str], place: str) -> tuple[Ta
         if form not in FORMATS:
             raise InputError(f"{table.where}: format = {form!r}; {nearest(form, FORMATS)}")
         if form == "text":
-            table.only("location", "format", "clean")
-            clean_name = table.text("clean")
-            tables.append(Table(name, table.location(), form, {}, _sql(files, clean_name, place), clean_name))
+            table.only("location", "format", "clean", "key", "times", "good_share")
+            columns, clean_name = {}, table.text("clean")
+            clean = _sql(files, clean_name, place)
         else:
-            table.only("location", "format", "columns")
-            columns = _columns(table.section("columns"))
-            tables.append(Table(name, table.location(), form, columns, "", ""))
+            table.only("location", "format", "columns", "key", "times")
+            columns, clean_name, clean = _columns(table.section("columns")), "", ""
+        key, times = (_chosen(table, choice, columns) for choice in ("key", "times"))
+        for column in times:
+            if columns.get(column, "BIGINT") != "BIGINT":
+                raise InputError(f"{table.where}: times: {column!r} must be BIGINT, epoch seconds")
+        tables.append(Table(name, table.location(), form, columns, clean, clean_name, key, times, _good_share(table)))
     return tuple(tables)
+
+
+def _chosen(section: _Section, key: str, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """A list of a table's columns, or one of them; those of a text table are known when its clean SQL has run."""
+    value = section.values.get(key, [])
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{section.where}: {key} = {value!r} must be a column or a list of columns")
+    for name in names:
+        _identifier(name, f"{section.where}: {key}")
+        if columns and name not in columns:
+            raise InputError(f"{section.where}: {key}: {nearest(name, columns)}; found {name!r}")
+        if names.count(name) > 1:
+            raise InputError(f"{section.where}: {key}: {name!r} comes twice")
+    return tuple(names)
+
+
+def _good_share(section: _Section) -> float:
+    value = section.values.get("good_share", GOOD_SHARE)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"{section.where}: good_share = {value!r} must be a number from 0 to 1")
+    return float(value)
 
 
 def _columns(section: _Section) -> dict[str, str]:

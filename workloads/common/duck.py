@@ -1,5 +1,6 @@
 """DuckDB in a SageMaker container. `common.spark` has the same functions for Spark."""
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,11 +10,18 @@ from typing import Any
 
 import duckdb
 
+from common import features
 from common.command import InputError
 from common.features import Columns
 
 MEMORY_SHARE = 0.6
 """DuckDB's part of the memory; the rest is for Arrow, Python and what DuckDB does not count."""
+
+_AS_SPARK = (
+    """ "/"(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE system.main."/"(a, b) END""",
+    *(f"{name}(x) AS CASE WHEN x > 0 THEN system.main.{name}(x) END" for name in ("ln", "log", "log2", "log10")),
+)
+"""Functions outside their domain, as Spark in its ANSI mode has them; DuckDB's own give infinity or NaN (2.0.0)."""
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -44,6 +52,8 @@ def connect(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
             )
         except duckdb.Error as problem:
             raise InputError(f"DUCKDB_MEMORY_LIMIT = {limit!r}: {problem}") from None
+        for macro in _AS_SPARK:
+            connection.execute(f"CREATE TEMP MACRO {macro}")
         try:
             yield connection
         finally:
@@ -61,7 +71,7 @@ def sql_of(where: str) -> Iterator[None]:
     except (duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as problem:
-        raise InputError(f"{where}: {problem}") from None
+        raise InputError(f"{where}: {features.arithmetic(str(problem)) or problem}") from None
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, view: str) -> Columns:
@@ -80,8 +90,11 @@ def threads(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def parquet(files: Sequence[Path]) -> str:
-    """The table function that reads Parquet files, for a FROM clause; folder names like `day=1` are not columns."""
-    names = ", ".join(literal(str(path)) for path in files)
+    """The table function that reads Parquet files, for a FROM clause.
+
+    Names are names, not patterns, and folders like `day=1` are not columns.
+    """
+    names = ", ".join(literal(glob.escape(str(path))) for path in files)
     return f"read_parquet([{names}], hive_partitioning = false)"
 
 

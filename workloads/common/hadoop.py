@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,8 +10,12 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from common.command import InputError
-from common.dataset import NOT_LINES, Dataset, Table, decode, is_definition
+from common.dataset import Dataset, Table, decode, is_definition
+from common.raw import HEAD_BYTES, ParquetFile, RawFile, choose, is_data, is_gzip, parquet_file
 from common.results import SUCCESS
+
+_READERS = 16
+"""Files whose first or last bytes are read at the same time: a request to S3 each."""
 
 
 def join(*parts: str) -> str:
@@ -31,33 +36,91 @@ def read_dataset(spark: SparkSession, uri: str) -> Dataset:
     return Dataset.parse(files, uri)
 
 
-def data_files(spark: SparkSession, uri: str, text: bool = False) -> list[str]:
-    """List the data files below a URI at any depth, sorted; names that start with _ or . are no data.
+def data_files(spark: SparkSession, uri: str) -> list[str]:
+    """List the data files below a URI at any depth, sorted.
 
     Raises:
-        InputError: there is none, or a text file is packed in a way that is not gzip.
+        InputError: there is none.
     """
+    return [file.place for file in choose(_listed(spark, uri, ""), uri)]
+
+
+def table_files(spark: SparkSession, raw: str, table: Table) -> list[RawFile]:
+    """List the files of a raw table, or raise InputError."""
+    uri = join(raw, table.location)
+    return choose(_listed(spark, uri, table.location), uri, table.format == "text")
+
+
+def _listed(spark: SparkSession, uri: str, prefix: str) -> Iterator[RawFile]:
     system, path = _open(spark, uri)
     if not system.exists(path):
         raise InputError(f"{uri}: no such folder")
     root = system.getFileStatus(path).getPath().toString().rstrip("/") + "/"
-    files = []
     listing = system.listFiles(path, True)
     while listing.hasNext():
-        name = listing.next().getPath().toString()
-        if not any(part.startswith(("_", ".")) for part in name.removeprefix(root).split("/")):
-            files.append(name)
-    if not files:
-        raise InputError(f"{uri}: holds no data file")
-    for name in files:
-        if text and name.endswith(NOT_LINES):
-            raise InputError(f"{name}: a text table's files must be plain or gzip (.gz)")
-    return sorted(files)
+        status = listing.next()
+        place, size = status.getPath().toString(), status.getLen()
+        name = place.removeprefix(root)
+        if is_data(name, size):
+            yield RawFile(prefix + name, place, size)
 
 
-def table_files(spark: SparkSession, raw: str, table: Table) -> list[str]:
-    """List the files of a raw table, or raise InputError."""
-    return data_files(spark, join(raw, table.location), table.format == "text")
+def packed(spark: SparkSession, files: Sequence[RawFile]) -> list[bool]:
+    """Tell which text files are gzip, by their first bytes; InputError for other archives."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        heads = pool.map(lambda file: _read(spark, file, 0, min(file.size, HEAD_BYTES)), files)
+        return [is_gzip(head, file.name) for head, file in zip(heads, files, strict=True)]
+
+
+def footers(spark: SparkSession, files: Sequence[RawFile]) -> list[ParquetFile]:
+    """Read the footers of Parquet files, or raise InputError."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(
+            pool.map(lambda file: parquet_file(file, lambda start, size: _read(spark, file, start, size)), files)
+        )
+
+
+def _read(spark: SparkSession, file: RawFile, start: int, size: int) -> bytes:
+    system, path = _open(spark, file.place)
+    try:
+        stream = system.open(path)
+        try:
+            stream.seek(start)
+            return bytes(_jvm(spark).org.apache.commons.io.IOUtils.toByteArray(stream, size))
+        finally:
+            stream.close()
+    except Py4JJavaError as problem:
+        raise InputError(f"{file.name}: not readable: {problem.java_exception.getMessage()}") from None
+
+
+def equal(spark: SparkSession, one: str, other: str) -> bool:
+    """Whether two files hold the same bytes."""
+    streams = []
+    try:
+        for uri in (one, other):
+            system, path = _open(spark, uri)
+            streams.append(system.open(path))
+        return bool(_jvm(spark).org.apache.commons.io.IOUtils.contentEquals(*streams))
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+def uri(spark: SparkSession, place: str) -> str:
+    """A place as Spark writes it in a URI."""
+    return str(_open(spark, place)[1].toUri().toString())
+
+
+def root_of(spark: SparkSession, file: RawFile) -> str:
+    """The raw prefix of a file, as Spark writes it in a URI."""
+    return uri(spark, file.place.removesuffix(file.name)) + "/"
+
+
+def copy(spark: SparkSession, one: str, other: str) -> None:
+    """Copy a file."""
+    (system, path), (other_system, other_path) = _open(spark, one), _open(spark, other)
+    configuration = spark._jsc.hadoopConfiguration()
+    _jvm(spark).org.apache.hadoop.fs.FileUtil.copy(system, path, other_system, other_path, False, configuration)
 
 
 def places(spark: SparkSession, files: Sequence[str]) -> list[str]:

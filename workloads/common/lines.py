@@ -4,20 +4,21 @@ DuckDB's own CSV reader cannot do it: it splits at a lone carriage return, turns
 bytes (measured with 2.0.0).
 """
 
-import gzip
 import queue
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 
 from common.command import InputError
+from common.raw import GZIP, RawFile, number
 
-SCHEMA = pa.schema([("line", pa.large_string())])
+SCHEMA = pa.schema([("line", pa.large_string()), ("file", pa.int64())])
+"""A line, and the number of the file that it is in (`common.raw.number`)."""
 
 CHUNK_BYTES = 1 << 22
 """Bytes of text read at a time; with the queue below it bounds the memory, but for a line that is longer."""
@@ -33,9 +34,9 @@ class Lines:
     UTF-8 byte order mark at the start of a file. Bytes are ISO-8859-1: every sequence of bytes is a line.
     """
 
-    def __init__(self, files: Sequence[Path], threads: int) -> None:
-        """Take the files (.gz is decompressed) and how many of them to read at the same time."""
-        self.files = files
+    def __init__(self, files: Sequence[RawFile | Path], threads: int) -> None:
+        """Take the files (gzip, by their first bytes, is decompressed) and how many to read at the same time."""
+        self.files = [file if isinstance(file, RawFile) else RawFile(str(file), str(file), 0) for file in files]
         self.threads = threads
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -49,9 +50,9 @@ class Lines:
         Raises:
             InputError: a file is not readable or its gzip data is damaged.
         """
-        todo: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        for path in self.files:
-            todo.put(path)
+        todo: queue.SimpleQueue[RawFile] = queue.SimpleQueue()
+        for file in self.files:
+            todo.put(file)
         done: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(self.threads * 2)
         stop = threading.Event()
 
@@ -66,10 +67,10 @@ class Lines:
             try:
                 while not stop.is_set():
                     try:
-                        path = todo.get_nowait()
+                        file = todo.get_nowait()
                     except queue.Empty:
                         break
-                    for batch in read(path):
+                    for batch in read(Path(file.place), file.name):
                         put(batch)
                         if stop.is_set():
                             break
@@ -94,32 +95,60 @@ class Lines:
             stop.set()
 
 
-def read(path: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the lines of one file.
+def read(path: Path, name: str = "") -> Iterator[pa.RecordBatch]:
+    """Yield the lines of one file, which messages call `name`.
 
     Raises:
         InputError: the file is not readable or its gzip data is damaged.
     """
-    opened = gzip.open if path.name.endswith(".gz") else open
     try:
-        with cast(BinaryIO, opened(path, "rb")) as file:
+        with path.open("rb") as stream:
             pending: list[bytes] = []
-            chunk = file.read(CHUNK_BYTES).removeprefix(_BYTE_ORDER_MARK)
-            while chunk:
+            first = True
+            for chunk in _chunks(stream):
+                if first:
+                    chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
+                    first = False
                 end = chunk.rfind(b"\n") + 1
                 if end:
-                    yield _batch(b"".join((*pending, chunk[:end])))
+                    yield _batch(b"".join((*pending, chunk[:end])), number(name))
                     pending = []
                 pending.append(chunk[end:])
-                chunk = file.read(CHUNK_BYTES)
             rest = b"".join(pending)
             if rest:
-                yield _batch(rest + b"\n")
+                yield _batch(rest + b"\n", number(name))
     except (OSError, EOFError, zlib.error) as problem:
-        raise InputError(f"{path}: not readable: {problem}") from None
+        raise InputError(f"{name or path}: not readable: {problem}") from None
 
 
-def _batch(text: bytes) -> pa.RecordBatch:
+def _chunks(stream: BufferedReader) -> Iterator[bytes]:
+    """The file's text, decompressed when it begins as gzip does.
+
+    After a member of gzip comes another or the end: padding is damage, as it is to Hadoop (`gzip.open` skips zeros).
+
+    Raises:
+        EOFError, zlib.error: gzip data that is cut off or damaged.
+    """
+    packed = stream.peek(len(GZIP)).startswith(GZIP)
+    data = stream.read(CHUNK_BYTES)
+    if not packed:
+        while data:
+            yield data
+            data = stream.read(CHUNK_BYTES)
+        return
+    while data:
+        member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        while not member.eof:
+            if not data:
+                raise EOFError("its gzip data is cut off")
+            text = member.decompress(data, CHUNK_BYTES)
+            data = member.unused_data if member.eof else member.unconsumed_tail or stream.read(CHUNK_BYTES)
+            if text:
+                yield text
+        data = data or stream.read(CHUNK_BYTES)
+
+
+def _batch(text: bytes, file: int) -> pa.RecordBatch:
     """Turn whole lines, each with its newline, into a record batch without making a Python object of any."""
     text = text.replace(b"\r\n", b"\n")
     if not text.isascii():
@@ -134,4 +163,4 @@ def _batch(text: bytes) -> pa.RecordBatch:
     lines = pa.Array.from_buffers(
         pa.large_string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data))]
     )
-    return pa.record_batch([lines], schema=SCHEMA)
+    return pa.record_batch([lines, np.full(len(ends), file, np.int64)], schema=SCHEMA)

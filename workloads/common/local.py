@@ -1,7 +1,9 @@
 """Files as a SageMaker container sees them: folders. `common.hadoop` has the same functions for URIs."""
 
+import filecmp
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,35 +11,64 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.command import InputError
-from common.dataset import NOT_LINES, Table
+from common.dataset import Table
+from common.raw import HEAD_BYTES, ParquetFile, RawFile, choose, is_data, is_gzip, parquet_file
 from common.results import SUCCESS
 
 _PARTIAL = ".partial"
 
+_READERS = 16
+"""Footers read at the same time."""
 
-def data_files(folder: Path, text: bool = False) -> list[Path]:
-    """List the data files below a folder at any depth, sorted; like Spark, names that start with _ or . are no data.
+
+def data_files(folder: Path) -> list[Path]:
+    """List the data files below a folder at any depth, sorted.
 
     Raises:
-        InputError: there is none, or a text file is packed in a way that is not gzip.
+        InputError: there is none.
     """
+    return [Path(file.place) for file in choose(_listed(folder, ""), str(folder))]
+
+
+def table_files(raw: Path, table: Table) -> list[RawFile]:
+    """List the files of a raw table, or raise InputError."""
+    folder = raw / table.location
+    return choose(_listed(folder, table.location), str(folder), table.format == "text")
+
+
+def _listed(folder: Path, prefix: str) -> Iterator[RawFile]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    files = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts):
-            files.append(path)
-    if not files:
-        raise InputError(f"{folder}: holds no data file")
-    for path in files:
-        if text and path.name.endswith(NOT_LINES):
-            raise InputError(f"{path}: a text table's files must be plain or gzip (.gz)")
-    return files
+    for path in folder.rglob("*"):
+        if path.is_file():
+            name, size = path.relative_to(folder).as_posix(), path.stat().st_size
+            if is_data(name, size):
+                yield RawFile(prefix + name, str(path), size)
 
 
-def table_files(raw: Path, table: Table) -> list[Path]:
-    """List the files of a raw table, or raise InputError."""
-    return data_files(raw / table.location, table.format == "text")
+def packed(files: Sequence[RawFile]) -> list[bool]:
+    """Tell which text files are gzip, by their first bytes; InputError for other archives."""
+    return [is_gzip(_read(file, 0, HEAD_BYTES), file.name) for file in files]
+
+
+def footers(files: Sequence[RawFile]) -> list[ParquetFile]:
+    """Read the footers of Parquet files, or raise InputError."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(lambda file: parquet_file(file, lambda start, size: _read(file, start, size)), files))
+
+
+def _read(file: RawFile, start: int, size: int) -> bytes:
+    try:
+        with open(file.place, "rb") as stream:
+            stream.seek(start)
+            return stream.read(size)
+    except OSError as problem:
+        raise InputError(f"{file.name}: not readable: {problem.strerror}") from None
+
+
+def equal(one: str, other: str) -> bool:
+    """Whether two files hold the same bytes."""
+    return filecmp.cmp(one, other, shallow=False)
 
 
 def batches(files: Sequence[Path], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:

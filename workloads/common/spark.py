@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import FloatType, StructField, StructType
 
+from common import features
 from common.arrays import feature_array, load_model, predict
 from common.command import InputError
 from common.features import Columns
@@ -36,7 +37,7 @@ _TYPES = {
 
 _DAMAGED = re.compile(
     r"Unexpected end of input stream|not a gzip file|invalid (block|stored|code|distance|bit|literal)"
-    r"|incorrect (header|data|length) check|checksum|is not a Parquet file",
+    r"|incorrect (header|data|length) check|checksum|unknown compression method|is not a Parquet file",
     re.IGNORECASE,
 )
 """What Hadoop, zlib and Parquet say about a file that is cut off or is something else (seen on 2026-11-22)."""
@@ -167,6 +168,8 @@ def sql_of(where: str) -> Iterator[None]:
     try:
         yield
     except PySparkException as problem:
+        if meaning := features.arithmetic(str(problem)):
+            raise InputError(f"{where}: {meaning}") from None
         # What follows is the plan or the statement again.
         message = re.split(r"== SQL|JVM stacktrace|\n'|\n\tat ", str(problem))[0]
         raise InputError(f"{where}: {message}") from None
@@ -176,7 +179,9 @@ def sql_of(where: str) -> Iterator[None]:
             cause = cause.getCause()
         name, message = cause.getClass().getName(), cause.getMessage() or ""
         if _DAMAGED.search(message):
-            raise InputError(f"{where}: a file that it reads is not readable: {message}") from None
+            raise InputError(f"{where}: not readable: {message}") from None
+        if meaning := features.arithmetic(f"{name} {message}"):
+            raise InputError(f"{where}: {meaning}") from None
         if re.fullmatch(r"org\.apache\.spark\.Spark\w+Exception|java\.util\.regex\.PatternSyntaxException", name):
             # A value that an expression cannot take, found by an executor.
             raise InputError(f"{where}: {message.split('== SQL')[0]}") from None
@@ -193,17 +198,26 @@ def rows_of(spark: SparkSession, sql: str) -> list[Any]:
     return [tuple(row) for row in spark.sql(sql).collect()]
 
 
-def parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
-    """The rows of Parquet files."""
-    return _reader(spark).parquet(*places(spark, files))
+def parquet(spark: SparkSession, files: Sequence[str], columns: Mapping[str, str] | None = None) -> DataFrame:
+    """The rows of Parquet files; with `columns`, these alone of files whose schemas have been checked."""
+    reader = _reader(spark)
+    if columns is not None:
+        engines = {name: engine.upper() for engine, name in _TYPES.items()}
+        reader = reader.schema(", ".join(f"`{name}` {engines[type_name]}" for name, type_name in columns.items()))
+    return reader.parquet(*_names(spark, files))
 
 
 def _reader(spark: SparkSession) -> DataFrameReader:
-    """A reader of files and folders under their own names, of which none is a pattern and `day=1` is no column.
+    """A reader of files and folders of which `day=1` is no column."""
+    return spark.read.option("recursiveFileLookup", "true")
 
-    `__globPaths__` is what Spark itself sets for paths that it has listed (DataSource.GLOB_PATHS_KEY in 3.5.9).
+
+def _names(spark: SparkSession, files: Sequence[str]) -> list[str]:
+    """What Spark must be given to read exactly these files: a [ or * would make a name a pattern.
+
+    The option `__globPaths__` does not help: with it one such name stands for all paths that are given (3.5.9).
     """
-    return spark.read.option("recursiveFileLookup", "true").option("__globPaths__", "false")
+    return [re.sub(r"([*?\[\]{}])", r"\\\1", place) for place in places(spark, files)]
 
 
 def in_files(rows: DataFrame, entity: str, count: int) -> DataFrame:
@@ -215,13 +229,18 @@ def in_files(rows: DataFrame, entity: str, count: int) -> DataFrame:
     return rows.repartition(files, entity).sortWithinPartitions(entity)
 
 
-def lines(spark: SparkSession, files: Sequence[str]) -> DataFrame:
-    """The lines of plain or gzip files, as `common.lines` reads them: one column `line`."""
+def lines(spark: SparkSession, files: Sequence[str], root: str = "", ending: str = "") -> DataFrame:
+    """The lines of plain or gzip files, as `common.lines` reads them: `line` and `file`.
+
+    `file` is the number (`common.raw.number`) of the file's name below `root` (as Spark writes a URI), less `ending`.
+    """
     # Without lineSep a lone carriage return would end a line too. In ISO-8859-1 every byte is a character.
-    text = _reader(spark).option("lineSep", "\n").text(list(places(spark, files)))
+    text = _reader(spark).option("lineSep", "\n").text(_names(spark, files))
+    path = sf.col("_metadata.file_path")
+    name = path.substr(sf.lit(len(root) + 1), sf.length(path) - len(root) - len(ending))
     line = sf.decode(sf.col("value").cast("binary"), "ISO-8859-1")
     whole = sf.when(line.endswith("\r"), line.substr(sf.lit(1), sf.length(line) - 1)).otherwise(line)
-    return text.select(whole.alias("line"))
+    return text.select(whole.alias("line"), sf.crc32(name.cast("binary")).alias("file"))
 
 
 def predictions(rows: DataFrame, keep: str, names: Sequence[str], model: bytes) -> DataFrame:

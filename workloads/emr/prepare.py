@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.storagelevel import StorageLevel
 
-from common import features, hadoop
-from common.command import Parser, run
+from common import features, hadoop, raw
+from common.command import InputError, Parser, run
 from common.dataset import FEATURES, Dataset, Table
+from common.raw import RawFile
 from common.results import STATS, Stats, rejected_sql
 from common.spark import NO_SUCCESS, columns_of, connect, in_files, lines, parquet, rows_of, sql_of
+
+BROKEN_TEXT = "CAST(DECODE(CAST({0} AS BINARY), 'UTF-8') AS BINARY) <> CAST({0} AS BINARY)"
+"""Whether a text is not UTF-8: Spark takes Parquet's word for it, but decoding replaces what is broken."""
+
+COPIES = "_copies"
+"""Where files lie, below the output and until it is written, whose names do not say how they are packed."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -24,17 +31,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         prepare(engine, arguments.dataset, arguments.raw, arguments.output)
 
 
-def prepare(engine: SparkSession, dataset_at: str, raw: str, output: str) -> Stats:
+def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str) -> Stats:
     """Read the raw tables, compute the features and write one folder per split.
 
     Raises:
         InputError: the definition, the raw data or a SQL text is at fault; nothing is left in `output`.
     """
     dataset = hadoop.read_dataset(engine, dataset_at)
+    # A number that does not fit, or a division by zero, is an error on both sides; otherwise Spark wraps around.
+    engine.conf.set("spark.sql.ansi.enabled", "true")
     stats = Stats()
     with hadoop.publish(engine, output) as folder:
         for table in dataset.tables:
-            read_table(engine, dataset, table, raw, stats)
+            read_table(engine, dataset, table, raw_at, folder, stats)
         found = make_features(engine, dataset)
         summary = rows_of(engine, features.summary_sql(dataset, found))
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
@@ -42,31 +51,103 @@ def prepare(engine: SparkSession, dataset_at: str, raw: str, output: str) -> Sta
         stats.rows_out = sum(stats.rows.values())
         for split, count in stats.rows.items():
             write_split(engine, dataset, split, count, folder)
+        hadoop.clear(engine, hadoop.join(folder, COPIES))
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats
 
 
-def read_table(engine: SparkSession, dataset: Dataset, table: Table, raw: str, stats: Stats) -> None:
+def read_table(engine: SparkSession, dataset: Dataset, table: Table, raw_at: str, output: str, stats: Stats) -> None:
     """Make the view of a raw table."""
-    files = hadoop.table_files(engine, raw, table)
+    files = hadoop.table_files(engine, raw_at, table)
     if table.format == "text":
-        lines(engine, files).createOrReplaceTempView("lines")
-        cleaned = f"{table.name}__cleaned"
-        with sql_of(f"{dataset.place}/{table.clean_name}"):
-            engine.sql(table.clean).persist(StorageLevel.MEMORY_AND_DISK).createOrReplaceTempView(cleaned)
-        found = columns_of(engine, cleaned)
-        features.check_clean(dataset, table, found)
-        with sql_of(f"{dataset.place}/{table.clean_name}"):
-            stats.lines(table.name, rows_of(engine, rejected_sql(cleaned)))
-        names = ", ".join(name for name, _ in found if name not in ("reject", "copies"))
-        engine.sql(f"SELECT {names} FROM {cleaned} WHERE reject IS NULL").createOrReplaceTempView(table.name)
+        read_lines(engine, dataset, table, files, output, stats)
+        print(f"{table.name}: {stats.rejected_share(table.name)}", flush=True)
     else:
-        with sql_of(hadoop.join(raw, table.location)):
-            parquet(engine, files).createOrReplaceTempView(table.name)
-            features.check_table(dataset, table, columns_of(engine, table.name), hadoop.join(raw, table.location))
-            engine.table(table.name).select(*table.columns).createOrReplaceTempView(table.name)
-            stats.rows_in += engine.table(table.name).count()
+        found = hadoop.footers(engine, files)
+        stats.rows_in += raw.check_parquet(table, found)
+        raw.check_copies(found, lambda one, other: hadoop.equal(engine, one, other))
+        places = [file.place for file in files]
+        parquet(engine, places, table.columns).createOrReplaceTempView(table.name)
+    check_values(engine, dataset, table, files)
     print(f"{table.name}: {len(files)} files, {stats.rows_in:,} rows read so far", flush=True)
+
+
+def read_lines(
+    engine: SparkSession, dataset: Dataset, table: Table, files: Sequence[RawFile], output: str, stats: Stats
+) -> None:
+    """Make the view of a text table: its clean SQL, evaluated once."""
+    text = lines_of(engine, table, files, output)
+    text.createOrReplaceTempView("lines")
+    cleaned = f"{table.name}__cleaned"
+    with sql_of(f"{dataset.place}/{table.clean_name}"):
+        engine.sql(table.clean).persist(StorageLevel.MEMORY_AND_DISK).createOrReplaceTempView(cleaned)
+    found = columns_of(engine, cleaned)
+    features.check_clean(dataset, table, found)
+    by_file = "file" in dict(found)
+    try:
+        with sql_of(f"{dataset.place}/{table.clean_name}"):
+            counts = rows_of(engine, rejected_sql(cleaned, by_file))
+    except InputError:
+        # Spark does not say which file it could not read.
+        for file in files:
+            with sql_of(file.name):
+                lines(engine, [file.place]).count()
+        raise
+    stats.lines(table.name, counts)
+    names = {raw.number(file.name): file.name for file in files} if by_file else {}
+    features.check_lines(table, counts, names, lambda name: example(engine, table, text, name))
+    names_of = ", ".join(name for name, _ in found if name not in features.ABOUT_LINES)
+    engine.sql(f"SELECT {names_of} FROM {cleaned} WHERE reject IS NULL").createOrReplaceTempView(table.name)
+
+
+def lines_of(engine: SparkSession, table: Table, files: Sequence[RawFile], output: str) -> DataFrame:
+    """The lines of a table's files. Spark tells gzip by the name: files with another name for it are copied first."""
+    root = hadoop.root_of(engine, files[0])
+    honest, copies = [], []
+    for file, is_gzip in zip(files, hadoop.packed(engine, files), strict=True):
+        if is_gzip == file.name.endswith(".gz") or not (is_gzip or file.name.lower().endswith(".gz")):
+            honest.append(file.place)
+        else:
+            place = hadoop.join(output, COPIES, file.name + (".gz" if is_gzip else ".as"))
+            hadoop.copy(engine, file.place, place)
+            copies.append(place)
+    parts = [lines(engine, honest, root)] if honest else []
+    if copies:
+        parts.append(lines(engine, copies, hadoop.join(hadoop.uri(engine, output), COPIES) + "/", ".gz"))
+    return parts[0].unionAll(parts[1]) if len(parts) > 1 else parts[0]
+
+
+def example(engine: SparkSession, table: Table, text: DataFrame, name: str) -> tuple[str, str]:
+    """Find one of the first lines of a file (of any, when it is not known) that the clean SQL rejects, and why."""
+    known = text if name == table.location else text.where(sf.col("file") == raw.number(name))
+    head = known.take(features.EXAMPLES)
+    for row in head:
+        engine.createDataFrame([row], text.schema).createOrReplaceTempView("lines")
+        for (reason,) in rows_of(engine, f"SELECT reject FROM ({table.clean}) AS cleaned"):
+            if reason is not None:
+                return row.line, reason
+    return "", "unknown"
+
+
+def check_values(engine: SparkSession, dataset: Dataset, table: Table, files: Sequence[RawFile]) -> None:
+    """Check keys, times and texts of a table."""
+    if not (table.key or table.times or features.texts_of(table)):
+        return
+    features.check_declared(dataset, table, columns_of(engine, table.name))
+    with sql_of(table.location):
+        found = rows_of(engine, features.values_sql(table, BROKEN_TEXT))
+    if found[0][3]:
+        check_texts(engine, table, files)
+    features.check_values(dataset, table, found[0], lambda: rows_of(engine, features.repeated_sql(table)))
+
+
+def check_texts(engine: SparkSession, table: Table, files: Sequence[RawFile]) -> None:
+    """Find the first text of a Parquet table that is not UTF-8, and raise InputError."""
+    for file in files:
+        rows = parquet(engine, [file.place], table.columns)
+        for name in features.texts_of(table):
+            if rows.where(BROKEN_TEXT.format(name)).take(1):
+                raise features.not_utf8(file.name, name)
 
 
 def make_features(engine: SparkSession, dataset: Dataset) -> features.Columns:

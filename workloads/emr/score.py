@@ -41,7 +41,9 @@ def score(engine: SparkSession, dataset_at: str, features_at: str, model_at: str
         count = rows.count()
         scored = in_files(predictions(rows, dataset.entity, names, model), dataset.entity, count)
         # Append, because publish has cleared the place.
-        scored.write.mode("append").option("escape", '"').option(*NO_SUCCESS).csv(folder)
+        writer = scored.write.mode("append").option("escape", '"').option(*NO_SUCCESS)
+        # An id stays as it is; Spark trims texts unless it is told not to.
+        writer.options(ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False).csv(folder)
         stats = Stats(rows_in=count, rows_out=count)
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from common import features, local
+from common import features, local, raw
 from common.command import Parser, run
 from common.dataset import FEATURES, Dataset, Table
 from common.duck import columns_of, connect, literal, parquet, rows_of, sql_of, threads
-from common.lines import Lines
+from common.lines import Lines, read
+from common.raw import RawFile
 from common.results import STATS, Stats, rejected_sql
 
 CSV_FILE_BYTES = 64 << 20
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prepare(engine, arguments.dataset, arguments.raw, arguments.output)
 
 
-def prepare(engine: duckdb.DuckDBPyConnection, dataset_at: Path, raw: Path, output: Path) -> Stats:
+def prepare(engine: duckdb.DuckDBPyConnection, dataset_at: Path, raw_at: Path, output: Path) -> Stats:
     """Read the raw tables, compute the features and write one folder per split.
 
     Raises:
@@ -37,7 +39,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, dataset_at: Path, raw: Path, outp
     stats = Stats()
     with local.publish(output) as folder:
         for table in dataset.tables:
-            read_table(engine, dataset, table, raw, stats)
+            read_table(engine, dataset, table, raw_at, stats)
         found = make_features(engine, dataset)
         summary = rows_of(engine, features.summary_sql(dataset, found))
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
@@ -49,27 +51,83 @@ def prepare(engine: duckdb.DuckDBPyConnection, dataset_at: Path, raw: Path, outp
     return stats
 
 
-def read_table(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table, raw: Path, stats: Stats) -> None:
+def read_table(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table, raw_at: Path, stats: Stats) -> None:
     """Make the view of a raw table."""
-    files = local.table_files(raw, table)
+    files = local.table_files(raw_at, table)
     if table.format == "text":
-        engine.register("lines", Lines(files, threads(engine)))
-        cleaned = f"{table.name}__cleaned"
-        with sql_of(f"{dataset.place}/{table.clean_name}"):
-            engine.execute(f"CREATE TEMP TABLE {cleaned} AS {table.clean}")
-        engine.unregister("lines")
-        found = columns_of(engine, cleaned)
-        features.check_clean(dataset, table, found)
-        stats.lines(table.name, rows_of(engine, rejected_sql(cleaned)))
-        names = ", ".join(name for name, _ in found if name not in ("reject", "copies"))
-        engine.execute(f"CREATE TEMP VIEW {table.name} AS SELECT {names} FROM {cleaned} WHERE reject IS NULL")
+        read_lines(engine, dataset, table, files, stats)
+        print(f"{table.name}: {stats.rejected_share(table.name)}", flush=True)
     else:
-        with sql_of(f"{raw / table.location}"):
-            found = columns_of(engine, f"SELECT * FROM {parquet(files)}")
-            features.check_table(dataset, table, found, f"{raw / table.location}")
-            engine.execute(f"CREATE TEMP VIEW {table.name} AS SELECT {', '.join(table.columns)} FROM {parquet(files)}")
-            stats.rows_in += rows_of(engine, f"SELECT COUNT(*) FROM {table.name}")[0][0]
+        found = local.footers(files)
+        stats.rows_in += raw.check_parquet(table, found)
+        raw.check_copies(found, local.equal)
+        source = parquet([Path(file.place) for file in files])
+        engine.execute(f"CREATE TEMP VIEW {table.name} AS SELECT {', '.join(table.columns)} FROM {source}")
+    check_values(engine, dataset, table, files)
     print(f"{table.name}: {len(files)} files, {stats.rows_in:,} rows read so far", flush=True)
+
+
+def read_lines(
+    engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table, files: Sequence[RawFile], stats: Stats
+) -> None:
+    """Make the view of a text table: its clean SQL, evaluated once."""
+    engine.register("lines", lines_of(engine, files))
+    cleaned = f"{table.name}__cleaned"
+    with sql_of(f"{dataset.place}/{table.clean_name}"):
+        engine.execute(f"CREATE TEMP TABLE {cleaned} AS {table.clean}")
+    engine.unregister("lines")
+    found = columns_of(engine, cleaned)
+    features.check_clean(dataset, table, found)
+    by_file = "file" in dict(found)
+    counts = rows_of(engine, rejected_sql(cleaned, by_file))
+    stats.lines(table.name, counts)
+    names = {raw.number(file.name): file.name for file in files} if by_file else {}
+    features.check_lines(table, counts, names, lambda name: example(engine, table, files, name))
+    names_of = ", ".join(name for name, _ in found if name not in features.ABOUT_LINES)
+    engine.execute(f"CREATE TEMP VIEW {table.name} AS SELECT {names_of} FROM {cleaned} WHERE reject IS NULL")
+
+
+def lines_of(engine: duckdb.DuckDBPyConnection, files: Sequence[RawFile]) -> Lines:
+    """The lines of a table's files."""
+    local.packed(files)
+    return Lines(files, threads(engine))
+
+
+def example(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[RawFile], name: str) -> tuple[str, str]:
+    """Find one of the first lines of a file (of any, when it is not known) that the clean SQL rejects, and why."""
+    for file in files:
+        if name in (file.name, table.location):
+            head = next(read(Path(file.place), file.name)).slice(0, features.EXAMPLES)
+            for place in range(head.num_rows):
+                engine.register("lines", pa.Table.from_batches([head.slice(place, 1)]))
+                for (reason,) in rows_of(engine, f"SELECT reject FROM ({table.clean}) AS cleaned"):
+                    if reason is not None:
+                        return head.column(0)[place].as_py(), reason
+    return "", "unknown"
+
+
+def check_values(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table, files: Sequence[RawFile]) -> None:
+    """Check keys, times and texts of a table."""
+    if not (table.key or table.times or features.texts_of(table)):
+        return
+    features.check_declared(dataset, table, columns_of(engine, table.name))
+    try:
+        # DuckDB checks each text that it reads, so any condition that reads it will do.
+        found = rows_of(engine, features.values_sql(table, "LENGTH({}) < 0"))
+    except duckdb.InvalidInputException:
+        check_texts(engine, table, files)
+        raise
+    features.check_values(dataset, table, found[0], lambda: rows_of(engine, features.repeated_sql(table)))
+
+
+def check_texts(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[RawFile]) -> None:
+    """Find the first text of a Parquet table that is not UTF-8, and raise InputError."""
+    for file in files:
+        for name in features.texts_of(table):
+            try:
+                engine.execute(f"SELECT MAX(LENGTH({name})) FROM {parquet([Path(file.place)])}")
+            except duckdb.InvalidInputException:
+                raise features.not_utf8(file.name, name) from None
 
 
 def make_features(engine: duckdb.DuckDBPyConnection, dataset: Dataset) -> features.Columns:

@@ -51,7 +51,7 @@ def test_awkward_files_on_both_engines(tmp_path: Path, spark: SparkSession) -> N
     files = []
     wanted: Counter[str] = Counter()
     for number, content in enumerate(CONTENTS):
-        plain, packed = tmp_path / f"{number}.log", tmp_path / f"{number}.log.gz"
+        plain, packed = tmp_path / f"{number}[*].log", tmp_path / f"{number}{{a}}.log.gz"
         plain.write_bytes(content)
         middle = len(content) // 2
         packed.write_bytes(gzip.compress(content[:middle]) + gzip.compress(content[middle:]))
@@ -64,7 +64,7 @@ def test_awkward_files_on_both_engines(tmp_path: Path, spark: SparkSession) -> N
 
 def lines_on_spark(session: SparkSession, files: list[Path]) -> list[str]:
     """All lines, through Spark."""
-    return [row.line for row in on_spark.lines(session, [path.as_uri() for path in files]).collect()]
+    return [row.line for row in on_spark.lines(session, [f"file://{path}" for path in files]).collect()]
 
 
 @given(content=st.binary(max_size=60) | st.text(alphabet="a\r\n\x00\xe9", max_size=40).map(str.encode))
@@ -82,6 +82,15 @@ def test_any_bytes_are_lines(tmp_path_factory: pytest.TempPathFactory, content: 
             assert found == expected(content)
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 22])
+def test_gzip_is_told_by_its_bytes(tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is no promise: packed without .gz, plain with it; members end anywhere in a chunk."""
+    monkeypatch.setattr(lines, "CHUNK_BYTES", chunk)
+    (tmp_path / "a.log").write_bytes(gzip.compress(b"1\n2") + gzip.compress(b"") + gzip.compress(b"3\n4"))
+    (tmp_path / "b.gz").write_bytes(b"5\n")
+    assert read_with_duckdb([tmp_path / "a.log", tmp_path / "b.gz"]) == Counter(["1", "23", "4", "5"])
+
+
 def test_lines_can_be_scanned_again(tmp_path: Path) -> None:
     """A clean SQL may read its view twice."""
     (tmp_path / "a.log").write_text("1\n2\n3\n")
@@ -91,7 +100,16 @@ def test_lines_can_be_scanned_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda packed: packed[:-20], lambda packed: b"no gzip", lambda packed: packed[:50] + b"x" * 40]
+    "damage",
+    [
+        lambda packed: packed[:-20],
+        lambda packed: packed[:3],
+        lambda packed: packed[:50] + b"x" * 40,
+        lambda packed: packed + b"\0" * 9,
+        lambda packed: packed + b"garbage",
+        lambda packed: packed + packed[:30],
+    ],
+    ids=["cut", "header only", "damaged", "zeros behind", "garbage behind", "second member cut"],
 )
 def test_damaged_gzip_is_bad_input(tmp_path: Path, damage: object) -> None:
     """The message names the file; nothing is read as if the file had ended."""

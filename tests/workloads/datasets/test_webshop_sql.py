@@ -1,6 +1,7 @@
 """The SQL texts of the webshop: equal on both engines, equal to a parser in plain Python, and blind to the future."""
 
 import calendar
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -48,10 +49,11 @@ def judge(line: str) -> Row:
     if any(not 0x20 <= ord(character) <= 0x7E for character in line):
         return ("not ascii",)
     # A field's own quotes and backslashes follow a backslash.
-    masked = re.sub(r'\\["\\]', "__", line)
+    masked = re.sub(r'\\["\\]', "__", line).replace(' "" [', " -- [")
     match = re.fullmatch(
-        r'([^ "]+) [^ "]+ ([^ "]+) \[(\d\d)/(\w\w\w)/([12]\d\d\d):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] '
-        r'"([A-Z]+) ([^ "]+) HTTP/[\d.]+" ([1-5]\d\d) (-|\d{1,15}) "([^"]*)" "([^"]*)"',
+        r'([^ "]+) [^ "]+ ([^ "]|[^ "][^"]*) \[(\d\d)/(\w\w\w)/([12]\d\d\d):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] '
+        r'"([A-Z]+) ([^ "]|[^ "][^"]*[^ "]) HTTP/\d(?:\.\d)?" ([1-5]\d\d) (-|\d{1,15}) "([^"]*)" "([^"]*)"'
+        r'(?: "[^"]*"| -| \d{1,15}(?:\.\d{1,9})?){0,8}',
         masked,
         re.ASCII,
     )
@@ -87,11 +89,11 @@ def mostly(*good: str, bad: tuple[str, ...] = (), alphabet: Any = printable) -> 
 
 
 line_parts = st.tuples(
-    mostly("203.0.113.9", "2001:db8::7", "host.example.com", "a\\\\b"),
+    mostly("203.0.113.9", "2001:db8::7", "::1", "fe80::1%eth0", "host.example.com", "a\\\\b"),
     st.just(" "),
     mostly("-", "ident"),
     st.just(" "),
-    st.one_of(customer_ids.map(str), customer_ids.map(str), mostly("-", "admin", "007", "1" * 18, "1" * 19)),
+    st.one_of(customer_ids.map(str), customer_ids.map(str), mostly("-", "Jo [x] Doe", "007", '""', "1" * 19)),
     mostly(" [", bad=(" (", " ", " ]")),
     mostly("01", "11", "12", "18", "19", "25", "26", "28", bad=("00", "29", "30", "31", "32", "1")),
     st.just("/"),
@@ -105,17 +107,25 @@ line_parts = st.tuples(
     mostly("] ", bad=(") ", " ", "]")),
     mostly('"GET ', '"GET ', '"POST ', '"HEAD ', bad=('"get ', '"', "GET ")),
     mostly("/", "/product/1", "/product/2", "/product/99", "/product/x", "/product/1?a=b", '/product/\\"', "/search?q=")
-    | mostly("/cart?product=1", "/checkout", "/order/1", "/category/books", "/%5C", "*", bad=("/a b", "")),
-    mostly(' HTTP/1.1" ', ' HTTP/1.1" ', ' HTTP/2.0" ', bad=('" ', ' HTTP/1.1 "', ' HTTP/1.1""')),
+    | mostly("/cart?product=1", "/checkout/", "/order/1", "/category/books", "/%5C", "*", bad=(" /a", "", "/a "))
+    | mostly(
+        "/product/2/", "/product/2#top", "/product/2;s=1?a", "/search?q=red shoes", "/carton", "//cart", "/cart/a"
+    ),
+    mostly(
+        ' HTTP/1.1" ', ' HTTP/1.1" ', ' HTTP/2.0" ', ' HTTP/2" ', ' HTTP/3" ', bad=('" ', ' HTTP/1.1 "', ' HTTP/1.1""')
+    ),
     mostly("200", "200", "303", "404", "500", bad=("099", "600", "2000", "-")),
     st.just(" "),
     mostly("0", "-", "15312", "9" * 15, bad=("9" * 16, "-1", "1.5", "1e3")),
     st.just(' "'),
     mostly("-", "https://www.google.com/", "https://mail.example.com/", "https://shop.example.com/", '\\"', "\\\\")
+    | mostly(
+        "https://mail.google.com/", "https://x.test/?r=www.google.com", "https://gmail.com:443", "HTTPS://Bing.com?q"
+    )
     | mostly("https://www.facebook.com/", "", "\\a", "[]", "'", "%_", bad=("\\",), alphabet=latin),
     st.just('" "'),
     mostly("-", "Mozilla/5.0 (iPhone) Mobile", "Mozilla/5.0 (iPad) Mobile", "Tablet", 'a \\"b\\" c', "\\x22", "a\\\\"),
-    mostly('"', bad=("", '" ', '"\r', '\\"', '""')),
+    mostly('"', '"', '"', '" "203.0.113.7, 10.0.0.1"', '" 512 17', '" 0.012 "-"', bad=("", '" ', '"\r', '\\"', '""')),
 ).map("".join)
 cut_lines = st.tuples(line_parts, st.integers(0, 250), st.sampled_from(["", "\t", "\0", "\r", "\x85", "é", " ", '"']))
 lines = st.one_of(
@@ -136,9 +146,13 @@ moments = st.one_of(
         st.sampled_from([-1, 0, 1]),
     ),
 )
-orders = st.tuples(customer_ids, st.integers(1, 5), st.integers(0, 9), st.integers(0, 10**9), moments)
+# Refunds, nothing, and amounts beyond 32 and 53 bits, of which one alone has more digits than a DOUBLE.
+cents = st.integers(-(10**9), 10**9) | st.sampled_from([0, -1, 2**53 + 1, 2**57, -(2**57)])
+orders = st.tuples(customer_ids, st.integers(1, 5), st.integers(-9, 9), cents, moments)
 reviews = st.tuples(customer_ids, st.integers(1, 5), st.none() | st.integers(1, 5), st.none() | st.text(), moments)
-customers = st.tuples(moments, st.none() | st.sampled_from(["DE", "FR"]), st.none() | st.integers(0, 1))
+customers = st.tuples(
+    moments, st.none() | st.sampled_from(["DE", "", " F R ", "\u5317\u4eac"]), st.none() | st.integers(0, 1)
+)
 
 
 def made(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
@@ -206,7 +220,7 @@ def log_files(raw: Path) -> list[Path]:
 def prepare_duckdb(connection: Any, raw: Path) -> None:
     """Make the views that features.sql reads; `all_logs` keeps the rejected lines."""
     connection.register("lines", Lines(log_files(raw), 2))
-    connection.execute(f"CREATE TABLE all_logs AS {LOGS.clean}")
+    connection.execute(f"CREATE TABLE all_logs AS SELECT * EXCLUDE (file) FROM ({LOGS.clean}) AS cleaned")
     connection.execute("CREATE VIEW logs AS SELECT * EXCLUDE (reject, copies) FROM all_logs WHERE reject IS NULL")
     for table in DATASET.tables[1:]:
         columns = ", ".join(table.columns)
@@ -217,7 +231,7 @@ def prepare_duckdb(connection: Any, raw: Path) -> None:
 def run_spark(spark: SparkSession, raw: Path, ansi: bool) -> Results:
     spark.conf.set("spark.sql.ansi.enabled", ansi)
     on_spark.lines(spark, [str(path) for path in log_files(raw)]).createOrReplaceTempView("lines")
-    all_logs = spark.sql(LOGS.clean).persist()
+    all_logs = spark.sql(LOGS.clean).drop("file").persist()
     try:
         all_logs.createOrReplaceTempView("all_logs")
         all_logs.where("reject IS NULL").drop("reject", "copies").createOrReplaceTempView("logs")
@@ -407,6 +421,104 @@ def test_one_customer_by_hand(tmp_path: Path) -> None:
     }
     assert {name: train[name] for name in expected} == expected
     assert {row[0]: row[2] for row in found} == {"train": 1, "validation": 0, "test": 0, "score": None}
+
+
+def test_money_and_refunds_are_summed_as_in_plain_python(raw: Path, results: Results) -> None:
+    """Every customer and split: orders, cents and their logarithm, from the rows with Python's own integers."""
+    orders = pq.read_table(raw / "orders").to_pylist()
+    names = [name for name, _ in results.feature_columns]
+    refunded = 0
+    for row in results.features:
+        found = dict(zip(names, row, strict=True))
+        cutoff = DATASET.cutoffs[found["split"]]
+        own = [
+            order
+            for order in orders
+            if order["customer_id"] == found["customer_id"] and cutoff - 70 * DAY <= order["ordered_at"] < cutoff
+        ]
+        spent = sum(order["total_cents"] for order in own)
+        recent = sum(order["total_cents"] for order in own if order["ordered_at"] >= cutoff - 28 * DAY)
+        assert (found["orders_70"], found["spent_cents_28"]) == (len(own), recent)
+        assert found["log_spent_70"] == pytest.approx(math.copysign(math.log1p(abs(spent)), spent), abs=2e-6)
+        refunded += spent < 0
+    assert refunded > 5
+
+
+PAGES = {
+    "/product/3": ("view", 300),
+    "/product/3/": ("view", 300),
+    "/product/3?utm_source=newsletter": ("view", 300),
+    "/product/3#reviews": ("view", 300),
+    "/product/3;jsessionid=A?x=/cart": ("view", 300),
+    "/product/x": ("view", None),
+    "/product/": ("", None),
+    "/product": ("", None),
+    "/products/3": ("", None),
+    "/search": ("search", None),
+    "/search/?q=red shoes": ("search", None),
+    "/searching": ("", None),
+    "/cart?product=3": ("cart", None),
+    "/cart/add": ("cart", None),
+    "/carton": ("", None),
+    "/category/cart": ("", None),
+    "/?next=/cart": ("", None),
+}
+REFERRERS = {
+    "-": "direct",
+    "": "direct",
+    "https://mail.google.com/": "mail",
+    "https://gmail.com": "mail",
+    "http://mail.example.com:8080/a?b": "mail",
+    "https://outlook.live.com/mail/": "mail",
+    "android-app://com.google.android.gm/": "mail",
+    "https://shop.example.com/mailing": "",
+    "https://dailymail.example/": "",
+    "https://www.google.com/": "search",
+    "https://www.google.co.uk/search?q=mail": "search",
+    "https://GOOGLE.de?x": "search",
+    "https://me@www.bing.com:443/": "search",
+    "https://duckduckgo.com/": "search",
+    "https://notgoogle.com/": "",
+    "https://www.google.com.evil.example/": "",
+    "https://docs.google.com/": "",
+    "https://shop.example.com/?from=https://www.google.com/": "",
+    "https://l.facebook.com/": "",
+}
+
+
+def test_pages_and_referrers_by_hand(tmp_path: Path) -> None:
+    """A customer for each: a page is told by whole segments of its path, an origin by whole labels of its host."""
+    cases = [(page, "https://shop.example.com/", *told, "") for page, told in PAGES.items()]
+    cases += [("/", referrer, "", None, source) for referrer, source in REFERRERS.items()]
+    lines = [
+        f'2001:db8::7 - {number} [01/Mar/2026:10:00:00 +0000] "GET {page} HTTP/2" 200 5 "{referrer}" "-" "::1" 0.5\n'
+        for number, (page, referrer, *_) in enumerate(cases)
+    ]
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.log").write_text("".join(lines))
+    rows = {table.name: {name: [] for name in table.columns} for table in DATASET.tables[1:]}
+    rows["customers"]["customer_id"] = [*range(len(cases))]
+    rows["products"] |= {"product_id": [3], "price_cents": [300]}
+    types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "BLOB": pa.binary()}
+    for table in DATASET.tables[1:]:
+        count = max(map(len, rows[table.name].values()))
+        filled = {
+            name: pa.array(rows[table.name][name] or [0 if kind == "BIGINT" else None] * count, types[kind])
+            for name, kind in table.columns.items()
+        }
+        (tmp_path / table.location).mkdir()
+        pq.write_table(pa.table(filled), tmp_path / table.location / "a.parquet")
+    with duck.connect() as connection:
+        prepare_duckdb(connection, tmp_path)
+        found = duck.rows_of(
+            connection,
+            "SELECT customer_id, views_28, searches_28, carts_28, mean_viewed_cents_70, direct_share, search_share, "
+            f"mail_share FROM ({DATASET.features}) AS f WHERE split = 'train' ORDER BY customer_id",
+        )
+    for row, (page, referrer, told, price, source) in zip(found, cases, strict=True):
+        pages = [told == kind for kind in ("view", "search", "cart")]
+        origins = [source == kind for kind in ("direct", "search", "mail")]
+        assert list(row[1:]) == [*pages, price, *origins], (page, referrer)
 
 
 def test_what_can_be_known_can_be_learnt(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from common import duck
 from common.command import InputError
 from common.dataset import SPLITS
 from common.hyperparameters import HYPERPARAMETERS
@@ -17,6 +18,7 @@ from tests.workloads import small
 from tests.workloads.bad_inputs import MISTAKES
 from tests.workloads.conftest import Place
 from workloads.emr import prepare, train
+from workloads.sagemaker import prepare as sagemaker_prepare
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -27,9 +29,13 @@ def test_mistakes(name: str, place: Place, tmp_path: Path, spark: SparkSession) 
     raw = shutil.copytree(place.raw, tmp_path / "raw")
     mistake.damage(raw)
     output = tmp_path / "output"
-    with pytest.raises(InputError, match=f"(?si){mistake.message}"):
+    with pytest.raises(InputError, match=f"(?si){mistake.message}") as raised:
         prepare.prepare(spark, dataset.as_uri(), raw.as_uri(), output.as_uri())
     assert not output.exists()
+    if mistake.same:
+        with duck.connect() as engine, pytest.raises(InputError) as other:
+            sagemaker_prepare.prepare(engine, dataset, raw, output)
+        assert str(raised.value) == str(other.value)
 
 
 def test_a_finished_result_is_not_replaced(place: Place, tmp_path: Path, spark: SparkSession) -> None:

@@ -7,28 +7,61 @@
 --
 -- Nothing looks further back than 70 days: the history before the first cut-off. So a feature means the same at all four.
 
-WITH events AS (
-    -- The shop's pages as numbers, so that the window below sorts numbers and not texts.
+WITH places AS (
+    -- The page without what follows it (?query, #fragment, ;session), and the host that the visitor came from: what
+    -- stands between // and the next / ? # or port, behind user@.
+    SELECT
+        logs.*,
+        SPLIT_PART(SPLIT_PART(SPLIT_PART(path, '?', 1), '#', 1), ';', 1) AS page_path,
+        CASE
+            WHEN referrer LIKE '%//%'
+                THEN LOWER(SPLIT_PART(SPLIT_PART(SPLIT_PART(SPLIT_PART(referrer, '//', 2), '/', 1), '?', 1), '#', 1))
+            ELSE ''
+        END AS authority
+    FROM logs
+    WHERE customer_id IS NOT NULL
+),
+
+parts AS (
+    SELECT
+        places.*,
+        SPLIT_PART(page_path, '/', 2) AS section,
+        SPLIT_PART(page_path, '/', 3) AS item,
+        REGEXP_EXTRACT(authority, '(^|@)([a-z0-9._-]+)(:[0-9]*)?$', 2) AS referrer_host
+    FROM places
+),
+
+events AS (
+    -- The shop's pages as numbers, so that the window below sorts numbers and not texts. Whole segments of the path and
+    -- whole labels of the host decide: /carton is no cart, and mail.google.com is mail and no search.
     SELECT
         customer_id,
         logged_at,
         CAST(FLOOR(logged_at / 86400) AS BIGINT) AS day,
         CASE
-            WHEN path LIKE '/product/%' THEN 1
-            WHEN path LIKE '/search%' THEN 2
-            WHEN path LIKE '/cart%' THEN 3
-            WHEN path LIKE '/checkout%' THEN 4
+            WHEN section = 'product' AND item <> '' THEN 1
+            WHEN section = 'search' THEN 2
+            WHEN section = 'cart' THEN 3
+            WHEN section = 'checkout' THEN 4
             ELSE 0
         END AS page,
         CASE
-            WHEN path LIKE '/product/%'
-                THEN TRY_CAST(NULLIF(REGEXP_EXTRACT(path, '^/product/([0-9]{1,18})$', 1), '') AS BIGINT)
+            WHEN section = 'product' AND REGEXP_EXTRACT(item, '^[0-9]{1,18}$', 0) <> '' THEN TRY_CAST(item AS BIGINT)
         END AS product_id,
         CASE
-            WHEN referrer = '-' THEN 1
-            WHEN referrer LIKE '%google.%' OR referrer LIKE '%bing.%' OR referrer LIKE '%duckduckgo.%' THEN 2
-            WHEN referrer LIKE '%mail%' THEN 3
-            WHEN referrer LIKE '%facebook.%' OR referrer LIKE '%instagram.%' THEN 4
+            WHEN referrer = '-' OR referrer = '' THEN 1
+            WHEN referrer_host = '' THEN 0
+            WHEN REGEXP_EXTRACT(
+                referrer_host,
+                '(^|[.])((e|g|web|hot|proton)?mail[0-9]*|outlook)[.]|^com[.]google[.]android[.]gm$',
+                0
+            ) <> '' THEN 3
+            WHEN REGEXP_EXTRACT(
+                referrer_host,
+                '^((www|m|images|encrypted|cn|html|lite)[.])?(google[.](com?[.])?[a-z]{2,3}|bing[.]com|duckduckgo[.]com)$',
+                0
+            ) <> '' THEN 2
+            WHEN REGEXP_EXTRACT(referrer_host, '(^|[.])(facebook|instagram)[.]com$', 0) <> '' THEN 4
             ELSE 0
         END AS source,
         CASE
@@ -37,8 +70,7 @@ WITH events AS (
             ELSE 0
         END AS device,
         CASE WHEN status >= 400 THEN 1 ELSE 0 END AS failed
-    FROM logs
-    WHERE customer_id IS NOT NULL
+    FROM parts
 ),
 
 steps AS (
@@ -72,7 +104,7 @@ days AS (
         SUM(CASE WHEN source = 1 THEN 1 ELSE 0 END) AS direct_entries,
         SUM(CASE WHEN source = 2 THEN 1 ELSE 0 END) AS search_entries,
         SUM(CASE WHEN source = 3 THEN 1 ELSE 0 END) AS mail_entries,
-        SUM(price_cents) AS viewed_cents,
+        CAST(SUM(price_cents) AS BIGINT) AS viewed_cents,
         COUNT(price_cents) AS priced_views
     FROM steps
     LEFT JOIN products ON products.product_id = steps.product_id
@@ -118,7 +150,7 @@ visits AS (
         SUM(direct_entries) AS direct_entries_70,
         SUM(search_entries) AS search_entries_70,
         SUM(mail_entries) AS mail_entries_70,
-        SUM(viewed_cents) AS viewed_cents_70,
+        CAST(SUM(viewed_cents) AS BIGINT) AS viewed_cents_70,
         SUM(priced_views) AS priced_views_70,
         -- Spaces between active days, both within the 70 days: count, sum and sum of squares give their deviation.
         SUM(CASE WHEN age + space <= 70 THEN 1 ELSE 0 END) AS spaces,
@@ -145,8 +177,10 @@ purchases AS (
         MIN(cutoff - ordered_at) AS seconds_since_order,
         SUM(CASE WHEN ordered_at >= cutoff - 7 * 86400 THEN 1 ELSE 0 END) AS orders_7,
         SUM(CASE WHEN ordered_at >= cutoff - 28 * 86400 THEN 1 ELSE 0 END) AS orders_28,
-        SUM(CASE WHEN ordered_at >= cutoff - 28 * 86400 THEN total_cents ELSE 0 END) AS spent_28,
-        SUM(total_cents) AS spent_70
+        -- Refunds are negative, so a partial sum may be larger than the whole: it has more digits than a BIGINT.
+        CAST(SUM(CASE WHEN ordered_at >= cutoff - 28 * 86400 THEN CAST(total_cents AS DECIMAL(38, 0)) ELSE 0 END)
+            AS BIGINT) AS spent_28,
+        CAST(SUM(CAST(total_cents AS DECIMAL(38, 0))) AS BIGINT) AS spent_70
     FROM orders CROSS JOIN cutoffs
     WHERE ordered_at >= cutoff - 70 * 86400 AND ordered_at < cutoff
     GROUP BY cutoffs.split, orders.customer_id
@@ -165,7 +199,7 @@ opinions AS (
         cutoffs.split,
         reviews.customer_id,
         COUNT(*) AS reviews_70,
-        SUM(rating) AS rating_sum,
+        CAST(SUM(rating) AS BIGINT) AS rating_sum,
         COUNT(rating) AS ratings,
         SUM(LENGTH(text)) AS text_length,
         SUM(CASE WHEN rating <= 2 THEN 1 ELSE 0 END) AS complaints,
@@ -208,7 +242,9 @@ SELECT
 
     -- Money
     CAST(COALESCE(spent_28, 0) AS BIGINT) AS spent_cents_28,
-    ROUND(LN(CAST(1 + COALESCE(spent_70, 0) AS DOUBLE)), 6) AS log_spent_70,
+    -- The logarithm of one cent more, with the sign of what was spent: refunds may outweigh the purchases.
+    CASE WHEN spent_70 < 0 THEN -1 ELSE 1 END
+        * ROUND(LN(CAST(1 AS DOUBLE) + ABS(CAST(COALESCE(spent_70, 0) AS DOUBLE))), 6) AS log_spent_70,
     CAST(spent_70 AS DOUBLE) / CAST(orders_70 AS DOUBLE) AS mean_order_cents_70,
     CAST(viewed_cents_70 AS DOUBLE) / NULLIF(CAST(priced_views_70 AS DOUBLE), 0) AS mean_viewed_cents_70,
 

@@ -2,6 +2,11 @@
 --
 --   host ident user [10/Mar/2026:13:55:36 +0000] "GET /product/12 HTTP/1.1" 200 15312 "referrer" "agent"
 --
+-- The user and the request may hold spaces, as browsers and servers let them. After the agent may come what documented
+-- formats put there, which is not read: quoted texts (X-Forwarded-For in the `main` format of nginx.conf, cookies),
+-- and numbers or - (bytes in and out of Apache's `combinedio`, %D and %T, nginx's $request_time). Other trailing
+-- fields are declared in the last lines of the regular expression.
+--
 -- Runs verbatim on DuckDB and on Spark (ANSI on or off) with equal results. What keeps it portable: no backslash in a
 -- literal (Spark reads it as an escape, DuckDB does not), no engine's date functions, TRY_CAST of every text (an engine
 -- may compute a value also for lines that it drops, whose texts are no numbers; those that are kept have been checked
@@ -9,18 +14,19 @@
 
 WITH counted AS (
     -- A line that was shipped twice is one event. Lines carry their second and their client, so equal means repeated.
-    SELECT line, COUNT(*) AS copies
+    SELECT line, COUNT(*) AS copies, MIN(file) AS file
     FROM lines
     GROUP BY line
 ),
 
 masked AS (
     -- Servers write a quote within a field as backslash quote. Masked (same length), every quote left ends a field.
-    -- CHR(92) is the backslash.
+    -- CHR(92) is the backslash. Apache writes an empty user as two quotes.
     SELECT
         line,
         copies,
-        REPLACE(REPLACE(line, CHR(92) || CHR(92), '__'), CHR(92) || '"', '__') AS text
+        file,
+        REPLACE(REPLACE(REPLACE(line, CHR(92) || CHR(92), '__'), CHR(92) || '"', '__'), ' "" [', ' -- [') AS text
     FROM counted
 ),
 
@@ -29,15 +35,18 @@ checked AS (
     -- escape) cannot pass; only the lines that fail are looked at again, for the reason.
     SELECT
         copies,
+        file,
         text,
         CASE
             WHEN LENGTH(line) > 32768 THEN 'too long'
             WHEN REGEXP_EXTRACT(
                 text,
-                '^[!#-~]+ [!#-~]+ [!#-~]+ '
+                '^[!#-~]+ [!#-~]+ [!#-~][ !#-~]* '
                 || '[!-~](0[1-9]|[12][0-9]|3[01])/(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/[12][0-9]{3}'
                 || ':([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] [+-](0[0-9]|1[0-4])[0-5][0-9][!-~] '
-                || '"[A-Z]+ [!#-~]+ HTTP/[0-9.]+" [1-5][0-9][0-9] (-|[0-9]{1,15}) "[ !#-~]*" "[ !#-~]*"$',
+                || '"[A-Z]+ [!#-~]([ !#-~]*[!#-~])? HTTP/[0-9]([.][0-9])?" [1-5][0-9][0-9] (-|[0-9]{1,15}) '
+                || '"[ !#-~]*" "[ !#-~]*"'
+                || '( "[ !#-~]*"| -| [0-9]{1,15}([.][0-9]{1,9})?){0,8}$',
                 0
             ) = text AND line <> '' THEN NULL
             WHEN line = '' THEN 'empty'
@@ -48,34 +57,49 @@ checked AS (
 ),
 
 split AS (
-    -- The quotes cut a good line into six pieces, the spaces cut the pieces into fields. Rejected lines are NULL from
-    -- here on.
+    -- The quotes cut a good line into pieces, the spaces cut the pieces into fields. Rejected lines are NULL from here
+    -- on.
     SELECT
         copies,
+        file,
         reject,
         SPLIT_PART(good, '"', 1) AS client,
         SPLIT_PART(good, '"', 2) AS request,
         SPLIT_PART(good, '"', 3) AS response,
         SPLIT_PART(good, '"', 4) AS referrer,
         SPLIT_PART(good, '"', 6) AS agent
-    FROM (SELECT copies, reject, CASE WHEN reject IS NULL THEN text END AS good FROM checked) AS known
+    FROM (SELECT copies, file, reject, CASE WHEN reject IS NULL THEN text END AS good FROM checked) AS known
+),
+
+ends AS (
+    -- What has a fixed length is cut off from the end, because what stands before it may hold spaces.
+    SELECT
+        *,
+        SPLIT_PART(client, ' ', 1) AS host,
+        LENGTH(SPLIT_PART(client, ' ', 1)) + LENGTH(SPLIT_PART(client, ' ', 2)) + 3 AS user_at,
+        LENGTH(client) - 28 AS clock_at,  -- of [10/Mar/2026:13:55:36 +0000] and a space
+        SPLIT_PART(request, ' ', 1) AS method,
+        LENGTH(SPLIT_PART(request, ' ', 1)) + 2 AS path_at,
+        LENGTH(request) - CASE WHEN SUBSTR(request, LENGTH(request) - 1, 1) = '.' THEN 9 ELSE 7 END AS path_end
+    FROM split
 ),
 
 fields AS (
     SELECT
         copies,
+        file,
         reject,
-        SPLIT_PART(client, ' ', 1) AS host,
-        SPLIT_PART(client, ' ', 3) AS user_name,
-        SPLIT_PART(client, ' ', 4) AS clock,  -- [10/Mar/2026:13:55:36
-        SPLIT_PART(client, ' ', 5) AS zone,   -- +0000]
-        SPLIT_PART(request, ' ', 1) AS method,
-        SPLIT_PART(request, ' ', 2) AS path,
+        host,
+        SUBSTR(client, user_at, clock_at - user_at - 1) AS user_name,
+        SUBSTR(client, clock_at, 21) AS clock,     -- [10/Mar/2026:13:55:36
+        SUBSTR(client, clock_at + 22, 6) AS zone,  -- +0000]
+        method,
+        SUBSTR(request, path_at, path_end - path_at + 1) AS path,
         SPLIT_PART(response, ' ', 2) AS status,
         SPLIT_PART(response, ' ', 3) AS bytes,
         referrer,
         agent
-    FROM split
+    FROM ends
 ),
 
 numbers AS (
@@ -134,5 +158,6 @@ SELECT
         WHEN SUBSTR(clock, 1, 1) <> '[' OR SUBSTR(zone, 6, 1) <> ']' THEN 'malformed'
         WHEN day_of_month > days_in_month THEN 'impossible date'
     END AS reject,
-    copies
+    copies,
+    file
 FROM days

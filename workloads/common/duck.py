@@ -19,7 +19,7 @@ MEMORY_SHARE = 0.6
 
 _AS_SPARK = (
     """ "/"(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE system.main."/"(a, b) END""",
-    *(f"{name}(x) AS CASE WHEN x > 0 THEN system.main.{name}(x) END" for name in ("ln", "log", "log2", "log10")),
+    *(f"{name}(x) AS CASE WHEN x > 0 THEN system.main.{name}(x) END" for name in ("ln", "log2", "log10")),
 )
 """Functions outside their domain, as Spark in its ANSI mode has them; DuckDB's own give infinity or NaN (2.0.0)."""
 

@@ -87,7 +87,7 @@ class Publish(Construct):
         role = iam.Role(
             self,
             "Role",
-            # For this account's projects only (CodeBuild User Guide, cross-service-confused-deputy-prevention.html,
+            # For this account's projects only (codebuild/latest/userguide/setting-up-service-role.html,
             # read 2026-11-27).
             assumed_by=iam.ServicePrincipal(
                 "codebuild.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}

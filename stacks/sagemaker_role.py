@@ -29,7 +29,7 @@ def sagemaker_role(
     role = iam.Role(
         scope,
         construct_id,
-        # For this account's jobs only (sagemaker/latest/dg/security-confused-deputy-prevention.html, archived, 2026-11-27).
+        # For this account only (sagemaker/latest/dg/security-confused-deputy-prevention.html, archived, 2026-11-27).
         assumed_by=iam.ServicePrincipal(
             "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
         ),

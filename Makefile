@@ -73,14 +73,14 @@ lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and 
 	@for service in sagemaker/3.12 emr/3.11 collector/3.14; do side=$${service%/*}; \
 	  uv pip compile -q --python-version $${service#*/} --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	    --no-header --no-annotate --constraint requirements.lock \
-	    workloads/$$side/requirements.txt -o workloads/$$side/requirements.lock; done
+	    workloads/$$side/requirements.in -o workloads/$$side/requirements.lock; done
 
 clean:  ## Remove what was built and installed
 	@rm -rf .venv .cache node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: install.py requirements.txt requirements.lock package.json package-lock.json workloads/wheels.sh \
-  $(wildcard workloads/*/requirements.* local/environments/*.py local/environments/*/*.*)
+  $(wildcard workloads/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py)
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
 	@"$(PYTHON)" -I install.py
 

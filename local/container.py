@@ -1,13 +1,16 @@
-"""A private /opt/ml for one command, as a SageMaker container has it, without docker.
+"""A container for one command, as SageMaker starts one, without docker.
 
-Two ways, chosen by `container_mode`:
+The command runs with an image's environment (see `environments`): its Python and packages, its environment variables,
+a layer of its own to install into, and nothing of the caller. Two ways, chosen by `container_mode`:
 
-`namespace`   `unshare -rm` and a bind mount: a real /opt/ml that only the command sees. Works as root and as an
-              ordinary user; the mounts end with the command; the host's /opt is not touched.
+`namespace`   namespaces of its own (see `namespace`): a real /opt/ml and /opt/venv that only the command sees, the host
+              name that SageMaker gives, the built environment read-only, and no network but a loopback device. Works as
+              root and as an ordinary user; it ends with the command; the host is not touched.
 `directory`   where user namespaces are blocked or do not exist (macOS, most containers): the folder itself is used.
               Every `/opt/ml` in the command, the environment, the configuration files and the container's copies of
               scripts is rewritten to it, and SAGEMAKER_BASE_DIR names it for AWS's toolkits. Output folders get
-              their scripts (code that travels with a model) back as they were.
+              their scripts (code that travels with a model) back as they were. Not checked then: that a job needs no
+              network, that its host name resolves, and that it leaves the environment as it is.
 """
 
 import functools
@@ -24,32 +27,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from local import namespace
+from local.environments import Environment
 from local.jobs import RequestRefused
 
 Mode = Literal["namespace", "directory"]
 
-BASE = "/opt/ml"
+CHECKED: Mapping[Mode, str] = {
+    "namespace": "namespaces: no network, own host name, environment read-only",
+    "directory": "no namespaces: that jobs need no network, resolve their host and leave the environment is unchecked",
+}
+"""What a record says of the jobs' containers."""
 
-# $1: the folder to show as /opt/ml, $2: an empty folder for mounts, then the command. Without an /opt/ml on the host,
-# /opt is rebuilt on a tmpfs from its own entries (Python may live there) with `ml` added.
-_MOUNT = r"""
-set -e
-ml=$1; new=$2; shift 2
-if [ ! -d /opt/ml ]; then
-  mount -t tmpfs tmpfs "$new"
-  for entry in /opt/* /opt/.[!.]*; do
-    name=$new/${entry##*/}
-    if [ -L "$entry" ]; then cp -P "$entry" "$name"
-    elif [ -d "$entry" ]; then mkdir "$name"; mount --rbind "$entry" "$name"
-    elif [ -e "$entry" ]; then : > "$name"; mount --bind "$entry" "$name"
-    fi
-  done
-  mkdir "$new/ml"
-  mount --rbind "$new" /opt
-fi
-mount --rbind "$ml" /opt/ml
-exec "$@"
-"""
+BASE = "/opt/ml"
+_VENV = "/opt/venv"
+_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _BASE_IN_TEXT = re.compile(r"(?<![\w.-])/opt/ml(?![\w.-])")
 
@@ -72,25 +64,30 @@ def _namespaces_work() -> bool:
     if not sys.platform.startswith("linux") or not shutil.which("unshare"):
         return False
     with scratch("probe", Path(tempfile.gettempdir())) as folder:
-        container = Container(folder / "ml", folder, "namespace")
-        (container.root / "probe").touch()
-        command, env = container.command(["test", "-f", f"{BASE}/probe"], {})
-        probe = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
+        (ml := folder / "ml").mkdir()
+        (ml / "seen").touch()
+        command = namespace.command(
+            ["test", "-f", f"{BASE}/seen"], scratch=folder, host="algo-1", mounts={BASE: ml}, read_only=[ml]
+        )
+        probe = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
         return probe.returncode == 0
 
 
 @dataclass(frozen=True)
 class Container:
-    """What one command sees as /opt/ml is the folder `root`; `scratch` holds its home and temporary files."""
+    """What one command sees as /opt/ml is the folder `root`; `scratch` holds its home, what it installs, its tmp."""
 
     root: Path
     scratch: Path
     mode: Mode
+    environment: Environment
+    host: str = "algo-1"
 
     def __post_init__(self) -> None:
         """Make the folders."""
-        for folder in (self.root, self.scratch / "home", self.scratch / "tmp", self.scratch / "mnt"):
+        for folder in (self.root, self.scratch / "home", self.scratch / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
+        self.environment.layer(self.scratch / "venv")
 
     def path(self, inside: str) -> Path:
         """The file on this machine that the command sees as `inside`. Raises RequestRefused outside /opt/ml."""
@@ -119,17 +116,38 @@ class Container:
                 text = file.read_bytes().decode("utf-8", "surrogateescape")
                 file.write_bytes(change(text).encode("utf-8", "surrogateescape"))
 
-    def command(self, command: Sequence[str], environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    def command(
+        self, command: Sequence[str], variables: Mapping[str, str], listener: int | None = None
+    ) -> tuple[list[str], dict[str, str]]:
         """The command and the whole environment to start it with, on top of nothing else.
 
-        As in a container, the caller's environment (credentials, PYTHONPATH) is not inherited; `python3` is the
-        Python that runs this, standing for the image's.
+        As in a container, the caller's environment (credentials, PYTHONPATH) is not inherited. What connects to the
+        socket of the file descriptor `listener` reaches port 8080 of the container, in a namespace.
         """
-        env = {**base_environment(self.scratch), **{name: self.seen(value) for name, value in environment.items()}}
+        venv = _VENV if self.mode == "namespace" else str(self.scratch / "venv")
+        env = {
+            # Where this machine's own Python finds its libraries, if it was told so.
+            **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+            "HOME": str(self.scratch / "home"),
+            "TMPDIR": str(self.scratch / "tmp"),
+            "TZ": "UTC",
+            "AWS_EC2_METADATA_DISABLED": "true",  # this machine may have credentials of its own, if it is in EC2
+            **{name: self.seen(value) for name, value in {**self.environment.variables, **variables}.items()},
+            "PATH": f"{venv}/bin:{_SEARCH}",
+        }
         if self.mode == "directory":
-            return [self.seen(argument) for argument in command], {**env, "SAGEMAKER_BASE_DIR": str(self.root)}
-        arguments = [str(self.root), str(self.scratch / "mnt"), *command]
-        return ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", _MOUNT, "sh", *arguments], env
+            # No namespace keeps pip from the package index.
+            env |= {"SAGEMAKER_BASE_DIR": str(self.root), "PIP_NO_INDEX": "1"}
+            return [self.seen(argument) for argument in command], env
+        wrapped = namespace.command(
+            command,
+            scratch=self.scratch,
+            host=self.host,
+            mounts={BASE: self.root, _VENV: self.scratch / "venv"},
+            read_only=[self.environment.folder],
+            listener=listener,
+        )
+        return wrapped, env
 
 
 def base_environment(scratch: Path) -> dict[str, str]:

@@ -25,7 +25,8 @@ _TOKEN = "LOCAL_JOB_TOKEN"  # inherited by every process of a job, so that those
 _TAIL_BYTES = 64 * 1024
 _ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?error: (?P<reason>.+)$", re.MULTILINE)
 _EXCEPTION_LINE = re.compile(
-    r"^(?:Exception in thread \"[^\"]*\" )?(?P<reason>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)(?:: .*)?)$",
+    r"^(?:Exception in thread \"[^\"]*\" )?(?P<reason>(?:\w+\.)*(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit)|gaierror)"
+    r"(?::(?: .*)?(?:(?<=:)\n+.+|(?<=: )\n+.+)?)?)$",
     re.MULTILINE,
 )
 
@@ -267,7 +268,7 @@ def reason_in(log: Path) -> str | None:
     """The last `error: ...` line of a log, else the last line that names an exception, else None."""
     text = _end_of(log)
     for pattern in (_ERROR_LINE, _EXCEPTION_LINE):
-        found = [match["reason"].strip() for match in pattern.finditer(text)]
+        found = [" ".join(match["reason"].split()) for match in pattern.finditer(text)]
         if found:
             return found[-1]
     return None

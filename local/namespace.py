@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import json
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -54,7 +55,7 @@ def command(
         "relay": None if listener is None else [listener, port],
     }
     return [
-        *("unshare", "--map-root-user", "--mount", "--net", "--uts"),
+        *(shutil.which("unshare") or "unshare", "--map-root-user", "--mount", "--net", "--uts"),
         *(sys.executable, "-I", "-S", __file__, json.dumps(specification), *command),
     ]
 
@@ -122,7 +123,7 @@ class Mounts:
     def _rebuild(self, folder: Path) -> None:
         """Replace a folder by one in memory that shows the same entries."""
         copy = self._staging / str(len(self._rebuilt))
-        copy.mkdir()
+        copy.mkdir(exist_ok=True)
         self._mount("tmpfs", copy, 0, "tmpfs")
         for entry in folder.iterdir():
             if entry.is_symlink():

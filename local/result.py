@@ -36,13 +36,15 @@ from comparison.record import (
     Sides,
     StageName,
 )
+from local.container import CHECKED, container_mode
 from local.endpoint import try_endpoint
+from local.environments import DEFAULT, environment
 from local.jobs import JobFailed
 from local.services import Services, machine_name
 from stacks.layout import RUNS
 from stacks.settings import DATASETS, Settings
 
-_PACKAGES = ("aws-cdk-lib", "duckdb", "moto", "pyspark", "sagemaker-inference", "sagemaker-training", "xgboost-cpu")
+_PACKAGES = ("aws-cdk-lib", "duckdb", "moto", "pyspark", "xgboost-cpu")
 
 
 def build_record(run_id: str, services: Services, settings: Settings) -> Record:
@@ -69,7 +71,12 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
         sides=Sides(**sides),
         limits=Limits.of(truth),
         agreement=agreement,
-        versions={package: version(package) for package in _PACKAGES} | {"emr": services.cluster["ReleaseLabel"]},
+        versions={
+            **{package: version(package) for package in _PACKAGES},
+            "emr": services.cluster["ReleaseLabel"],
+            **{name: f"with Python {environment(name).python}" for name in DEFAULT},
+            "containers": CHECKED[container_mode()],
+        },
         settings=settings.flat(),
         definitions={
             side: digest(definition)

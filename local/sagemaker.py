@@ -1,11 +1,11 @@
 """SageMaker on the laptop: carries out requests to create processing, training and transform jobs, and models.
 
-A request is checked against the service's API model, its container gets a real /opt/ml (see `container`), its data
-moves between that and the folder that stands for S3, and the answer has the shape of the Describe call: only fields
-that are known here, times in milliseconds since 1970 as Step Functions gives them.
+A request is checked against the service's API model, its container gets the image's environment and a real /opt/ml
+(see `container`), its data moves between that and the folder that stands for S3, and the answer has the shape of the
+Describe call: only fields that are known here, times in milliseconds since 1970 as Step Functions gives them.
 
-Not the service: the image (this Python stands for it), instance types, network, roles and keys. What cannot be carried
-out is refused with RequestRefused instead of being ignored. Facts: SageMaker developer guide and API reference as of
+Not the service: instance types, roles and keys, and nginx in front of the model server. What cannot be carried out is
+refused with RequestRefused instead of being ignored. Facts: SageMaker developer guide and API reference as of
 2026-11-22.
 """
 
@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from local import serving
+from local import environments
 from local.container import Container, container_mode, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, failure, reason_in, run_logged, running
 from local.s3 import LocalS3
@@ -35,7 +35,17 @@ from local.transform import ColumnFilter, RecordError, Transform
 START_SECONDS = 240.0
 """How long a model server may take to answer /ping."""
 
-_HOST = "localhost"  # sagemaker-training waits for its hosts' names to resolve, for minutes: `algo-1` does not
+PINGS = 5
+"""How often it may answer /ping with an error: each try loads the model again."""
+
+_SEE_LOGS = "See job logs for more information"
+_LOOPBACK = """\
+def on_starting(server):
+    server.cfg.set("bind", "127.0.0.1:{port}")
+"""
+
+MIB = 1024 * 1024
+_HOST = "algo-1"
 _PROCESSING = "/opt/ml/processing/"
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through the machine's proxy
 
@@ -62,6 +72,7 @@ class SageMaker:
         entrypoint = request["AppSpecification"].get("ContainerEntrypoint")
         if not entrypoint:
             raise RequestRefused("ContainerEntrypoint is missing: the image's own entry point is not on the laptop")
+        environment = _environment(request["AppSpecification"]["ImageUri"])
         name = self._new_name("processing job", request["ProcessingJobName"])
         cluster = request["ProcessingResources"]["ClusterConfig"]
         hosts = [f"algo-{number}" for number in range(1, cluster.get("InstanceCount", 1) + 1)]
@@ -74,7 +85,7 @@ class SageMaker:
         with scratch(name, self.work) as folder, _described(answer, "ProcessingJobStatus", "ProcessingEndTime"):
             uploads: list[tuple[str, Path]] = []
             for number, host in enumerate(hosts):
-                container = Container(folder / host / "ml", folder / host, container_mode())
+                container = Container(folder / host / "ml", folder / host, container_mode(), environment, host)
                 for item in inputs:
                     shard = (number, len(hosts)) if item.get("S3DataDistributionType") == "ShardedByS3Key" else (0, 1)
                     self._download(name, item["S3Uri"], container.path(item["LocalPath"]), shard)
@@ -86,6 +97,10 @@ class SageMaker:
                 command = [*entrypoint, *request["AppSpecification"].get("ContainerArguments", [])]
                 try:
                     self._run(name, log, container, command, request, append=number > 0)
+                except JobFailed as failed:
+                    failed.answer["FailureReason"] = f"AlgorithmError: {_SEE_LOGS}"
+                    _explain(failed, _text(container.root / "output/message") or f"AlgorithmError: {failed.reason}")
+                    raise
                 finally:
                     message = _text(container.root / "output/message")
                     if message:
@@ -99,11 +114,12 @@ class SageMaker:
     def create_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a training job to its end: DescribeTrainingJob's answer (no billable time: it is no cloud time).
 
-        Script mode (`sagemaker_program`), through AWS's own `sagemaker-training`, or the request's own
-        ContainerEntrypoint. Raises RequestRefused and JobFailed; then nothing is in S3.
+        The request's own ContainerEntrypoint, or script mode (`sagemaker_program`) through the image's toolkit. Raises
+        RequestRefused and JobFailed; then nothing is in S3.
         """
         check_request("sagemaker", "CreateTrainingJob", request)
         channels, command = _channels(request), _training_command(request)
+        environment = _environment(request["AlgorithmSpecification"].get("TrainingImage", ""))
         name = self._new_name("training job", request["TrainingJobName"])
         answer: dict[str, Any] = {
             "TrainingJobName": name,
@@ -114,7 +130,7 @@ class SageMaker:
         output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
         checkpoints = request.get("CheckpointConfig")
         with scratch(name, self.work) as folder, _described(answer, "TrainingJobStatus", "TrainingEndTime"):
-            container = Container(folder / "ml", folder, container_mode())
+            container = Container(folder / "ml", folder, container_mode(), environment)
             for channel in channels:
                 source = channel["DataSource"]["S3DataSource"]
                 self._download(name, source["S3Uri"], container.root / "input/data" / channel["ChannelName"])
@@ -131,10 +147,9 @@ class SageMaker:
             try:
                 self._run(name, log, container, command, request, names)
             except JobFailed as failed:
-                failed.answer["FailureReason"] = _text(container.root / "output/failure")
-                # AWS's toolkit writes a failure file of its own, which only repeats the command: the log knows more.
-                if failed.answer["FailureReason"] and not reason_in(log):
-                    failed.reason = failed.answer["FailureReason"].splitlines()[0]
+                said, code = _text(container.root / "output/failure"), f", exit code: {failed.exit_code}"
+                failed.answer["FailureReason"] = f"AlgorithmError: {said}{code}"
+                _explain(failed, f"AlgorithmError: {said or failed.reason}{code}")
                 raise
             container.restore("/opt/ml/model")
             container.restore("/opt/ml/output/data")
@@ -213,7 +228,9 @@ class SageMaker:
                 with log.open("a") as lines:
                     lines.writelines(f"error: {line}\n" for line in failures)
                 more = f" (and {len(failures) - 1} more objects)" if len(failures) > 1 else ""
-                raise JobFailed(name, failures[0] + more, log)
+                failed = JobFailed(name, failures[0] + more, log)
+                failed.answer["FailureReason"] = f"ClientError: {_SEE_LOGS}"
+                raise failed
         return answer
 
     @contextmanager
@@ -228,9 +245,10 @@ class SageMaker:
             yield url
 
     @contextmanager
-    def _server(self, model: Mapping[str, Any], job: str, environment: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    def _server(self, model: Mapping[str, Any], job: str, variables: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         artifact = self._model_artifact(model)
-        env = {**model["PrimaryContainer"].get("Environment", {}), **environment}
+        environment = _environment(model["PrimaryContainer"].get("Image", ""))
+        env = {**model["PrimaryContainer"].get("Environment", {}), **variables}
         if "SAGEMAKER_PROGRAM" not in env:
             raise RequestRefused(
                 "the model's Environment has no SAGEMAKER_PROGRAM: only script mode runs on the laptop"
@@ -239,16 +257,21 @@ class SageMaker:
             raise RequestRefused("SAGEMAKER_SUBMIT_DIRECTORY in S3: put the code into model.tar.gz, below code/")
         log = self._log(job)
         with scratch(job, self.work) as folder:
-            container = Container(folder / "ml", folder, container_mode())
+            container = Container(folder / "ml", folder, container_mode(), environment)
             with tarfile.open(artifact) as archive:
                 unpack(archive, container.root / "model")
             container.adapt("/opt/ml/model")
-            with socket.create_server(("127.0.0.1", 0)) as listener:
+            with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-                command = ["python3", "-P", serving.__file__, str(listener.fileno())]
-                command, env = container.command(command, env)
-                with running(command, job=job, log=log, env=env, cwd=folder, pass_fds=[listener.fileno()]) as process:
-                    listener.close()  # only the server holds it now: when it dies, connections are refused
+                passed = [listener.fileno()]
+                if container.mode == "directory":
+                    # The toolkit binds 8080 on every address, which nobody else may reach: its server is told better.
+                    (folder / "gunicorn.conf.py").write_text(_LOOPBACK.format(port=listener.getsockname()[1]))
+                    listener.close()
+                    passed = []
+                command, env = container.command(["serve"], env, *passed)
+                with running(command, job=job, log=log, env=env, cwd=folder, pass_fds=passed) as process:
+                    listener.close()  # only the container holds it now: when it ends, connections are refused
                     _wait_for_ping(url, process, job, log)
                     yield url, process
 
@@ -315,16 +338,20 @@ def _described(answer: dict[str, Any], status: str, end: str) -> Iterator[None]:
     try:
         yield
     except JobFailed as failed:
-        code = "" if failed.exit_code is None else f", exit code: {failed.exit_code}"
-        reason = failed.answer.get("FailureReason") or failed.reason
         stopped = failed.reason == "stopped"
-        answer |= {
-            status: "Stopped" if stopped else "Failed",
-            "FailureReason": f"AlgorithmError: {reason}{code}"[:1024],
-        }
+        reason = failed.answer.get("FailureReason") or f"ClientError: {failed.reason}"
+        answer |= {status: "Stopped" if stopped else "Failed", "FailureReason": reason[:1024]}
         failed.answer = {**answer, end: _now()}
         raise
     answer |= {status: "Completed", end: _now()}
+
+
+def _environment(image: str) -> environments.Environment:
+    """What an image holds. Raises RequestRefused for one that is not here."""
+    try:
+        return environments.environment(image.rsplit("/", 1)[-1].replace(":", "-"))
+    except environments.EnvironmentMissing as missing:
+        raise RequestRefused(f"image {image!r}: {missing}") from None
 
 
 def _processing_inputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -384,7 +411,7 @@ def _training_command(request: Mapping[str, Any]) -> list[str]:
         raise RequestRefused("no hyper-parameter sagemaker_program: only script mode runs on the laptop")
     if "s3://" in parameters.get("sagemaker_submit_directory", ""):
         raise RequestRefused("sagemaker_submit_directory in S3: make the code a channel and name its folder")
-    return ["python3", "-m", "sagemaker_training.cli.train"]
+    return ["train"]
 
 
 def _input_data_config(request: Mapping[str, Any], channels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -438,7 +465,7 @@ def _transform_settings(request: Mapping[str, Any]) -> Any:
         return Transform(
             split_lines=source.get("SplitType", "None") == "Line",
             multi_record=request.get("BatchStrategy", limits.get("BatchStrategy", "MultiRecord")) == "MultiRecord",
-            max_bytes=megabytes * serving.MIB or None,
+            max_bytes=megabytes * MIB or None,
             assemble_lines=target.get("AssembleWith", "None") == "Line",
             input_filter=filters[0],
             output_filter=filters[1],
@@ -491,16 +518,29 @@ class _Client:
 
 
 def _wait_for_ping(url: str, process: Any, job: str, log: Path) -> None:
+    """Wait for the first 200; a container that ends, or keeps answering something else, does not come up any more."""
+    refusals = 0
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and refusals < PINGS:
         try:
             with _open(f"{url}/ping", timeout=2):
                 return
+        except urllib.error.HTTPError:
+            refusals += 1
         except (OSError, http.client.HTTPException):
-            if process.poll() is not None:
-                raise failure(job, log, process.returncode) from None
-            time.sleep(0.05)
-    raise JobFailed(job, f"the model server does not answer /ping within {START_SECONDS:g} s", log)
+            pass
+        if process.poll() is not None:
+            raise failure(job, log, process.returncode)
+        time.sleep(0.1)
+    # github.com/aws/amazon-sagemaker-examples/issues/210: what CreateEndpoint's status says (2021-10-03).
+    why = reason_in(log) or f"no answer within {START_SECONDS:g} s"
+    raise JobFailed(job, f"The container did not pass the ping health check: {why}", log)
+
+
+def _explain(failed: JobFailed, reason: str) -> None:
+    """Say why a container ended by itself, in one line, as people find it in their account."""
+    if failed.exit_code is not None and failed.reason != "stopped":
+        failed.reason = " ".join(reason.removeprefix("error: ").split())
 
 
 def unpack(archive: tarfile.TarFile, folder: Path) -> None:

@@ -173,7 +173,7 @@ class SageMakerStack(Stack):
             stage,
             instance_type=chosen.instance_type,
             volume_gb=chosen.volume_gb,
-            entrypoint=["/bin/bash", f"{PROCESSING}/input/code/sagemaker/run.sh"],
+            entrypoint=["python3", f"{PROCESSING}/input/code/sagemaker/run.py"],
             arguments=[
                 f"{stage}.py",
                 f"--dataset={PROCESSING}/input/code/{self._dataset}",

@@ -78,5 +78,8 @@ def _training(request: Mapping[str, Any]) -> tuple[str | None, str | None]:
     if "AlgorithmSpecification" not in request:
         return None, None
     found = re.search(r"/(sagemaker-[\w-]+:[\w.-]+)$", str(request["AlgorithmSpecification"].get("TrainingImage", "")))
-    script = "sagemaker_program" in request.get("HyperParameters", {})
+    # A program of one's own: an entry point, or the toolkit's script mode.
+    script = "ContainerEntrypoint" in request["AlgorithmSpecification"] or "sagemaker_program" in request.get(
+        "HyperParameters", {}
+    )
     return _SCRIPT if script else _ALGORITHM, found[1] if found else None

@@ -33,8 +33,8 @@ DEFAULT = ["sagemaker-xgboost-3.2-0", "emr"]
 """What the default sides run in."""
 
 _STAMP = "built.json"
-# No package here needs a compiler, but sagemaker-containers declares a C extension, which only its MPI runner imports:
-# a compiler that does nothing makes it without one, and without Python's headers.
+# No package here needs a compiler, but sagemaker-containers declares a C extension, which only its MPI runner uses: a
+# compiler that does nothing makes it without one, and without Python's headers (gethostname.py stands for it).
 _NO_COMPILER = {"CC": "true", "CXX": "true", "LDSHARED": "true", "LDCXXSHARED": "true"}
 _DESCRIBE = "import json, ssl, sys, zlib; print(json.dumps([sys._base_executable, sys.version.split()[0]]))"
 
@@ -117,7 +117,9 @@ def build(name: str) -> bool:
             file.unlink()  # it may be a hard link into the installer's cache
             file.write_text(text.replace(patch["from"], patch["to"]))
         for module in (DEFINITIONS / name).iterdir():
-            if module.is_dir() and module.name != "__pycache__":
+            if module.suffix == ".py":
+                shutil.copy(module, packages)
+            elif module.is_dir() and module.name != "__pycache__":
                 shutil.copytree(module, packages / module.name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / _STAMP).write_text(json.dumps({"definition": _digest(name), "python": version}))
         return True

@@ -11,6 +11,8 @@ from local.s3 import LocalS3
 from local.sagemaker import SageMaker
 
 ROLE = "arn:aws:iam::123456789012:role/service"
+NO_INDEX = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 
 
 class Account:
@@ -81,7 +83,7 @@ def processing(name: str, command: list[str], **changes: Any) -> dict[str, Any]:
         "ProcessingJobName": name,
         "RoleArn": ROLE,
         "AppSpecification": {
-            "ImageUri": "xgboost",
+            "ImageUri": IMAGE,
             "ContainerEntrypoint": command[:2],
             "ContainerArguments": command[2:],
         },
@@ -117,16 +119,16 @@ def processing(name: str, command: list[str], **changes: Any) -> dict[str, Any]:
 
 
 def training(name: str, **hyperparameters: str) -> dict[str, Any]:
-    """A script mode training request, its code a channel."""
+    """A training request with an entry point of its own, its code a channel."""
     return {
         "TrainingJobName": name,
         "RoleArn": ROLE,
-        "AlgorithmSpecification": {"TrainingImage": "xgboost", "TrainingInputMode": "File"},
-        "HyperParameters": {
-            "sagemaker_program": "train.py",
-            "sagemaker_submit_directory": "/opt/ml/input/data/code/sagemaker",
-            **hyperparameters,
+        "AlgorithmSpecification": {
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/sagemaker/train.py"],
         },
+        "HyperParameters": hyperparameters,
         "InputDataConfig": [
             {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
             for name, uri in {"code": "s3://lake/code/", "train": "s3://lake/raw/"}.items()
@@ -138,17 +140,31 @@ def training(name: str, **hyperparameters: str) -> dict[str, Any]:
     }
 
 
+def script_mode(name: str, **hyperparameters: str) -> dict[str, Any]:
+    """A training request that the image's toolkit carries out."""
+    request = training(
+        name,
+        sagemaker_program="train.py",
+        sagemaker_submit_directory="/opt/ml/input/data/code/sagemaker",
+        **hyperparameters,
+    )
+    del request["AlgorithmSpecification"]["ContainerEntrypoint"]
+    request["Environment"] |= NO_INDEX
+    return request
+
+
 def model(url: str, name: str = "webshop", **environment: str) -> dict[str, Any]:
     """A CreateModel request in script mode."""
     return {
         "ModelName": name,
         "ExecutionRoleArn": ROLE,
         "PrimaryContainer": {
-            "Image": "xgboost",
+            "Image": IMAGE,
             "ModelDataUrl": url,
             "Environment": {
                 "SAGEMAKER_PROGRAM": "score.py",
                 "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                **NO_INDEX,
                 **environment,
             },
         },

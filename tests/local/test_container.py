@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from local.container import Container, container_mode, scratch
+from local.environments import environment
+
+IMAGE = environment("sagemaker-xgboost-3.2-0")
 
 
 def run(container: Container, *command: str, **env: str) -> str:
@@ -19,7 +22,7 @@ def run(container: Container, *command: str, **env: str) -> str:
 @pytest.mark.usefixtures("each_mode")
 def test_the_command_sees_its_folder_and_no_one_else_does(tmp_path: Path) -> None:
     before = sorted(os.listdir("/opt")), Path("/proc/self/mounts").read_text()
-    container = Container(tmp_path / "ml", tmp_path, container_mode())
+    container = Container(tmp_path / "ml", tmp_path, container_mode(), IMAGE)
     container.path("/opt/ml/input/data").mkdir(parents=True)
     container.path("/opt/ml/input/data/a").write_text("A")
     script = container.path("/opt/ml/input/data/script.sh")
@@ -36,25 +39,25 @@ def test_the_rest_of_opt_is_still_there(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("LOCAL_CONTAINER", raising=False)
     if container_mode() != "namespace":
         pytest.skip("user namespaces are blocked on this machine")
-    seen = run(Container(tmp_path / "ml", tmp_path, "namespace"), "ls", "-A", "/opt").split()
-    assert sorted(seen) == sorted({*os.listdir("/opt"), "ml"})
+    seen = run(Container(tmp_path / "ml", tmp_path, "namespace", IMAGE), "ls", "-A", "/opt").split()
+    assert sorted(seen) == sorted({*os.listdir("/opt"), "ml", "venv"})
 
 
 @pytest.mark.usefixtures("each_mode")
 def test_nothing_of_the_caller_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    container = Container(tmp_path / "ml", tmp_path, container_mode())
+    container = Container(tmp_path / "ml", tmp_path, container_mode(), IMAGE)
     environment = dict(line.split("=", 1) for line in run(container, "env", ANSWER="42").splitlines())
     assert environment["ANSWER"] == "42"
     assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONPATH"} & set(environment)
-    assert run(container, "python3", "-c", "import sys; print(sys.prefix)").strip() == os.path.abspath(
-        __import__("sys").prefix
-    )
+    assert environment["SM_MODEL_DIR"] == container.seen("/opt/ml/model")
+    found = run(container, "python3", "-c", "import sys, numpy; print(sys.prefix, numpy.__version__)").split()
+    assert found == ["/opt/venv" if container.mode == "namespace" else str(tmp_path / "venv"), "2.1.0"]
 
 
 def test_rewrites_whole_paths_only(tmp_path: Path) -> None:
-    container = Container(tmp_path / "ml", tmp_path, "directory")
+    container = Container(tmp_path / "ml", tmp_path, "directory", IMAGE)
     here = container.root
     assert container.seen("/opt/ml:/opt/ml/code") == f"{here}:{here}/code"
     assert container.seen('{"a": "/opt/ml/x"}, --a=/opt/ml') == f'{{"a": "{here}/x"}}, --a={here}'
@@ -64,7 +67,7 @@ def test_rewrites_whole_paths_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/opt/mlx", "/opt", "opt/ml/x", "/opt/ml/../x", "/etc/passwd", "/opt/ml//x"])
 def test_no_path_leaves_the_container(tmp_path: Path, path: str) -> None:
     with pytest.raises(ValueError, match="not a path below /opt/ml"):
-        Container(tmp_path / "ml", tmp_path, "directory").path(path)
+        Container(tmp_path / "ml", tmp_path, "directory", IMAGE).path(path)
 
 
 def test_the_mode_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Processing, training and transform jobs, carried out."""
 
 import json
+import socket
 import tarfile
 import threading
 import time
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from local.container import container_mode
+from local.environments import environment
 from local.jobs import JOBS, JobFailed, RequestRefused
 from local.sagemaker import pack, unpack
-from tests.local.conftest import Account, model, processing, training, transform
+from tests.local.conftest import Account, model, processing, script_mode, training, transform
 
 PREPARE = """\
 import json, os, pathlib, sys
@@ -27,21 +30,27 @@ assert output.is_dir() and len(resources["hosts"]) == job["ProcessingResources"]
 """
 
 TRAIN = """\
-import argparse, json, os, pathlib
+import json, os, pathlib, socket, sys
 from common import names
-parser = argparse.ArgumentParser()
-parser.add_argument("--eta", type=float)
-parser.add_argument("--data", type=pathlib.Path, default=os.environ["SM_CHANNEL_TRAIN"])
-arguments = parser.parse_args()
-model = pathlib.Path(os.environ["SM_MODEL_DIR"])
-(model / "code").mkdir()
-(model / "code/score.py").write_text(pathlib.Path("score.py").read_text())
-(model / "model.json").write_text(json.dumps({"eta": arguments.eta, "files": sorted(os.listdir(arguments.data))}))
+base = pathlib.Path("/opt/ml")
+values = json.loads((base / "input/config/hyperparameters.json").read_text())
+resources = json.loads((base / "input/config/resourceconfig.json").read_text())
+assert resources["current_host"] == "algo-1"
+if pathlib.Path("/opt/venv").exists():
+    assert (socket.gethostname(), socket.gethostbyname("algo-1")) == ("algo-1", "127.0.0.1")
+    assert sys.prefix == "/opt/venv"
+if "etaa" in values:
+    (base / "output/failure").write_text("unknown hyper-parameter: etaa")
+    sys.exit(3)
+(base / "model/code").mkdir()
+(base / "model/code/score.py").write_text(pathlib.Path(__file__).with_name("score.py").read_text())
+files = sorted(os.listdir(base / "input/data/train"))
+(base / "model/model.json").write_text(json.dumps({"eta": float(values["eta"]), "files": files}))
 """
 
 SCORE = """\
 import json, pathlib
-from sagemaker_inference.errors import GenericInferenceToolkitError
+from flask import Response
 
 def model_fn(folder):
     assert folder == "/opt/ml/model"
@@ -53,7 +62,7 @@ def transform_fn(model, body, content_type, accept):
         try:
             answers.append(f"{float(line.split(',')[0]) * model['eta']:g}")
         except ValueError:
-            raise GenericInferenceToolkitError(400, f"{line!r} does not start with a number") from None
+            return Response(f"{line!r} does not start with a number", 400, mimetype="text/plain")
     return "".join(f"{answer}\\n" for answer in answers), accept
 """
 
@@ -111,10 +120,10 @@ def test_a_failed_processing_job_says_why_and_leaves_nothing(account: Account) -
         "sys.exit('error: raw/logs: no such table')\n"
     )
     failed = failing(account, script)
-    assert (failed.job, failed.reason, failed.exit_code) == ("job", "raw/logs: no such table", 1)
+    assert (failed.job, failed.reason, failed.exit_code) == ("job", "AlgorithmError: raw/logs: no such table", 1)
     assert failed.tail() == ["error: raw/logs: no such table"]
     assert failed.answer["ProcessingJobStatus"] == "Failed"
-    assert failed.answer["FailureReason"] == "AlgorithmError: raw/logs: no such table, exit code: 1"
+    assert failed.answer["FailureReason"] == "AlgorithmError: See job logs for more information"
 
 
 def test_what_the_laptop_cannot_do_is_refused(account: Account) -> None:
@@ -198,19 +207,91 @@ def test_train_then_transform(account: Account, tmp_path: Path) -> None:
     assert account.left_behind() == []
 
 
-def test_a_wrong_hyperparameter_fails_training_with_the_scripts_own_words(account: Account) -> None:
+def test_a_failed_training_job_has_its_own_words_and_exit_code(account: Account) -> None:
     with pytest.raises(JobFailed) as failed:
         account.sagemaker.create_training_job(training("t", etaa="1"))
-    assert failed.value.reason == "unrecognized arguments: --etaa 1"
-    assert failed.value.answer["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError:\nExitCode 2")
+    assert failed.value.reason == "AlgorithmError: unknown hyper-parameter: etaa, exit code: 3"
+    assert failed.value.answer["FailureReason"] == failed.value.reason
     assert account.keys("s3://lake/runs/") == []
     assert account.left_behind() == []
+
+
+@pytest.mark.usefixtures("each_mode")
+def test_script_mode(account: Account) -> None:
+    """The image's toolkit installs the submit folder, where nothing else is installed into, and runs the program."""
+    built = environment("sagemaker-xgboost-3.2-0").folder
+    before = sorted(built.rglob("*"))
+    script = (
+        "import importlib.metadata, os, pathlib, sys\n"
+        "assert importlib.metadata.version('train') == '1.0.0'\n"
+        "assert sys.argv[1:] == ['--eta', '0.5']\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], os.listdir(os.environ['SM_CHANNEL_TRAIN'])[0]).touch()\n"
+    )
+    account.put("s3://lake/code/sagemaker/train.py", script)
+    answer = account.sagemaker.create_training_job(script_mode("t", eta="0.5"))
+    assert answer["TrainingJobStatus"] == "Completed"
+    assert sorted(built.rglob("*")) == before
+
+
+def test_a_requirements_file_in_the_submit_folder_fails_script_mode(account: Account) -> None:
+    """The toolkit hands it to pip, which finds no index (tried on 2026-11-26 with the real container's code)."""
+    account.put("s3://lake/code/sagemaker/requirements.txt", "duckdb==2.0.0")
+    with pytest.raises(JobFailed) as failed:
+        account.sagemaker.create_training_job(script_mode("t"))
+    reason = failed.value.answer["FailureReason"]
+    assert reason.startswith("AlgorithmError: InstallModuleError:\nCommand ")
+    assert reason.endswith('-m pip install . -r requirements.txt", exit code: 1')
+    assert failed.value.reason == " ".join(reason.split())
+    assert "No matching distribution found for duckdb==2.0.0" in failed.value.log.read_text()
+
+
+@pytest.mark.parametrize("module", ["duckdb", "comparison.record", "pyspark", "pytest"])
+def test_what_the_image_lacks_cannot_be_imported(account: Account, module: str) -> None:
+    failed = failing(account, f"import {module}")
+    assert failed.reason == f"AlgorithmError: ModuleNotFoundError: No module named {module.split('.')[0]!r}"
+    assert failed.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("socket.create_connection(('192.0.2.1', 443), 5)", "OSError: [Errno 101] Network is unreachable"),
+        ("socket.create_connection(('pypi.org', 443), 5)", "gaierror: [Errno -3] Temporary failure in name resolution"),
+        ("socket.create_connection(('127.0.0.1', PORT), 5)", "ConnectionRefusedError: [Errno 111] Connection refused"),
+    ],
+    ids=["address", "name", "this machine"],
+)
+def test_a_job_that_reaches_for_the_network_fails(
+    account: Account, script: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in subnets without a way out; not even a server of this machine is reached."""
+    monkeypatch.delenv("LOCAL_CONTAINER", raising=False)
+    if container_mode() != "namespace":
+        pytest.skip("user namespaces are blocked on this machine: the fallback does not check this")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        failed = failing(account, f"import socket\n{script.replace('PORT', str(server.getsockname()[1]))}\n")
+    assert failed.reason.endswith(reason)
+
+
+def test_a_job_cannot_change_the_built_environment(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_CONTAINER", raising=False)
+    if container_mode() != "namespace":
+        pytest.skip("user namespaces are blocked on this machine: the fallback does not check this")
+    failed = failing(account, "import numpy, pathlib\npathlib.Path(numpy.__file__).write_text('')\n")
+    assert "Read-only file system" in failed.reason
+
+
+def test_an_image_that_is_not_here_is_refused(account: Account) -> None:
+    request = processing("p", [*ENTRY, *ARGUMENTS])
+    request["AppSpecification"]["ImageUri"] = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    with pytest.raises(RequestRefused, match=r"sagemaker-xgboost-1.7-1: is not defined; there are: .*-3.2-0"):
+        account.sagemaker.create_processing_job(request)
 
 
 def test_output_data_and_checkpoints(account: Account) -> None:
     script = (
         "import os, pathlib\n"
-        "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'importance.json').write_text('{}')\n"
+        "pathlib.Path('/opt/ml/output/data/importance.json').write_text('{}')\n"
         "saved = pathlib.Path('/opt/ml/checkpoints')\n"
         "(saved / 'next').write_text(' '.join(os.listdir(saved)))\n"
     )

@@ -2,7 +2,7 @@
 
 It travels inside model.tar.gz as code/score.py and needs nothing beside it. A request holds rows of features, in the
 order in which the model was trained: CSV (`text/csv`, an empty field is a missing value) or JSON (`application/json`,
-null is a missing value) in one of these forms:
+null is a missing value) in one of these forms, each name once:
 
     {"instances": [[1, 2.5], [3, null]]}                    rows
     {"instances": [{"features": [1, 2.5]}]}                 rows, as other built-in algorithms take them
@@ -18,7 +18,9 @@ import csv
 import io
 import json
 import re
+import reprlib
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -35,6 +37,9 @@ FORMS = (CSV, JSON)
 # float() would also take nan, inf, 1_000 and the digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST = float(np.finfo(np.float32).max)
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 Rows = npt.NDArray[np.float32]
 
@@ -62,7 +67,7 @@ def model_fn(model_dir: str) -> xgboost.Booster:
 
 
 def transform_fn(model: xgboost.Booster, content: bytes | str, content_type: str | None, accept: str | None) -> Any:
-    """Answer one request: the body and its content type, or the error in the form that the server at hand knows."""
+    """Answer one request: the body and its content type, or what `refuse` makes of an error."""
     try:
         form = media_type(content_type)
         answer = accepted(accept, form)
@@ -70,24 +75,23 @@ def transform_fn(model: xgboost.Booster, content: bytes | str, content_type: str
         return format_answer(predict(model, rows), answer), answer
     except RequestError as problem:
         return refuse(problem)
+    except Exception:
+        # What the caller gets must not show how the server is made; the log does.
+        traceback.print_exc()
+        return refuse(RequestError("the model failed; see the log", HTTPStatus.INTERNAL_SERVER_ERROR))
 
 
 def refuse(problem: RequestError) -> Any:
-    """Answer an error: the XGBoost image's server takes a response, AWS's sagemaker-inference an exception.
+    """Answer an error, in the form that the image's server takes.
 
     Raises:
-        sagemaker_inference.errors.GenericInferenceToolkitError: under the server of that name.
-        RequestError: under neither.
+        RequestError: there is no such server.
     """
-    if "sagemaker_containers" in sys.modules:
-        from flask import Response
+    if "sagemaker_containers" not in sys.modules:
+        raise problem
+    from flask import Response
 
-        return Response(problem.body(), problem.status, mimetype=JSON)
-    if "sagemaker_inference" in sys.modules:
-        from sagemaker_inference.errors import GenericInferenceToolkitError
-
-        raise GenericInferenceToolkitError(problem.status.value, problem.body(), problem.status.phrase) from None
-    raise problem
+    return Response(problem.body(), problem.status, mimetype=JSON)
 
 
 def media_type(content_type: str | None) -> str:
@@ -124,10 +128,7 @@ def parse(content: bytes | str, form: str, names: Sequence[str]) -> Rows:
             raise RequestError(f"the body is not UTF-8: {problem.reason} at byte {problem.start}") from None
     if not content.strip("\r\n" if form == CSV else None):
         raise RequestError("the body is empty")
-    rows = list(csv_rows(content) if form == CSV else json_rows(content, names))
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(names):
-            raise RequestError(f"row {number}: {len(row)} values, expected {len(names)}: {', '.join(names)}")
+    rows = list(csv_rows(content, names) if form == CSV else json_rows(content, names))
     array = np.array(rows, np.float64)
     wrong = np.argwhere(np.abs(array) > _LARGEST)
     if len(wrong):
@@ -136,12 +137,19 @@ def parse(content: bytes | str, form: str, names: Sequence[str]) -> Rows:
     return array.astype(np.float32)
 
 
-def csv_rows(text: str) -> Iterable[list[float]]:
+def check_width(row: Sequence[Any], names: Sequence[str], number: int) -> None:
+    """Check that a row has a value for each feature, before any value is read; or raise RequestError."""
+    if len(row) != len(names):
+        raise RequestError(f"row {number}: {len(row)} values, expected {len(names)}: {', '.join(names)}")
+
+
+def csv_rows(text: str, names: Sequence[str]) -> Iterable[list[float]]:
     """Read CSV: numbers, an empty field is a missing value."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for number, fields in enumerate(reader, 1):
             # A line without anything is one empty field, which only a model of one feature can take.
+            check_width(fields or [""], names, number)
             yield [csv_value(field, number) for field in fields or [""]]
     except csv.Error as problem:
         raise RequestError(f"row {reader.line_num}: not CSV: {problem}") from None
@@ -160,7 +168,7 @@ def csv_value(field: str, number: int) -> float:
 def json_rows(text: str, names: Sequence[str]) -> Iterable[list[float]]:
     """Read JSON in one of the forms above; null is a missing value."""
     try:
-        value = json.loads(text, parse_constant=not_json)
+        value = json.loads(text, parse_constant=not_json, object_pairs_hook=json_object)
     except RecursionError:
         raise RequestError("not JSON that this model takes: nested too deeply") from None
     except ValueError as problem:
@@ -171,13 +179,14 @@ def json_rows(text: str, names: Sequence[str]) -> Iterable[list[float]]:
         value = value["instances"]
     if not isinstance(value, list) or not value:
         raise RequestError("the instances must be a list of rows that is not empty")
-    if not any(isinstance(row, list | dict) for row in value):
+    if not isinstance(value[0], list | dict):
         value = [value]
     for number, row in enumerate(value, 1):
         if isinstance(row, dict):
             row = row["features"] if set(row) == {"features"} and names != ["features"] else by_name(row, names, number)
         if not isinstance(row, list):
             raise RequestError(f"row {number}: {shown(row)} is not a row: a list, or an object of features")
+        check_width(row, names, number)
         yield [json_value(field, number) for field in row]
 
 
@@ -209,10 +218,19 @@ def not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number; null stands for a missing value")
 
 
+def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names differ; of two values for one name, Python's JSON would take the last."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the name {shown(name)} is there twice")
+        found[name] = value
+    return found
+
+
 def shown(value: Any) -> str:
-    """A value for a message, cut when it is long."""
-    text = json.dumps(value) if isinstance(value, dict | list) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    """A value for a message, cut when it is long or deep."""
+    return _SHORT.repr(value)
 
 
 def predict(model: xgboost.Booster, rows: Rows) -> Rows:

@@ -1,7 +1,8 @@
-"""Train the model: a SageMaker Training job, in the XGBoost image's script mode."""
+"""Train the model: a SageMaker Training job."""
 
-import os
+import json
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,24 +16,26 @@ from common.dataset import Dataset
 from common.results import MODEL, STATS, Stats
 
 DATASET = "/opt/ml/input/data/code/datasets/webshop"
+HYPERPARAMETERS = Path("/opt/ml/input/config/hyperparameters.json")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and run."""
     parser = Parser(__doc__)
-    environment = os.environ
     parser.add_argument("--dataset", type=Path, default=DATASET, help="dataset folder")
-    for name, variable in (
-        ("--train", "SM_CHANNEL_TRAIN"),
-        ("--validation", "SM_CHANNEL_VALIDATION"),
-        ("--model-dir", "SM_MODEL_DIR"),
-    ):
-        default = environment.get(variable)
-        parser.add_argument(name, type=Path, default=default, required=default is None, help=f"folder; {variable}")
+    parser.add_argument("--train", type=Path, default="/opt/ml/input/data/train", help="features to train on")
+    parser.add_argument("--validation", type=Path, default="/opt/ml/input/data/validation", help="to report on")
+    parser.add_argument("--model-dir", type=Path, default="/opt/ml/model", help="where the model goes")
     hyperparameters.add_arguments(parser)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args([*requested(HYPERPARAMETERS), *(sys.argv[1:] if argv is None else argv)])
     values = hyperparameters.from_arguments(arguments)
     train(arguments.dataset, arguments.train, arguments.validation, arguments.model_dir, values)
+
+
+def requested(path: Path) -> list[str]:
+    """The HyperParameters of the job's request as arguments; outside a job there are none."""
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return [f"--{name}={value}" for name, value in found.items()]
 
 
 def train(dataset_at: Path, train_at: Path, validation_at: Path, output: Path, values: dict[str, float]) -> Stats:

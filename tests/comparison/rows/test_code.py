@@ -30,7 +30,7 @@ def test_lines(tmp_path: Path, name: str, text: str, lines: int) -> None:
 def test_workload_is_what_only_one_side_imports(tmp_path: Path) -> None:
     for name, text in {
         "sagemaker/train.py": "import a.fast\nfrom common import shared, own\n",
-        "sagemaker/run.sh": "",
+        "sagemaker/run.py": "",
         "emr/train.py": "from common.shared import x\n",
         "common/shared.py": "from common import deep\n",
         "common/own.py": "import common.deeper",
@@ -41,7 +41,7 @@ def test_workload_is_what_only_one_side_imports(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     found = {str(file.relative_to(tmp_path / "workloads")) for file in code.workload(tmp_path, "sagemaker")}
-    assert found == {"sagemaker/train.py", "sagemaker/run.sh", "common/own.py", "common/deeper.py"}
+    assert found == {"sagemaker/train.py", "sagemaker/run.py", "common/own.py", "common/deeper.py"}
     assert {file.name for file in code.workload(tmp_path, "emr")} == {"train.py"}
 
 
@@ -49,7 +49,7 @@ def test_the_repositorys_own_sides() -> None:
     sides = [code.workload(REPOSITORY, "sagemaker"), code.workload(REPOSITORY, "emr")]
     assert not sides[0] & sides[1]
     assert {"spark.py", "hadoop.py", "bootstrap.sh"} <= {file.name for file in sides[1]}
-    assert {"duck.py", "local.py", "run.sh"} <= {file.name for file in sides[0]}
+    assert {"duck.py", "local.py", "run.py"} <= {file.name for file in sides[0]}
     assert [code.engine(REPOSITORY, "sagemaker"), code.engine(REPOSITORY, "emr")] == ["DuckDB", "Spark"]
 
 

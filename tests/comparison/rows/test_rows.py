@@ -161,7 +161,7 @@ def test_tools(evidence: Make, templates: Templates, tmp_path: Path) -> None:
     notebook.parent.mkdir()
     notebook.write_text("{}")
     # Every tool that is named: Hive and HBase steps, HBase on the cluster, the algorithm itself, a notebook.
-    everything = replaced(templates(), "sagemaker", ("sagemaker_program", "csv_weights"))
+    everything = replaced(templates(), "sagemaker", (r'(File\\?",\s*\\?")ContainerEntrypoint', r"\1Unknown"))
     everything = replaced(everything, "emr", ("'spark-submit'", "'hive-script'"), count=1)
     everything = replaced(everything, "emr", ("'spark-submit'", "'hbase'"), count=1)
     everything = replaced(

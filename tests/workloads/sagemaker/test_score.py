@@ -1,6 +1,5 @@
-"""The inference script: what it answers, and what it refuses under both of the servers that may call it."""
+"""The inference script: what it answers, and what it refuses."""
 
-import importlib
 import json
 import math
 import subprocess
@@ -14,7 +13,6 @@ import pytest
 import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sagemaker_inference.errors import BaseInferenceToolkitError
 
 from workloads.sagemaker import score
 from workloads.sagemaker.score import CSV, JSON, RequestError, parse
@@ -101,6 +99,8 @@ BAD = [
     ("[1, 2, true]", JSON, 400, "row 1: True is not a number"),
     ("[[1, 2, 3], [1, 2, [3]]]", JSON, 400, "row 2: [3] is not a number"),
     ("[[1, 2, 3], 4]", JSON, 400, "row 2: 4 is not a row"),
+    ('{"instances": [[1, 2, 3]], "instances": [[1, 2, 3]]}', JSON, 400, "the name 'instances' is there twice"),
+    (f"[1, 2, {'[' * 900}{']' * 900}]", JSON, 400, "row 1: [[[[[[[...]]]]]]] is not a number"),
     ("[]", JSON, 400, "a list of rows that is not empty"),
     ('{"instances": []}', JSON, 400, "a list of rows that is not empty"),
     ('{"rows": [[1, 2, 3]]}', JSON, 400, "the one key 'instances'"),
@@ -120,11 +120,11 @@ def test_bad_requests(
     model: xgboost.Booster,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same status and reason under sagemaker-inference (laptop) and sagemaker-containers (XGBoost image)."""
-    with pytest.raises(BaseInferenceToolkitError) as raised:
+    """A status and a reason, in the form that the image's server takes (its own answers: tests/local/test_serving)."""
+    with pytest.raises(RequestError) as raised:
         score.transform_fn(model, body, form, CSV)
-    assert raised.value.status_code == status
-    assert reason in json.loads(raised.value.message)["error"]
+    assert raised.value.status == status
+    assert reason in json.loads(raised.value.body())["error"]
 
     monkeypatch.setitem(sys.modules, "sagemaker_containers", types.ModuleType("sagemaker_containers"))
     response = score.transform_fn(model, body, form, CSV)
@@ -134,41 +134,23 @@ def test_bad_requests(
 
 def test_unknown_accept(model: xgboost.Booster) -> None:
     """406 before the rows are looked at."""
-    with pytest.raises(BaseInferenceToolkitError) as raised:
+    with pytest.raises(RequestError) as raised:
         score.transform_fn(model, "x", CSV, "image/png")
-    assert raised.value.status_code == 406
+    assert raised.value.status == 406
 
 
-def test_under_the_real_transformer(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS's Transformer finds the functions, calls them and passes the status on."""
-    transformer_module = importlib.import_module("sagemaker_inference.transformer")
-    monkeypatch.setitem(sys.modules, "score", score)
-    monkeypatch.setenv("SAGEMAKER_PROGRAM", "score.py")
-    monkeypatch.syspath_prepend(str(Path(score.__file__).parent))
+def test_a_fault_of_the_model_shows_nothing_of_the_server(capfd: pytest.CaptureFixture[str]) -> None:
+    """500 without where it arose; the log has that."""
 
-    class Context:
-        """What the model server hands over."""
+    class Broken:
+        """A model that cannot predict."""
 
-        system_properties = {"model_dir": str(model_dir)}  # noqa: RUF012
-        status: int | None = None
+        feature_names = NAMES
 
-        def __init__(self, headers: dict[str, str]) -> None:
-            self.request_processor = [types.SimpleNamespace(get_request_properties=lambda: headers)]
-
-        def set_response_status(self, code: int, phrase: str) -> None:
-            self.status = code
-
-        def set_response_content_type(self, index: int, content_type: str) -> None:
-            self.content_type = content_type
-
-    transformer = transformer_module.Transformer()
-    good = Context({"Content-Type": CSV, "Accept": CSV})
-    answers = transformer.transform([{"body": b"1,2,3\n4,5,6\n"}], good)
-    assert (len(answers[0].splitlines()), good.status, good.content_type) == (2, None, CSV)
-    bad = Context({"Content-Type": CSV, "Accept": CSV})
-    answers = transformer.transform([{"body": b"1,2\n"}], bad)
-    assert bad.status == 400
-    assert json.loads(answers[0].splitlines()[0]) == {"error": "row 1: 2 values, expected 3: visits, days, age"}
+    with pytest.raises(RequestError) as raised:
+        score.transform_fn(Broken(), "1,2,3", CSV, CSV)  # type: ignore[arg-type]
+    assert (raised.value.status, json.loads(raised.value.body())) == (500, {"error": "the model failed; see the log"})
+    assert "has no attribute 'inplace_predict'" in capfd.readouterr().err
 
 
 def test_command(model_dir: Path) -> None:

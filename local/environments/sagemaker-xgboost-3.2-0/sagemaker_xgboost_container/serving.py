@@ -1,12 +1,15 @@
-"""The model server's application: what the toolkit's gunicorn imports, and the command that starts that."""
+"""The model server's application: what the toolkit's gunicorn imports in each of its workers."""
 
 import functools
 import importlib
+import io
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from sagemaker_containers.beta.framework import env, server, transformer, worker
+from sagemaker_containers.beta.framework import env, transformer, worker
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers are the parallelism, as the image has it
 
 
 @functools.cache
@@ -27,12 +30,13 @@ def application() -> Callable[..., Iterable[bytes]]:
 
 
 def main(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer a request (WSGI)."""
-    return application()(environ, start_response)
-
-
-def serve() -> None:
-    """Start the server, in front of which the image has nginx."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ["SAGEMAKER_USE_NGINX"] = "false"
-    server.start(env.ServingEnv().framework_module)
+    """Answer a request (WSGI), once it is there as a whole: the image's nginx hands on no other."""
+    try:
+        body = environ["wsgi.input"].read()
+        whole = len(body) == int(environ.get("CONTENT_LENGTH") or len(body))
+    except OSError:  # as gunicorn's errors about chunks are
+        whole = False
+    if not whole:
+        start_response("400 Bad Request", [("Content-Type", "application/json"), ("Connection", "close")])
+        return [b'{"error": "the body is cut off or its chunks are broken"}']
+    return application()({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start_response)

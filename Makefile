@@ -23,7 +23,8 @@ help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
 compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=...)
-	@python -m comparison run $(if $(EVENTS),--events $(EVENTS)) $(if $(RUN_ID),--run-id $(RUN_ID))
+	@# By the environment, since a shell would read what is in them.
+	@exec python -m comparison run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"}
 
 cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HEAD: what changed; MAX_MONTHLY=500: a limit)
 	@mkdir -p build && $(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth) > build/synth.log 2>&1 \

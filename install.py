@@ -53,8 +53,8 @@ _COMPARE = """\
 bin=$(dirname -- "$(realpath -- "$0")")
 PATH=$bin:$PATH exec "$bin/python" -c 'import os, sys
 sys.path[0] = os.path.dirname(sys.prefix)
-from comparison.cli import app
-app(prog_name="compare")' "$@"
+from comparison.__main__ import main
+main()' "$@"
 """
 _CDK = """\
 #!/bin/sh

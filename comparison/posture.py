@@ -12,12 +12,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
+from comparison.files import FileError, read_json
 from comparison.record import SIDES, SideName
 from comparison.template import REPOSITORY
+from comparison.text import clean_json, one_line
 
 RULES = "rules.json"
 
@@ -30,6 +32,12 @@ class PostureError(Exception):
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _fit_to_be_shown(cls, value: Any) -> Any:
+        """A report may come from a bucket that others write to."""
+        return clean_json(value)
 
 
 class Finding(_Model):
@@ -123,13 +131,15 @@ def posture(folder: Path) -> Posture | None:
         PostureError: the report is there and cannot be read; one line that names the file.
     """
     report = folder / RULES
-    try:
-        return Posture.model_validate_json(report.read_bytes())
-    except FileNotFoundError:
+    if not os.path.lexists(report):
         return None
-    except OSError as error:
-        raise PostureError(f"{report}: cannot be read: {error}") from error
+    try:
+        return Posture.model_validate(read_json(report))
+    except FileError as error:
+        raise PostureError(one_line(str(error))) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "report"
-        raise PostureError(f"{report}: {where}: {first['msg']}; expected what `stacks.rules` writes") from error
+        raise PostureError(
+            one_line(f"{report}: {where}: {first['msg']}; expected what `stacks.rules` writes")
+        ) from error

@@ -16,7 +16,6 @@ sizes of the machines are EC2's own (DescribeInstanceTypes, as in moto 5.2.5).
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -32,7 +31,8 @@ from pydantic import (
     model_validator,
 )
 
-from comparison.record import replace_text
+from comparison.files import FileError, read_json, write_text
+from comparison.text import one_line
 
 PRICES = Path(__file__).parent / "prices.json"
 SCHEMA_VERSION = 1
@@ -145,13 +145,9 @@ class PriceBook(_Model):
             PriceError: the file is missing, truncated, or holds an impossible price; one line.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PriceError(f"{path}: cannot be read: {error}; expected a price file") from error
-        try:
-            data = json.loads(text, object_pairs_hook=_once)
-        except (ValueError, RecursionError) as error:
-            raise PriceError(f"{path}: not JSON, or cut off: {error}; expected a price file") from error
+            data = read_json(path)
+        except FileError as error:
+            raise PriceError(f"{one_line(str(error))}; expected a price file") from error
         version = data.get("schema_version") if isinstance(data, dict) else None
         if type(version) is int and version > SCHEMA_VERSION:
             raise PriceError(
@@ -160,9 +156,9 @@ class PriceBook(_Model):
             )
         try:
             # Strict, so that "0.2" is not silently taken for 0.2; JSON mode, so that dates may be what JSON has.
-            return cls.model_validate_json(text, strict=True)
+            return cls.model_validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
-            raise PriceError(f"{path}: {_one_line(error)}") from error
+            raise PriceError(one_line(f"{path}: {_one_line(error)}")) from error
 
     def save(self, path: Path = PRICES) -> None:
         """Write the book, one price a line, sorted; a reader finds the old file or the new one.
@@ -170,7 +166,7 @@ class PriceBook(_Model):
         Raises:
             OSError: the folder cannot be written to.
         """
-        replace_text(path, self.text())
+        write_text(path, self.text())
 
     def text(self) -> str:
         """The book as the JSON text of a price file."""
@@ -200,16 +196,6 @@ class PriceBook(_Model):
 def kind_of(item: str) -> str | None:
     """The kind of an item, a key of `KINDS`; None for what is no item: ``ec2/m5.xlarge`` is an ``ec2/<type>``."""
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.fullmatch(item)), None)
-
-
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, in which no key may come twice: one of the two prices would silently win."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"{json.dumps(key)} comes twice")
-        found[key] = value
-    return found
 
 
 def _sorted(prices: dict[str, Price]) -> dict[str, Price]:

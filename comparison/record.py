@@ -10,7 +10,6 @@ it is shown (`comparison.summary`). `None` always means "not measured", never ze
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,13 +22,14 @@ from pydantic import (
     Field,
     FiniteFloat,
     JsonValue,
-    NonNegativeInt,
-    PositiveInt,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
-from pydantic_core import from_json
+
+from comparison.files import FileError, read_json, write_text
+from comparison.text import clean_json, one_line
 
 SCHEMA_VERSION = 2
 
@@ -40,10 +40,29 @@ Outcome = Literal["succeeded", "failed"]
 SIDES: tuple[SideName, ...] = ("sagemaker", "emr")
 STAGES: tuple[StageName, ...] = ("prepare", "train", "evaluate", "score")
 
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
+"""A run's id becomes a folder, a prefix in S3 and the name of an execution, which has up to 80 characters
+(StartExecution in botocore 1.44.5, 2026-11-22); what else it may be is checked where a run starts (stacks.layout)."""
+
+
+def _utc(value: datetime) -> datetime:
+    """A time of our time, so that whoever adds seconds to it stays within the calendar."""
+    if not _YEARS[0] <= value.year <= _YEARS[1]:
+        raise ValueError(f"Input should be a time in the years {_YEARS[0]} to {_YEARS[1]}")
+    return value.astimezone(UTC)
+
+
+_YEARS = (1970, 2199)
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_utc)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+RunId = Annotated[str, StringConstraints(pattern=rf"^{RUN_ID}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-NonNegative = Annotated[FiniteFloat, Field(ge=0)]
+# The bounds are far above what can be measured, and low enough to be summed, rounded and shown.
+Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e9)]
+NonNegative = Annotated[FiniteFloat, Field(ge=0, le=1e15)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+AtLeastOne = Annotated[int, Field(ge=1, le=2**53)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
@@ -54,12 +73,18 @@ class RecordError(Exception):
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*")
+    @classmethod
+    def _fit_to_be_shown(cls, value: Any) -> Any:
+        """Log lines and messages are anybody's: what a terminal or a page would obey is spelled out."""
+        return clean_json(value)
+
 
 class Machine(_Model):
     """The machine a local run measured. Its seconds are engine seconds on this machine, never cloud time."""
 
-    cpus: PositiveInt = Field(description="CPU cores the run may use")
-    memory_bytes: PositiveInt = Field(description="physical memory, bytes")
+    cpus: AtLeastOne = Field(description="CPU cores the run may use")
+    memory_bytes: AtLeastOne = Field(description="physical memory, bytes")
     platform: Text = Field(description="operating system, architecture and Python")
 
 
@@ -67,18 +92,18 @@ class Dataset(_Model):
     """The raw data that both sides read."""
 
     name: Text = Field(description="folder name below `workloads/datasets/`")
-    events: NonNegativeInt | None = Field(
+    events: Count | None = Field(
         default=None, description="log events asked of the generator; null when it was not generated"
     )
-    rows: dict[str, NonNegativeInt] = Field(default_factory=dict, description="raw rows (for text: lines) by table")
-    bytes: NonNegativeInt | None = Field(default=None, description="size of the raw data as stored, bytes")
+    rows: dict[str, Count] = Field(default_factory=dict, description="raw rows (for text: lines) by table")
+    bytes: Count | None = Field(default=None, description="size of the raw data as stored, bytes")
 
 
 class Instances(_Model):
     """Machines of one type that a stage's definition asks for in the cloud; a local run starts none of them."""
 
     type: Text = Field(description="instance type, e.g. `ml.m5.xlarge` or `m5.xlarge`")
-    count: PositiveInt = Field(description="how many of them")
+    count: AtLeastOne = Field(description="how many of them")
 
 
 class Stage(_Model):
@@ -89,7 +114,7 @@ class Stage(_Model):
         description="`skipped`: never started, because an earlier stage failed"
     )
     started: UtcDatetime | None = Field(default=None, description="when it started, UTC; null when skipped")
-    seconds: NonNegative | None = Field(
+    seconds: Seconds | None = Field(
         default=None,
         description="wall-clock seconds from start to end of the state. where=local: this machine's engine seconds, "
         "never cloud time; where=aws: as in the state machine's history, so with the time the service takes to start; "
@@ -112,11 +137,9 @@ class Stage(_Model):
     memory_percent: NonNegative | None = Field(
         default=None, description="mean of its MemoryUtilization, percent of the instance's memory; as `cpu_percent`"
     )
-    rows_in: NonNegativeInt | None = Field(default=None, description="rows read, from the stage's stats.json")
-    rows_out: NonNegativeInt | None = Field(default=None, description="rows written, from the stage's stats.json")
-    bytes_out: NonNegativeInt | None = Field(
-        default=None, description="size of everything below the stage's output, bytes"
-    )
+    rows_in: Count | None = Field(default=None, description="rows read, from the stage's stats.json")
+    rows_out: Count | None = Field(default=None, description="rows written, from the stage's stats.json")
+    bytes_out: Count | None = Field(default=None, description="size of everything below the stage's output, bytes")
 
     @model_validator(mode="after")
     def _skipped_has_no_time(self) -> Self:
@@ -143,8 +166,8 @@ class SideError(_Model):
 class CalibrationBin(_Model):
     """One bin of predicted probability: what was promised and what happened."""
 
-    bin: NonNegativeInt = Field(description="number of the bin, from 0")
-    rows: NonNegativeInt = Field(description="rows in it")
+    bin: Count = Field(description="number of the bin, from 0")
+    rows: Count = Field(description="rows in it")
     mean_probability: Fraction = Field(description="mean predicted probability")
     positive_rate: Fraction = Field(description="share of rows whose label is 1")
 
@@ -159,8 +182,8 @@ class RocPoint(_Model):
 class Metrics(_Model):
     """How well a model predicts one split; the same object as in evaluation.json."""
 
-    rows: NonNegativeInt = Field(description="rows in the split")
-    positives: NonNegativeInt = Field(description="rows whose label is 1")
+    rows: Count = Field(description="rows in the split")
+    positives: Count = Field(description="rows whose label is 1")
     auc: Fraction = Field(description="area under the ROC curve; 0.5 is chance, higher is better")
     # A sum of many fractions: rounding may take a perfect model a last digit above 1.
     average_precision: NonNegative = Field(description="area under the precision-recall curve; higher is better")
@@ -175,10 +198,10 @@ class Metrics(_Model):
 class Load(_Model):
     """The endpoint under load: so many clients at once, each sending its next request when the last is answered."""
 
-    clients: PositiveInt = Field(description="clients at once")
-    requests: PositiveInt = Field(description="requests sent, one row each")
-    failures: NonNegativeInt = Field(description="requests without a right answer")
-    seconds: NonNegative = Field(description="from the first request to the last answer; where=local: on this machine")
+    clients: AtLeastOne = Field(description="clients at once")
+    requests: AtLeastOne = Field(description="requests sent, one row each")
+    failures: Count = Field(description="requests without a right answer")
+    seconds: Seconds = Field(description="from the first request to the last answer; where=local: on this machine")
     p50_milliseconds: NonNegative = Field(description="median time of one request, milliseconds")
     p90_milliseconds: NonNegative = Field(description="90 of 100 requests took no longer, milliseconds")
     p99_milliseconds: NonNegative = Field(description="99 of 100 requests took no longer, milliseconds")
@@ -188,9 +211,9 @@ class Traffic(_Model):
     """What the endpoint in an account was asked by anybody in some whole hours, as CloudWatch counted it."""
 
     start: UtcDatetime = Field(description="the first hour's start, UTC")
-    hours: PositiveInt = Field(description="how many hours")
-    requests: NonNegativeInt = Field(description="requests that reached the model (Invocations)")
-    failures: NonNegativeInt = Field(description="answers 4xx and 5xx (Invocation4XXErrors, Invocation5XXErrors)")
+    hours: AtLeastOne = Field(description="how many hours")
+    requests: Count = Field(description="requests that reached the model (Invocations)")
+    failures: Count = Field(description="answers 4xx and 5xx (Invocation4XXErrors, Invocation5XXErrors)")
     p50_milliseconds: NonNegative | None = Field(
         default=None, description="median time that the model took for a request (ModelLatency), in the busiest hour"
     )
@@ -202,7 +225,7 @@ class Serve(_Model):
     """Smoke test of the real-time endpoint. Only SageMaker brings one; on EMR it is additional setup."""
 
     status: Literal["succeeded", "failed", "skipped"] = Field(description="`skipped`: it was not tried")
-    rows: NonNegativeInt | None = Field(default=None, description="rows sent, one request each")
+    rows: Count | None = Field(default=None, description="rows sent, one request each")
     p50_milliseconds: NonNegative | None = Field(default=None, description="median time of one request, milliseconds")
     load: tuple[Load, ...] = Field(default=(), description="under load, by number of clients; empty: not measured")
     traffic: Traffic | None = Field(
@@ -231,7 +254,7 @@ class Side(_Model):
     status: Outcome = Field(description="whether the side's state machine ended well")
     error: SideError | None = Field(default=None, description="why it failed; null when it succeeded")
     started: UtcDatetime | None = Field(default=None, description="when its execution started, UTC")
-    seconds: NonNegative | None = Field(
+    seconds: Seconds | None = Field(
         default=None,
         description="wall-clock seconds of its whole execution: the stages and what lies around them, such as the "
         "start of a cluster. As with a stage's seconds: where=local, this machine's",
@@ -239,7 +262,7 @@ class Side(_Model):
     stages: tuple[Stage, ...] = Field(
         default=(), description="in the order of the pipeline; empty when the side never started"
     )
-    rejected: dict[str, dict[str, NonNegativeInt]] | None = Field(
+    rejected: dict[str, dict[str, Count]] | None = Field(
         default=None, description="rejected lines of `prepare`: table, reason, number of lines"
     )
     metrics: Metrics | None = Field(default=None, description="on the test split")
@@ -305,7 +328,7 @@ class Agreement(_Model):
     features_equal: bool | None = Field(
         default=None, description="every feature table is equal, row for row and value for value"
     )
-    features_rows: NonNegativeInt | None = Field(default=None, description="rows compared for that, over all splits")
+    features_rows: Count | None = Field(default=None, description="rows compared for that, over all splits")
     auc_difference: Fraction | None = Field(default=None, description="absolute difference of the two test AUC")
     predictions_max_difference: Fraction | None = Field(
         default=None,
@@ -323,8 +346,8 @@ class Record(_Model):
     schema_version: Literal[2] = Field(
         description="version of this schema; a reader refuses a newer one and brings an older one up to this"
     )
-    run_id: Text = Field(description="name of the run, as in the S3 prefix `runs/<run id>/`")
-    repeat_of: Text | None = Field(
+    run_id: RunId = Field(description="name of the run, as in the S3 prefix `runs/<run id>/`")
+    repeat_of: RunId | None = Field(
         default=None, description="the name that one `run --repeat` gave to all of its runs; null for a single run"
     )
     where: Literal["local", "aws"] = Field(
@@ -367,35 +390,31 @@ def load(path: Path) -> Record:
     """Read a record.
 
     Raises:
-        RecordError: the file is missing, truncated, not JSON, of a newer schema or invalid; one line.
+        RecordError: the file is missing, truncated, no JSON, of a newer schema or invalid; one line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: cannot be read: {error}") from error
-    try:
-        data = from_json(text)
-    except ValueError as error:
-        raise RecordError(f"{path}: not JSON, or cut off: {error}; expected a run record") from error
+        data = read_json(path)
+    except FileError as error:
+        raise RecordError(f"{one_line(str(error))}; expected a run record") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if type(version) is int and version > SCHEMA_VERSION:
         raise RecordError(
             f"{path}: schema_version: {version} is newer than this program reads; "
             f"expected {SCHEMA_VERSION} or older, or a newer program"
         )
-    if version == 1:
+    if type(version) is int and version == 1:
         # Version 2 only added fields.
-        text = json.dumps({**data, "schema_version": SCHEMA_VERSION})
+        data["schema_version"] = SCHEMA_VERSION
     try:
         # Strict, so that "3" is not silently taken for 3; JSON mode, so that times and lists may be what JSON has.
-        return Record.model_validate_json(text, strict=True)
+        return Record.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         field = ".".join(str(part) for part in first["loc"]) or "record"
         given = "" if first["type"] in {"missing", "extra_forbidden"} else f", not {_short(first['input'])}"
         more = f" (and {len(others)} more)" if others else ""
         expected = "is not a field of this schema" if first["type"] == "extra_forbidden" else first["msg"]
-        raise RecordError(f"{path}: {field}: {expected}{given}{more}") from error
+        raise RecordError(one_line(f"{path}: {_cut(field)}: {expected}{given}{more}")) from error
 
 
 def save(record: Record, path: Path) -> None:
@@ -404,22 +423,14 @@ def save(record: Record, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    replace_text(path, record.model_dump_json(indent=2) + "\n")
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file atomically: a temporary file in the same folder (made if needed), then a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, record.model_dump_json(indent=2) + "\n")
 
 
 def _short(value: object) -> str:
-    text = json.dumps(value, default=str)
+    return _cut(json.dumps(value, default=str))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -20,7 +20,8 @@ from markupsafe import Markup
 from comparison import charts, summary
 from comparison.cost_section import AXES, origin_of_run
 from comparison.evidence import Evidence
-from comparison.record import Record, RocPoint, replace_text
+from comparison.files import write_text
+from comparison.record import Record, RocPoint
 from comparison.reproduce import command
 from comparison.rows.scaling import ASSUMPTIONS
 
@@ -115,7 +116,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
         cost_script=_asset("cost.js"),
         charts=_json(figures),
     )
-    replace_text(path, page)
+    write_text(path, page)
 
 
 def _roc_table(record: Record) -> list[tuple[float, list[str]]]:

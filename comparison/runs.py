@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from comparison.record import Record, RecordError, load
+from comparison.record import RUN_ID, Record, RecordError, load
 
 OUTPUT = Path("build/compare")
 """Where the commands keep runs, and look for them."""
@@ -18,9 +18,7 @@ TEMPLATES = "templates"
 LATEST = "latest"
 """The link to the newest run, beside the runs."""
 
-# A run's id becomes a folder, a prefix in S3 and the name of an execution, which has up to 80 characters
-# (StartExecution in botocore 1.44.5, 2026-11-22); what else it may be is checked where a run starts (stacks.layout).
-_RUN_ID = re.compile(rf"(?!{LATEST}\Z)[A-Za-z0-9][A-Za-z0-9._-]{{0,79}}")
+_RUN_ID = re.compile(rf"(?!{LATEST}\Z){RUN_ID}")
 
 
 class RunsError(Exception):
@@ -52,6 +50,18 @@ def check_output(output: Path) -> None:
             raise RunsError(f"{output}: is not a folder; runs are kept in one")
     except OSError as error:
         raise RunsError(f"{output}: {error.strerror}; runs are kept in a folder") from error
+
+
+def check_unused(folder: Path) -> None:
+    """Make sure that there is no record in a run's folder yet.
+
+    Raises:
+        RunsError: there is one.
+    """
+    if os.path.lexists(folder / RECORD):
+        raise RunsError(
+            f"run id {folder.name!r} is already used: {folder} holds its result; choose another or remove it"
+        )
 
 
 def records(output: Path) -> Iterator[tuple[str, Record | RecordError]]:

@@ -4,7 +4,6 @@ Calls s3: ListBucket, GetObject, PutObject, each below ``runs/``.
 """
 
 import os
-import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from comparison.account import S3Storage
 from comparison.clients import client
+from comparison.files import MAX_BYTES, FileError, read_bytes
 from comparison.posture import RULES
 from comparison.record import Record, load, save
 from comparison.runs import RECORD, REPORT, TEMPLATES, RunsError, check_place, extends, run_folder
@@ -34,13 +34,15 @@ def push(folder: Path, bucket: str) -> str:
         ClientError, BotoCoreError: S3 refuses.
     """
     record = load(folder / RECORD)
+    if record.run_id != folder.resolve().name:
+        raise RunsError(f"{folder / RECORD}: run_id: {record.run_id!r} is not its folder's name, {folder.name!r}")
     place = f"s3://{bucket}/runs/{record.run_id}"
     _claim(folder / RECORD, record, bucket)
     # The record comes first: whoever wrote it may write the rest, and a second push completes a first one.
     others = [*(folder / name for name in _BESIDE), *sorted((folder / TEMPLATES).rglob("*"))]
     for file in (file for file in others if file.is_file()):
         key = f"runs/{record.run_id}/{file.relative_to(folder).as_posix()}"
-        client("s3").put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType=_type(file))
+        client("s3").put_object(Bucket=bucket, Key=key, Body=_read(file), ContentType=_type(file))
     return place
 
 
@@ -111,7 +113,7 @@ def _claim(file: Path, record: Record, bucket: str) -> None:
         for _ in range(2):
             try:
                 client("s3").put_object(
-                    Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType="application/json", **condition
+                    Bucket=bucket, Key=key, Body=_read(file), ContentType="application/json", **condition
                 )
                 return
             except ClientError as error:
@@ -119,7 +121,7 @@ def _claim(file: Path, record: Record, bucket: str) -> None:
                     raise
             answer = client("s3").get_object(Bucket=bucket, Key=key)
             there = Path(scratch) / RECORD
-            there.write_bytes(answer["Body"].read())
+            there.write_bytes(answer["Body"].read(MAX_BYTES + 1))
             known = load(there)
             if extends(known, record):
                 return
@@ -129,13 +131,24 @@ def _claim(file: Path, record: Record, bucket: str) -> None:
     raise RunsError(f"s3://{bucket}/{key} holds another record; it stays as it is")
 
 
+def _read(file: Path) -> bytes:
+    try:
+        return read_bytes(file)
+    except FileError as error:
+        raise RunsError(str(error)) from error
+
+
 def _fetch(storage: S3Storage, name: str, folder: Path) -> None:
     """Write an object into a folder. FileNotFoundError if there is no such object."""
     with storage.open(name) as content:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
-            shutil.copyfileobj(content, file)
+            # As much as will be read again, and a byte by which that is told.
+            while (left := MAX_BYTES + 1 - file.tell()) and (block := content.read(min(left, 1 << 20))):
+                file.write(block)
+            if file.tell() > MAX_BYTES:
+                raise RunsError(f"{name}: is larger than {MAX_BYTES >> 20} MiB, the most that a run has")
 
 
 def _is_below(name: str) -> bool:

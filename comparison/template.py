@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from comparison.files import FileError, read_json
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 ACCOUNT = "123456789012"  # moto's
@@ -59,11 +61,9 @@ def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TemplateError(f"{file}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise TemplateError(f"{file}: not JSON, or cut off: {error}") from error
+        content = read_json(file)
+    except FileError as error:
+        raise TemplateError(str(error)) from error
     if not isinstance(content, dict):
         raise TemplateError(f"{file}: is {_kind(content)}; expected a JSON object")
     return content

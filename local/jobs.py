@@ -13,10 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
+
+from comparison import signals
+from local import processes
 
 STOP_SECONDS = 5.0
 """How long a process may take to end after SIGTERM before SIGKILL (SageMaker gives 120 s)."""
@@ -113,9 +115,10 @@ class Registry:
         with self._lock:
             if self.stopped:
                 raise RuntimeError("stopped")
+            mark = {name: os.environ[name] for name in (processes.MARK,) if name in os.environ}
             process = subprocess.Popen(
                 command,
-                env={**env, _TOKEN: token},
+                env={**env, **mark, _TOKEN: token},
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -160,11 +163,11 @@ stop_all = JOBS.stop_all
 
 
 def _end(jobs: Mapping[int, str], leader: "subprocess.Popen[bytes] | None" = None) -> None:
-    """SIGTERM, up to STOP_SECONDS of patience, SIGKILL; an interrupt in between goes to SIGKILL at once."""
+    """SIGTERM, up to STOP_SECONDS of patience, SIGKILL; an interrupt, or another one, goes to SIGKILL at once."""
     deadline = time.monotonic() + STOP_SECONDS
     try:
         left = _signal(jobs, signal.SIGTERM)
-        while left and time.monotonic() < deadline:
+        while left and time.monotonic() < deadline and not signals.hurried():
             time.sleep(0.05)
             if leader is not None:
                 leader.poll()  # reaps it
@@ -181,24 +184,14 @@ def _end(jobs: Mapping[int, str], leader: "subprocess.Popen[bytes] | None" = Non
 
 def _signal(jobs: Mapping[int, str], number: signal.Signals) -> list[int]:
     members = _members(jobs)
-    for pid in members:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+    processes.signal_all(members, number)
     return members
 
 
 def _members(jobs: Mapping[int, str]) -> list[int]:
     """Living processes of the jobs: by session, or by the token in the environment of those that left it."""
     tokens = set(jobs.values())
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            member = os.getsid(process.pid) in jobs or (
-                process.pid != os.getpid() and process.environ().get(_TOKEN) in tokens
-            )
-            if member and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
+    return processes.members(lambda each: os.getsid(each.pid) in jobs or each.environ().get(_TOKEN) in tokens)
 
 
 @contextmanager

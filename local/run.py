@@ -1,19 +1,27 @@
 """A laptop run: the app is synthesised, and what its templates hold is executed."""
 
 import fcntl
+import os
 import shutil
+import tempfile
+import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from comparison.posture import PostureError, check
+from comparison import signals
+from comparison.posture import PostureError
+from comparison.posture import check as check_rules
 from comparison.record import Record
 from comparison.reproduce import OWN_DATA
+from comparison.runs import RunsError, check_unused
 from comparison.template import app_context, synthesise
-from local import environments
+from local import environments, processes
 from local.build import WHEELS
-from local.jobs import JOBS
+from local.jobs import JOBS, STOP_SECONDS
+from local.preflight import RunError, check_machine, check_raw
 from local.progress import Progress
 from local.result import build_record
 from local.s3 import LocalS3
@@ -21,10 +29,6 @@ from local.services import Services
 from local.states import engine
 from stacks.layout import RUN_ID, RUN_ID_ALLOWED
 from stacks.settings import Settings
-
-
-class RunError(Exception):
-    """A run cannot start; one line for people."""
 
 
 @dataclass(frozen=True)
@@ -50,40 +54,66 @@ class Result:
 def run(options: Options, progress: Progress) -> Result:
     """Run both pipelines.
 
-    A side that failed is in the record. Raises RunError, SettingsError, SynthesisError or SetupError when no side was
-    run; then, and when it is interrupted, no folder is left behind.
+    A side that failed is in the record. Raises RunError, SettingsError or SynthesisError before anything has run,
+    SetupError when no side could be run, and OSError when this machine failed; then, and when it is interrupted, no
+    folder is left behind.
+    """
+    checked = check(options)
+    with _folder(options.output / options.run_id) as folder:
+        return _run(options, checked, folder, progress)
+
+
+def check(options: Options) -> tuple[dict[str, object], Settings]:
+    """Look at everything that can be looked at before a run starts; returns the app's context, and the settings in it.
+
+    Raises RunError or SettingsError.
     """
     if not RUN_ID.match(options.run_id):
         raise RunError(f"run id {options.run_id!r}: {RUN_ID_ALLOWED}")
-    _check_installation()
     overrides: dict[str, object] = dict(options.settings)
+    if "dataset.location" in overrides:
+        raise RunError(
+            f"--set dataset.location={overrides['dataset.location']}: names a place in an account; "
+            "here own data is read from a folder: --raw FOLDER"
+        )
     if options.raw is not None:
-        if not options.raw.is_dir():
-            raise RunError(f"raw data {options.raw}: no such folder")
+        if "dataset.events" in overrides:
+            raise RunError(
+                f"--raw {options.raw} with --events {overrides['dataset.events']}: own data has as many as it has; "
+                "give one of them"
+            )
         overrides["dataset.location"] = OWN_DATA
     context = app_context(overrides)
     settings = Settings.from_context(context)
-    with _folder(options.output / options.run_id) as folder:
-        work = folder / ".work"
-        s3 = LocalS3(folder / "s3")
-        if options.raw is not None:
-            own = s3.path(OWN_DATA)
-            own.parent.mkdir(parents=True)
-            own.symlink_to(options.raw.resolve(), target_is_directory=True)
-        with progress.step("app", "synth"):
-            assembly = synthesise(work / "cdk.out", context)
-        services = Services(assembly, s3, folder / "logs", work, progress)
-        with engine(services.answer, services.definitions) as machines:
-            services.machines = machines
-            services.prepare_account()
-            services.compare(options.run_id)
-            record = build_record(options.run_id, services, settings)
-        # After the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
-        with suppress(PostureError), progress.step("app", "rules"):
-            check(context, folder)
-        assembly.copy_templates(folder / "templates")
-        shutil.rmtree(work)
-        return Result(record, folder, services.bad_input)
+    if options.raw is not None:
+        check_raw(options.raw, settings)
+    _check_installation()
+    check_machine(options.output, settings)
+    return context, settings
+
+
+def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: Path, progress: Progress) -> Result:
+    context, settings = checked
+    work = folder / ".work"
+    s3 = LocalS3(folder / "s3")
+    if options.raw is not None:
+        own = s3.path(OWN_DATA)
+        own.parent.mkdir(parents=True)
+        own.symlink_to(options.raw.resolve(), target_is_directory=True)
+    with progress.step("app", "synth"):
+        assembly = synthesise(work / "cdk.out", context)
+    services = Services(assembly, s3, folder / "logs", work, progress)
+    with engine(services.answer, services.definitions) as machines:
+        services.machines = machines
+        services.prepare_account()
+        services.compare(options.run_id)
+        record = build_record(options.run_id, services, settings)
+    # After the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
+    with suppress(PostureError), progress.step("app", "rules"):
+        check_rules(context, folder)
+    assembly.copy_templates(folder / "templates")
+    shutil.rmtree(work)
+    return Result(record, folder, services.bad_input)
 
 
 def _check_installation() -> None:
@@ -99,27 +129,78 @@ def _check_installation() -> None:
 
 @contextmanager
 def _folder(folder: Path) -> Iterator[Path]:
-    """The run's folder, locked while it runs and gone if the run does not come to an end."""
-    if (folder / "comparison.json").exists():
-        raise RunError(
-            f"run id {folder.name!r} is already used: {folder} holds its result; choose another or remove it"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"run id {folder.name!r} is running in {folder}") from None
-        try:
-            # What a killed run left behind is nobody's result.
-            for leftover in folder.iterdir():
-                if leftover.name != ".lock":
-                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-            (folder / "logs").mkdir()
-            JOBS.resume()
-            yield folder
-            (folder / ".lock").unlink()
-        except BaseException:
-            JOBS.stop_all()
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+    """The run's folder, locked while it runs and gone if the run does not come to an end, with all its processes."""
+    try:
+        check_unused(folder)
+    except RunsError as error:
+        raise RunError(str(error)) from error
+    above = [each for each in folder.parents if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(f"run id {folder.name!r} is running in {folder}") from None
+            with _removed_on_failure(folder), _temporary(folder / ".work" / "tmp"):
+                yield folder
+                (folder / ".lock").unlink()
+    except BaseException:
+        for each in above:
+            with suppress(OSError):  # not empty: somebody else's
+                each.rmdir()
+        raise
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Every process of the run ended, and its folder gone, if the run does not come to its end, even by SIGKILL."""
+    mark = uuid.uuid4().hex
+    os.environ[processes.MARK] = mark
+    watcher = processes.watch(mark, folder)
+    try:
+        # What a killed run left behind is nobody's result.
+        for leftover in folder.iterdir():
+            if leftover.name != ".lock":
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        (folder / "logs").mkdir()
+        JOBS.resume()
+        yield
+    except BaseException:
+        JOBS.stop_all()
+        processes.end_marked(mark, STOP_SECONDS, signals.hurried, but=[watcher.pid])
+        _remove(folder)
+        raise
+    finally:
+        del os.environ[processes.MARK]
+        processes.unwatch(watcher)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder into which a thread that does not know yet may still write a last file."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        for each, _, _ in os.walk(folder):
+            with suppress(OSError):  # a job may have made it read-only
+                os.chmod(each, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[None]:
+    """Temporary files of this process and of those that it starts lie in the run's folder, and go with it.
+
+    Whatever the machine's own place for them is like: it may be full, not writable, or memory.
+    """
+    before, chosen = os.environ.get("TMPDIR"), tempfile.tempdir
+    folder.mkdir(parents=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = chosen
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before

@@ -23,7 +23,7 @@ from stacks.states import Task, log_group
 
 _COMPARISON = Path(__file__).resolve().parents[1] / "comparison"
 # What the handler imports: nothing that reads data at scale, and so needs packages of hundreds of megabytes.
-_MODULES = ("__init__", "account", "clients", "collector", "handler", "record")
+_MODULES = ("__init__", "account", "clients", "collector", "files", "handler", "record", "text")
 
 # workloads/publish.sh fetches the packages for this Python and processor.
 _RUNTIME = lambda_.Runtime.PYTHON_3_14

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from comparison.commands import bad_input
+from comparison.commands import bad_input, terminal, whole
 from comparison.commands.run import PageError, publish, show
+from comparison.files import check_writable
 from comparison.record import RecordError
 from comparison.runs import OUTPUT, TEMPLATES, RunsError, check_place, run_folder
 
@@ -34,7 +34,7 @@ def collect(
     endpoint_hours: Annotated[
         int | None,
         typer.Option(
-            min=1, max=336, help="Also what the endpoint was asked in so many hours, up to the last full one."
+            parser=whole(1, 336), help="Also what the endpoint was asked in so many hours, up to the last full one."
         ),
     ] = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
@@ -55,9 +55,10 @@ def collect(
     from comparison.clients import use
     from comparison.deployed import AccountError, find_run, one_line, with_details, write_templates
 
-    errors = Console(stderr=True, highlight=False)
+    errors = terminal(stderr=True)
     try:
         folder = run_folder(output.resolve(), run_id)
+        check_writable(output)
         with one_line():
             use(profile, region)
             record = with_details(collect_run(find_run(project, run_id), strict=True), project, endpoint_hours)
@@ -68,9 +69,9 @@ def collect(
                     errors.print("The stacks are not those of this run any longer: their templates are left out.")
                 _place(Path(scratch) / TEMPLATES, folder)
         publish(record, folder)
-    except (AccountError, ExecutionGoneError, OSError, PageError, RecordError, RunIdUsedError, RunsError) as error:
+    except (AccountError, ExecutionGoneError, PageError, RecordError, RunIdUsedError, RunsError) as error:
         bad_input(str(error))
-    show(record, output, errors if as_json else Console(highlight=False))
+    show(record, folder, errors if as_json else terminal())
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
 

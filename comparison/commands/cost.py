@@ -1,7 +1,6 @@
 """``compare cost``: what the templates cost, before anything runs."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from comparison.commands import bad_input
+from comparison.commands import amount, bad_input, say_error, terminal
 from comparison.cost import CostError
 from comparison.cost import table as tables
 from comparison.cost.break_even import break_even
@@ -23,7 +22,8 @@ from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload, fitted
 from comparison.prices import PRICES, PriceBook, PriceError
-from comparison.record import Record, RecordError, load
+from comparison.record import Record, RecordError
+from comparison.runs import OUTPUT, RunsError, find
 from comparison.template import Assembly, TemplateError
 
 EPILOG = "Exit codes: 0 well, 1 above --max-monthly (or not known to be below), 2 bad input."
@@ -39,9 +39,9 @@ def cost(
     prices: Annotated[Path, typer.Option(help="The price file.", show_default="the shipped one")] = PRICES,
     region: Annotated[str, typer.Option(help="The region whose prices count.")] = "us-east-1",
     run: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            help="A run's folder: its seconds are taken for the stages' work, and its own cost is shown. "
+            help="A run's id or folder: its seconds are taken for the stages' work, and its own cost is shown. "
             "Repeatable: runs of two sizes tell the fixed part from what grows with the data."
         ),
     ] = None,
@@ -53,7 +53,7 @@ def cost(
     ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     max_monthly: Annotated[
-        float | None, typer.Option(help="Fail when a month costs more US dollars, both sides together.")
+        float | None, typer.Option(parser=amount, help="Fail when a month costs more US dollars, both sides together.")
     ] = None,
 ) -> None:
     """What the templates cost: idle, a run, a month; both sides side by side, and where they break even.
@@ -63,37 +63,27 @@ def cost(
     Examples: compare cost --usage runs_per_day=4 --usage events_per_run=50000000;
     compare cost --run build/compare/latest --format markdown; compare cost --max-monthly 500
     """
-    if max_monthly is not None and not 0 <= max_monthly < math.inf:
-        bad_input(f"--max-monthly {max_monthly:g}: must be a finite number from 0")
     try:
         profile = Usage.of(usage or [], usage_file)
         book = PriceBook.load(prices)
-        records = [_record(folder) for folder in run or []]
+        records = [record for reference in run or [] for record in find(reference, OUTPUT)]
         workload = fitted(records, book) if records else Workload.load()
         priced = [estimate(_read(templates), profile, book, workload, region)]
         if against is not None:
             priced.append(estimate(_read(against), profile, book, workload, region))
         runs = [(record, run_cost(record, book, region, workload)) for record in records]
-    except (CostError, PriceError, RecordError, TemplateError) as error:
+    except (CostError, PriceError, RecordError, RunsError, TemplateError) as error:
         # What was asked for may hold a line break.
-        bad_input(" ".join(str(error).split()))
+        bad_input(" ".join(f"{'--run: ' if isinstance(error, RunsError) else ''}{error}".split()))
     after, before = priced[0], priced[1] if against is not None else None
     if as_json or output == "json":
         typer.echo(json.dumps(_json(after, before, runs), indent=2))
     elif output == "markdown":
         typer.echo(_markdown(after, before, runs))
     else:
-        _print(after, before, runs, Console(highlight=False))
+        _print(after, before, runs, terminal())
     if max_monthly is not None:
         _check(after, max_monthly)
-
-
-def _record(folder: Path) -> Record:
-    try:
-        file = folder / "comparison.json" if folder.is_dir() else folder
-    except OSError as error:
-        raise CostError(f"--run {folder}: cannot be read: {error.strerror}") from error
-    return load(file)
 
 
 def _read(folder: Path) -> Assembly:
@@ -119,7 +109,7 @@ def _check(after: Estimate, limit: float) -> None:
         message = f"{total} US dollars a month: a lower bound, without prices for {missing}; the limit is {limit:,.2f}"
     else:
         return
-    typer.echo(f"error: {message}", err=True)
+    say_error(message)
     raise typer.Exit(1)
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from comparison.commands import bad_input
+from comparison.commands import bad_input, terminal
 from comparison.diff import DiffError, Side, compare
 from comparison.record import RecordError
 from comparison.runs import OUTPUT, RunsError
@@ -43,4 +42,4 @@ def diff(
     if as_json:
         typer.echo(json.dumps({"a": a, "b": b, "noise_rule": RULE, **asdict(found)}, indent=2))
     else:
-        print_diff(a, b, found, Console(highlight=False))
+        print_diff(a, b, found, terminal())

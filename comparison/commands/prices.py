@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from comparison.commands import bad_input
+from comparison.commands import bad_input, terminal
 from comparison.prices import PRICES, Price, PriceBook, PriceError
 from comparison.summary import dollars
 
@@ -62,7 +62,7 @@ def prices(
     if as_json:
         typer.echo(_json(found))
     else:
-        _print(found, Console(highlight=False))
+        _print(found, terminal())
 
 
 def _select(book: PriceBook, prefix: str, regions: list[str]) -> Iterator[tuple[str, str, Price]]:
@@ -113,7 +113,7 @@ def _refresh(book: PriceBook, regions: list[str], types: list[str], path: Path) 
     from comparison.price_list import PriceListError
     from comparison.price_list import refresh as read
 
-    console = Console(stderr=True, highlight=False)
+    console = terminal(stderr=True)
     try:
         with console.status("Reading the price list") as status:
             refreshed = read(book, regions, status.update, types)
@@ -127,7 +127,7 @@ def _refresh(book: PriceBook, regions: list[str], types: list[str], path: Path) 
         bad_input(f"the price list was not read: {' '.join(str(error).split())}; {path} stays as it is")
     except KeyboardInterrupt:
         console.print(f"Interrupted: {path} stays as it is.", soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise
     if refreshed.kept:
         named = ", ".join(f"{item} ({region})" for region, item in refreshed.kept[:_SHOWN_KEPT])
         more = len(refreshed.kept) - _SHOWN_KEPT

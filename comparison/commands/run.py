@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from comparison.commands import bad_input, settings_of
+from comparison.commands import bad_input, fail, said_of, say_error, settings_of, terminal, whole
 from comparison.commands.report import make_report
 from comparison.record import Record, save
-from comparison.runs import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, succeeded
+from comparison.runs import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, check_unused, succeeded
 from comparison.spread import repeated
 from comparison.table import print_comparison, print_repeats, print_run
+from comparison.text import clean
 
 if TYPE_CHECKING:
     from local.run import Result
 
 EPILOG = (
-    "Exit codes: 0 both sides succeeded, 1 a side failed (with --repeat: in any run), 2 bad input, 130 interrupted."
+    "Exit codes: 0 both sides succeeded, 1 a side failed (with --repeat: in any run), 2 bad input, 130 interrupted "
+    "(143 by SIGTERM, 129 by SIGHUP)."
 )
 
 
 def run(
-    events: Annotated[int | None, typer.Option(help="Log events to generate; default 200000.")] = None,
+    events: Annotated[
+        int | None, typer.Option(parser=whole(1_000, 10**10), help="Log events to generate; default 200000.")
+    ] = None,
     run_id: Annotated[str | None, typer.Option(help="Name of the run; default: the time.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the app, as with cdk -c: key=value. Repeatable.")
@@ -37,7 +41,10 @@ def run(
         typer.Option(help="A folder with the raw tables of a dataset of your own, instead of generated ones."),
     ] = None,
     repeat: Annotated[
-        int, typer.Option(min=1, max=99, help="Run so many times, as <name>-1 to <name>-N; tells how much times vary.")
+        int,
+        typer.Option(
+            parser=whole(1, 99), help="Run so many times, as <name>-1 to <name>-N; tells how much times vary."
+        ),
     ] = 1,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
     as_json: Annotated[
@@ -52,8 +59,9 @@ def run(
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
     from comparison.template import SynthesisError
+    from local.preflight import RunError
     from local.progress import Progress
-    from local.run import Options, RunError
+    from local.run import Options, check
     from local.run import run as run_locally
     from local.services import SetupError
     from stacks.layout import RUN_ID
@@ -61,50 +69,55 @@ def run(
 
     settings = settings_of(setting or [])
     if events is not None:
+        if "dataset.events" in settings:
+            bad_input(
+                f"--events {events} and --set dataset.events={settings['dataset.events']}: one of them is allowed"
+            )
         settings["dataset.events"] = str(events)
-    name = run_id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S") if run_id is None else run_id
     names = [name] if repeat == 1 else [f"{name}-{number}" for number in range(1, repeat + 1)]
     if not RUN_ID.fullmatch(names[-1]):
         bad_input(
             f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens, but not {LATEST!r}"
         )
+    options = [Options(each, settings, output.resolve(), raw) for each in names]
     try:
         check_output(output)
-    except RunsError as error:
+        for used in names:
+            check_unused(output / used)
+        check(options[0])
+    except (RunError, RunsError, SettingsError) as error:
         bad_input(str(error))
-    used = [each for each in names if (output / each / RECORD).exists()]
-    if used:
-        bad_input(
-            f"run id {used[0]!r} is already used: {output / used[0]} holds its result; choose another or remove it"
-        )
-    errors = Console(stderr=True, highlight=False)
-    console = errors if as_json else Console(highlight=False)
+    errors = terminal(stderr=True)
+    shown = errors if as_json else terminal()
     results: list[Result] = []
     broken = 0
-    for each in names:
+    for each in options:
         try:
-            result = run_locally(Options(each, settings, output.resolve(), raw), Progress())
+            result = run_locally(each, Progress())
             record = result.record if repeat == 1 else result.record.model_copy(update={"repeat_of": name})
             publish(record, result.folder)
         except (RunError, SettingsError, SynthesisError) as error:
             bad_input(str(error))
         except PageError as error:
-            bad_input(str(error))
-        except SetupError as error:
+            fail(str(error), 1)
+        except (OSError, SetupError) as error:
             broken += 1
-            errors.print(f"error: {error}" if repeat == 1 else f"error: run {each}: {error}", markup=False)
+            said, *log = (said_of(error) if isinstance(error, OSError) else str(error)).splitlines()
+            say_error(said if repeat == 1 else f"run {each.run_id}: {said}")
+            errors.print(clean("\n".join(log)), soft_wrap=True)
             continue
         except KeyboardInterrupt:
             errors.print("Interrupted: every job was stopped, nothing of this run is left.")
-            raise typer.Exit(130) from None
+            raise
         results.append(replace(result, record=record))
         if repeat == 1:
-            show(record, output, console)
+            show(record, result.folder, shown)
         else:
             print_run(record, errors)
     records = [result.record for result in results]
     if repeat > 1:
-        _show_repeats(name, records, repeat, console, as_json)
+        _show_repeats(name, records, repeat, shown, as_json)
     elif as_json and records:
         typer.echo(records[0].model_dump_json(indent=2))
     failed = [result for result in results if not succeeded(result.record)]
@@ -137,17 +150,18 @@ class PageError(Exception):
 
 
 def publish(record: Record, folder: Path) -> None:
-    """Write a run's record and page, and point ``latest`` at it.
+    """Write a run's record and page, and point ``latest`` at it if both sides succeeded.
 
     Raises:
         PageError: the record is there without a page; `compare report` makes one later.
         OSError: the folder cannot be written to.
     """
     save(record, folder / RECORD)
-    latest = folder.parent / f".{LATEST}-{os.getpid()}"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(folder.name)
-    latest.replace(folder.parent / LATEST)
+    if succeeded(record):
+        latest = folder.parent / f".{LATEST}-{os.getpid()}"
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(folder.name)
+        latest.replace(folder.parent / LATEST)
     write_page(record, folder)
 
 
@@ -170,7 +184,8 @@ def write_page(record: Record, folder: Path) -> None:
         raise PageError(f"run {record.run_id} is recorded in {folder}, but it has no page: {error}") from error
 
 
-def show(record: Record, output: Path, console: Console) -> None:
-    """Print the comparison of a run that was published below ``output``, and where its page is."""
+def show(record: Record, folder: Path, console: Console) -> None:
+    """Print the comparison of a run that was published in a folder, and where its page is."""
     print_comparison(record, console)
-    console.print(f"\nReport: {os.path.relpath(output.resolve() / LATEST / REPORT)}", soft_wrap=True, markup=False)
+    place = folder.parent / LATEST if succeeded(record) else folder
+    console.print(f"\nReport: {os.path.relpath(place / REPORT)}", soft_wrap=True)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from comparison import summary
-from comparison.commands import bad_input
+from comparison.commands import bad_input, terminal
 from comparison.record import Record, RecordError
 from comparison.runs import OUTPUT, RunsError, records
 from comparison.table import print_runs
@@ -32,7 +31,7 @@ def runs(
     if as_json:
         typer.echo(json.dumps([_row(name, record) for name, record in found], indent=2))
     elif found:
-        print_runs(found, Console(highlight=False))
+        print_runs(found, terminal())
     else:
         typer.echo(f"No runs below {output}: `compare run` makes one.")
 

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from comparison.commands import bad_input
+from comparison.commands import bad_input, said_of, say_error
 from comparison.commands.collect import PROJECT, Profile, Project, Region
 from comparison.commands.run import PageError, write_page
+from comparison.files import check_writable
 from comparison.record import RecordError, load
 from comparison.runs import OUTPUT, RECORD, REPORT, RunsError, check_output, run_folder
+from comparison.text import one_line as fit
 
 EPILOG = "Exit codes: 0 well; 2 no such run or bucket, no permission, or another record is there, which then stays."
 
@@ -73,12 +75,12 @@ def pull(
     written: list[str] = []
     try:
         check_output(output)
+        check_writable(output)
         with one_line():
             use(profile, region)
             of = _bucket(bucket, project)
-            missing = (
-                [run_id] if run_id else [each for each in shared_runs(of) if not (output / each / RECORD).exists()]
-            )
+            ids = shared_runs(of) if run_id is None else []
+            missing = [each for each in ids if not (output / each / RECORD).exists()] if run_id is None else [run_id]
         for each in missing:
             try:
                 with one_line():
@@ -87,11 +89,11 @@ def pull(
                     write_page(load(folder / RECORD), folder)
                 written.append(str(folder))
                 if not as_json:
-                    typer.echo(folder)
+                    typer.echo(fit(str(folder)))
             except (AccountError, OSError, PageError, RecordError, RunsError) as error:
                 # One that cannot be read does not keep the others away.
                 failed = True
-                typer.echo(f"error: {error}", err=True)
+                say_error(said_of(error) if isinstance(error, OSError) else str(error))
     except (AccountError, RunsError) as error:
         bad_input(str(error))
     if as_json:

@@ -1,6 +1,6 @@
 """How the pipelines are used: everything that a cost depends on and that no template knows."""
 
-import json
+import re
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -10,9 +10,14 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from comparison.cost import CostError
+from comparison.files import FileError, read_json, read_text
 
 HoursADay = Annotated[FiniteFloat, Field(ge=0, le=24)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
+
+
+# ASCII digits only: `1_0`, digits of other scripts and `nan` are numbers to Python, and to nobody who reads a command.
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 class Usage(BaseModel):
@@ -53,6 +58,8 @@ class Usage(BaseModel):
             key, separator, value = text.partition("=")
             if not separator:
                 raise CostError(f"--usage {text!r}: must be key=value")
+            if value != "none" and not _NUMBER.fullmatch(value):
+                raise CostError(f"--usage {key}={_short(value)}: must be a number from 0, such as 4 or 0.5")
             values[key] = None if value == "none" else value
             places[key] = "--usage "
         try:
@@ -68,19 +75,21 @@ class Usage(BaseModel):
                     f"{places[key]}{key}: unknown{hint} (allowed: {', '.join(cls.model_fields)})"
                 ) from error
             message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-            shown = " ".join(str(first["input"]).split())
-            shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-            raise CostError(f"{places[key]}{key}={shown}: {message}") from error
+            raise CostError(f"{places[key]}{key}={_short(str(first['input']))}: {message}") from error
+
+
+def _short(text: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8")
-        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise CostError(f"{file}: cannot be read: {error.strerror}") from error
+        values = read_json(file) if file.suffix == ".json" else tomllib.loads(read_text(file))
+    except FileError as error:
+        raise CostError(str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise CostError(f"{file}: neither JSON (.json) nor TOML: {' '.join(str(error).split())}") from error
+        raise CostError(f"{file}: not TOML (JSON ends with .json): {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise CostError(f"{file}: must hold keys and values, not {type(values).__name__}")
     return values

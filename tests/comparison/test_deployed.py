@@ -88,7 +88,8 @@ def test_the_record_is_that_of_the_account_s_own_function(account: Account, stac
     record = load(tmp_path / RUN / "comparison.json")
     assert record == account.record()
     assert (tmp_path / RUN / "report.html").is_file()
-    assert (tmp_path / "latest").resolve() == tmp_path / RUN
+    assert not (tmp_path / "latest").exists()
+    assert f"{RUN}/report.html" in result.stdout
     assert "EMR failed in train" in result.stdout
     again = collect(tmp_path, "--json")
     assert again.exit_code == 0
@@ -297,7 +298,7 @@ class TestRefused:
         assert "Unable to locate credentials" in refused(collect(tmp_path), tmp_path)
 
     def test_region_that_is_none(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
-        assert "choose --region" in refused(collect(tmp_path, "--region", ""), tmp_path)
+        assert "--region: is empty" in refused(collect(tmp_path, "--region", ""), tmp_path)
 
     def test_execution_that_is_gone(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
         account.run()
@@ -306,7 +307,7 @@ class TestRefused:
         with pytest.raises(Exception, match="the execution of side emr is no longer there"):
             collect_run(gone)
 
-    @pytest.mark.parametrize("run_id", ["../up", "", "a/b", ".hidden"])
+    @pytest.mark.parametrize("run_id", ["../up", "..", "a/b", ".hidden"])
     def test_id_that_is_none(self, run_id: str, account: Account, stacks: Stacks, tmp_path: Path) -> None:
         assert f"run id {run_id!r}" in refused(compare("collect", run_id, "--output", str(tmp_path)), tmp_path)
 

@@ -372,7 +372,7 @@ def test_text_of_a_record_is_text(chromium: Browser, tmp_path: Path) -> None:
     """A dataset, a reason or a message that looks like markup is shown, not run."""
     evil = "</script><script>window.hit = 1</script><img src=x onerror='window.hit = 1'>"
     data = json.loads(failed_sample().model_dump_json())
-    data["run_id"] = data["dataset"]["name"] = data["sides"]["emr"]["error"]["message"] = evil
+    data["dataset"]["name"] = data["sides"]["emr"]["error"]["message"] = evil
     data["settings"][evil] = [evil]
     data["versions"][evil] = evil
     data["sides"]["emr"]["rejected"] = {evil: {evil: 1}}

@@ -87,7 +87,7 @@ def test_unknown_things_are_named(value: Any, two: Assembly) -> None:
         ("manifest.json", '{"artifacts": {"a": {"type": "aws:cloudformation:stack"}}}', "'properties'"),
         ("manifest.json", None, "cannot be read: No such file"),
         ("one.json", '{"Resources": {', "not JSON, or cut off"),
-        ("one.json", b"\xff", "not JSON, or cut off"),
+        ("one.json", b"\xff", "byte 0 is not UTF-8"),
         ("one.json", None, "cannot be read: No such file"),
         ("one.json", "[]", "expected a JSON object"),
         ("one.json", "{}", "Resources: is missing"),

@@ -318,12 +318,12 @@ def tracking(policy: dict[str, Any]) -> dict[str, Any]:
         ("AWS::StepFunctions::StateMachine", lambda r: r["Properties"].update(DefinitionString="[" * 100_000)),
         ("AWS::EMR::Cluster", lambda r: r["Properties"]["Instances"]["CoreInstanceGroup"].update(InstanceCount=-3)),
         ("AWS::EMR::Cluster", lambda r: r["Properties"].update(EbsRootVolumeSize=-1)),
-        ("AWS::EMR::Cluster", lambda r: r["Properties"].update(EbsRootVolumeSize=float("nan"))),
+        ("AWS::EMR::Cluster", lambda r: r["Properties"].update(EbsRootVolumeSize="nan")),
         ("AWS::SageMaker::EndpointConfig", lambda r: variant(r).update(InitialInstanceCount=-3)),
-        ("AWS::SageMaker::EndpointConfig", lambda r: variant(r).update(InitialInstanceCount=float("inf"))),
+        ("AWS::SageMaker::EndpointConfig", lambda r: variant(r).update(InitialInstanceCount="inf")),
         ("AWS::ApplicationAutoScaling::ScalableTarget", lambda r: r["Properties"].update(MaxCapacity=0)),
         ("AWS::ApplicationAutoScaling::ScalingPolicy", lambda r: tracking(r).update(TargetValue=0)),
-        ("AWS::ApplicationAutoScaling::ScalingPolicy", lambda r: tracking(r).update(TargetValue=float("nan"))),
+        ("AWS::ApplicationAutoScaling::ScalingPolicy", lambda r: tracking(r).update(TargetValue="nan")),
     ],
 )
 def test_a_damaged_resource_is_named(kind: str, change: Change, default: Assembly, tmp_path: Path) -> None:

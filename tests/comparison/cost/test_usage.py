@@ -20,9 +20,9 @@ def test_texts_go_over_the_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("runs_per_day", "--usage 'runs_per_day': must be key=value"),
-        ("runs_per_day=-1", "--usage runs_per_day=-1: input should be greater than or equal to 0"),
-        ("runs_per_day=many", "--usage runs_per_day=many: input should be a valid number"),
-        ("events_per_run=nan", "--usage events_per_run=nan: input should be"),
+        ("runs_per_day=-1", "--usage runs_per_day=-1: must be a number from 0"),
+        ("runs_per_day=many", "--usage runs_per_day=many: must be a number from 0"),
+        ("events_per_run=nan", "--usage events_per_run=nan: must be a number"),
         ("endpoint_hours_per_day=25", "--usage endpoint_hours_per_day=25: input should be less than or equal to 24"),
         ("spot_share=1.1", "--usage spot_share=1.1: input should be less than or equal to 1"),
         ("run_per_day=1", "--usage run_per_day: unknown; did you mean runs_per_day? (allowed: runs_per_day, "),
@@ -38,10 +38,10 @@ def test_impossible_texts(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("usage.toml", "runs_per_day = ", "neither JSON (.json) nor TOML"),
+        ("usage.toml", "runs_per_day = ", "not TOML (JSON ends with .json)"),
         ("usage.json", "[1]", "must hold keys and values, not list"),
         ("usage.json", '{"keep_days": -1}', "keep_days=-1: input should be"),
-        ("usage.txt", "\x00", "neither JSON (.json) nor TOML"),
+        ("usage.txt", "\x00", "not TOML (JSON ends with .json)"),
         ("missing.toml", None, "cannot be read: No such file or directory"),
     ],
 )

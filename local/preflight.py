@@ -1,0 +1,113 @@
+"""What a laptop run needs of this machine and of what it was given, looked at before anything starts."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.command import InputError
+from common.dataset import Dataset
+from comparison.files import FileError, check_writable, read_text
+from comparison.report import CHART_LIBRARY
+from comparison.template import REPOSITORY
+from stacks.settings import DATASETS, Settings
+
+_MIB = 1 << 20
+FREE_BYTES = 400 * _MIB
+"""What a run of few events needs while it runs: templates, assets, what Spark spills, logs."""
+FREE_BYTES_AN_EVENT = 500
+
+# A colon ends a folder in PATH, PYTHONPATH and Java's class path, and a line break a line in every file of settings:
+# no way of quoting helps, in the shell, in venv or in Spark.
+_IMPOSSIBLE = {":": "a colon", "\n": "a line break", "\r": "a line break"}
+
+
+class RunError(Exception):
+    """A run cannot start; one line for people."""
+
+
+def check_machine(output: Path, settings: Settings) -> None:
+    """Make sure that a run can come to its end here.
+
+    Raises:
+        RunError: it cannot; names the place and what is needed.
+    """
+    _check_path("the checkout", REPOSITORY)
+    _check_path("--output", output)
+    try:
+        check_writable(output)
+    except OSError as error:
+        raise RunError(
+            f"--output {output}: cannot be written to: {error.strerror}; a folder that can be is needed"
+        ) from error
+    needed = FREE_BYTES + FREE_BYTES_AN_EVENT * (settings.dataset.events if settings.dataset.location is None else 0)
+    free = shutil.disk_usage(_nearest(output)).free
+    if free < needed:
+        raise RunError(
+            f"--output {output}: {free // _MIB} MiB are free there, and about {needed // _MIB} MiB are needed; "
+            "free some, run fewer --events, or choose another --output"
+        )
+    try:
+        read_text(CHART_LIBRARY)
+    except FileError as error:
+        raise RunError(f"{error}; the page needs it: `npm ci` installs it, and so does `make compare`") from error
+
+
+def _check_path(what: str, path: Path) -> None:
+    for character, name in _IMPOSSIBLE.items():
+        if character in str(path.absolute()):
+            raise RunError(f"{what} {str(path)!r}: its path has {name}; any other character is allowed")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+
+
+def check_raw(raw: Path, settings: Settings) -> None:
+    """Make sure that a folder holds the tables of the chosen dataset: what is in them is for the pipelines to judge.
+
+    Raises:
+        RunError: it does not; names the folder, the table and what is allowed.
+    """
+    try:
+        tables = Dataset.load(DATASETS / settings.dataset.name).tables
+    except InputError as error:
+        raise RunError(str(error)) from error
+    if not raw.is_dir():
+        raise RunError(f"raw data {raw}: no such folder")
+    expected = ", ".join(sorted({table.location for table in tables}))
+    for table in tables:
+        place = raw / table.location
+        try:
+            if not any(_data(place)):
+                raise RunError(
+                    f"--raw {raw}: table {table.name}: there is no data in {place}; "
+                    f"dataset {settings.dataset.name} needs files in {expected}"
+                )
+        except OSError as error:
+            raise RunError(f"--raw {error.filename}: cannot be read: {error.strerror}") from error
+
+
+def _data(place: Path) -> Iterator[Path]:
+    """The files below a table's folder that hold anything.
+
+    Raises:
+        RunError: something is there that is no file, and would never end when it is read.
+        OSError: a folder cannot be listed, a file not be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = [place] if not place.is_dir() else []
+    for folder, _, names in os.walk(place, followlinks=True, onerror=refuse if place.is_dir() else None):
+        found += [Path(folder, name) for name in names if not name.startswith((".", "_"))]
+    for file in found:
+        if file.exists() and not file.is_file():
+            raise RunError(f"--raw {file}: is not a regular file, and only those are read")
+        if file.is_file():
+            if not os.access(file, os.R_OK):
+                raise RunError(f"--raw {file}: cannot be read: permission denied")
+            if file.stat().st_size:
+                yield file

@@ -1,0 +1,54 @@
+"""What a run started ends with it, whatever ended it."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from comparison.template import REPOSITORY
+
+# A run in small: its folder, a job that starts a daemon deaf to SIGTERM, and a child that is no job.
+RUN = """
+import subprocess, sys, time
+from pathlib import Path
+from comparison import signals
+from local.jobs import JOBS
+from local.run import _folder
+signals.interrupt()
+try:
+    with _folder(Path(sys.argv[1]) / "runs" / "one") as folder:
+        deaf = "trap '' TERM; echo $$; (setsid sleep 300 & echo $!); sleep 300"
+        job = JOBS.start(["sh", "-c", deaf], {"PATH": "/usr/bin:/bin"}, stdout=sys.stdout)
+        print(subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL).pid, flush=True)
+        time.sleep(300)
+except signals.Interrupted as error:
+    raise SystemExit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_and_no_folder_is_left(number: signal.Signals, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    pids = [int(process.stdout.readline()) for _ in range(3)]
+    assert all(map(psutil.pid_exists, pids))
+    process.send_signal(number)
+    # A second one, when it is about to clean up.
+    time.sleep(0.2)
+    process.send_signal(number)
+    process.wait(timeout=60)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    if number == signal.SIGKILL:
+        deadline = time.monotonic() + 60
+        while (tmp_path / "runs" / "one").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not (tmp_path / "runs" / "one").exists()
+    else:
+        assert list(tmp_path.iterdir()) == []
+    assert [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []

@@ -31,7 +31,8 @@ def main() -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     finally:
-        signals.end_at_once()
+        if not signals.interrupted():
+            signals.end_at_once()
     try:
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):
@@ -39,6 +40,9 @@ def main() -> None:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = code or 1
+    if signals.interrupted():
+        # All is in order. The interpreter would wait for threads, and take its handlers away before it ends.
+        os._exit(code)
     sys.exit(code)
 
 

@@ -50,6 +50,11 @@ def hurried() -> bool:
     return _received > 1
 
 
+def interrupted() -> bool:
+    """Whether a signal ended what was to be done: whatever comes now, the exit code is that signal's."""
+    return _received > 0
+
+
 def _raise(number: int, _frame: FrameType | None) -> None:
     global _received
     _received += 1

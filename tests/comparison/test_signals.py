@@ -42,7 +42,7 @@ def test_while_it_loads_it_ends_at_once_and_says_nothing(number: signal.Signals)
 
 # What is cleaned up takes a moment, in which further signals come.
 CLEANS = """
-import time
+import os, time
 from comparison import signals
 signals.interrupt()
 try:
@@ -54,7 +54,7 @@ except signals.Interrupted as error:
     while not signals.hurried() and time.monotonic() < until:
         time.sleep(0.01)
     print('clean', flush=True)
-    raise SystemExit(error.exit_code)
+    os._exit(error.exit_code)
 """
 
 

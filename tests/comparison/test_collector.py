@@ -11,12 +11,14 @@ import pytest
 
 from comparison.collector import (
     Folder,
+    agreement_of,
     attainable,
     cluster_instances,
     collect_side,
     digest,
     message_of,
     requested_instances,
+    stage_requests,
 )
 from comparison.record import STAGES, Instances, Side, StageName
 
@@ -326,3 +328,37 @@ def test_instances_of_clusters() -> None:
 def test_digest_knows_no_order_but_every_value() -> None:
     assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+METRICS = {"rows": 8, "positives": 2, "auc": 0.75, "average_precision": 0.5, "log_loss": 0.5, "brier": 0.25}
+
+
+def evaluated(folder: Path, auc: float, rejected: int) -> Side:
+    """A side whose evaluation and counts are there."""
+    evaluation = {"metrics": {"test": METRICS | {"auc": auc}}, "attainable": METRICS}
+    write(folder, "evaluation/evaluation.json", evaluation)
+    write(folder, "features/stats.json", {"rows_in": 10, "rejected": {"logs": {"malformed": rejected}}})
+    return finished(folder)
+
+
+def test_sides_are_compared_where_both_were_measured(tmp_path: Path) -> None:
+    one, other = evaluated(tmp_path / "one", 0.75, 2), evaluated(tmp_path / "other", 0.5, 3)
+    agreement = agreement_of({"sagemaker": one, "emr": other})
+    assert (agreement.auc_difference, agreement.rejected_equal) == (0.25, False)
+    assert agreement_of({"sagemaker": one, "emr": one}).rejected_equal is True
+    (tmp_path / "none").mkdir()
+    agreement = agreement_of({"sagemaker": one, "emr": finished(tmp_path / "none")})
+    assert (agreement.auc_difference, agreement.rejected_equal) == (None, None)
+
+
+def test_what_is_attainable_is_in_the_evaluation(tmp_path: Path) -> None:
+    evaluated(tmp_path, 0.5, 0)
+    limit = attainable(Folder(tmp_path))
+    assert limit is not None
+    assert limit.auc == 0.75
+
+
+def test_request_of_each_state() -> None:
+    history = History().add("ExecutionStarted").stage("prepare", 1).stage("train", 2)
+    requests = stage_requests(history.events)
+    assert {name: request["for"] for name, request in requests.items()} == {"prepare": "prepare", "train": "train"}

@@ -62,6 +62,16 @@ def test_code_is_published_as_folder_and_as_archive(published: Path) -> None:
     assert {"common/dataset.py", "emr/prepare.py", "sagemaker/prepare.py"} <= files
 
 
+def test_published_code_asks_pip_for_nothing(published: Path) -> None:
+    """No file that makes pip fetch something: SageMaker's toolkits run `pip install . -r requirements.txt` over code."""
+    asking = {"requirements.txt", "setup.py", "setup.cfg", "pyproject.toml", "Pipfile", "environment.yml"}
+    with zipfile.ZipFile(published / "workloads.zip") as archive:
+        names = archive.namelist()
+    names += [path.as_posix() for path in (published / "workloads").rglob("*")]
+    assert [name for name in names if Path(name).name in asking] == []
+    assert any(name.endswith("sagemaker/run.py") for name in names)
+
+
 def test_layer_holds_what_the_collector_imports_for_lambda_s_python(published: Path) -> None:
     """Every pinned package, and all that they need, where Lambda looks for them; compiled code for its own Python."""
     with zipfile.ZipFile(published / "collector-layer.zip") as archive:

@@ -33,6 +33,7 @@ DEFAULT = ["sagemaker-xgboost-3.2-0", "emr"]
 """What the default sides run in."""
 
 _STAMP = "built.json"
+_WHEELS = "wheels"
 # No package here needs a compiler, but sagemaker-containers declares a C extension, which only its MPI runner uses: a
 # compiler that does nothing makes it without one, and without Python's headers (gethostname.py stands for it).
 _NO_COMPILER = {"CC": "true", "CXX": "true", "LDSHARED": "true", "LDCXXSHARED": "true"}
@@ -56,6 +57,12 @@ class Environment:
     python: str
     wanted_python: str
     variables: Mapping[str, str]
+
+    @property
+    def wheels(self) -> Path | None:
+        """The published wheels for this Python, where it is another than the image's, which those are for."""
+        folder = self.folder / _WHEELS
+        return folder if folder.is_dir() else None
 
     def layer(self, folder: Path) -> Path:
         """Make `folder` a virtual environment on top of this one: what is installed there stays there.
@@ -121,8 +128,21 @@ def build(name: str) -> bool:
                 shutil.copy(module, packages)
             elif module.is_dir() and module.name != "__pycache__":
                 shutil.copytree(module, packages / module.name, ignore=shutil.ignore_patterns("__pycache__"))
+        if "published" in image and not version.startswith(f"{image['python']}."):
+            _download(folder, REPOSITORY / image["published"])
         (folder / _STAMP).write_text(json.dumps({"definition": _digest(name), "python": version}))
         return True
+
+
+def _download(folder: Path, lock: Path) -> None:
+    """Fetch the wheels of what is published for the image's Python, for the Python that stands for it."""
+    command = [str(folder / "bin" / "python"), "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    done = subprocess.run(
+        [*command, "--only-binary=:all:", f"--requirement={lock}", f"--dest={folder / _WHEELS}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise BuildError(f"pip download failed:\n{done.stdout.strip()}")
 
 
 def interpreter(wanted: str) -> tuple[str, str]:

@@ -63,7 +63,7 @@ def test_code_is_published_as_folder_and_as_archive(published: Path) -> None:
 
 
 def test_published_code_asks_pip_for_nothing(published: Path) -> None:
-    """No file that makes pip fetch something: SageMaker's toolkits run `pip install . -r requirements.txt` over code."""
+    """No file that makes pip fetch something: SageMaker runs `pip install . -r requirements.txt` over code."""
     asking = {"requirements.txt", "setup.py", "setup.cfg", "pyproject.toml", "Pipfile", "environment.yml"}
     with zipfile.ZipFile(published / "workloads.zip") as archive:
         names = archive.namelist()

@@ -60,10 +60,11 @@ def endpoint(run: Path) -> Iterator[boto3.Session]:
     location = model_data.relative_to(run / "s3").as_posix()
     assembly.attributes[first_run] = {"model": f"s3://{location}"}
     request = {"ModelName": stack, **assembly.only("AWS::SageMaker::Model")}
+    name = assembly.only("AWS::SageMaker::Endpoint")["EndpointName"]
     variant = assembly.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"][0]["VariantName"]
     with TemporaryDirectory() as work:
         sagemaker = SageMaker(LocalS3(run / "s3"), Path(work) / "logs", Path(work))
-        with sagemaker.serve(request) as url, runtime(url, stack, variant) as address, _environment(_URL, address):
+        with sagemaker.serve(request) as url, runtime(url, name, variant) as address, _environment(_URL, address):
             yield boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
 
 

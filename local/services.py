@@ -10,6 +10,7 @@ from comparison.template import Assembly
 from local.build import CodeBuild
 from local.emr import Emr
 from local.jobs import JobFailed, RequestRefused
+from local.node import BootstrapFailed
 from local.progress import Progress
 from local.s3 import LocalS3
 from local.sagemaker import SageMaker
@@ -38,7 +39,9 @@ class Services:
         self.definitions = assembly.state_machines()
         self.cluster = created_cluster(next(m for arn, m in self.definitions.items() if machine_name(arn) == "emr"))
         persistent = [assembly.resolve(stack, {"Ref": name}) for stack, name in assembly.resources("AWS::EMR::Cluster")]
-        self.emr = Emr(s3, logs / "emr", work, self.cluster["Configurations"], next(iter(persistent), None))
+        self.emr = Emr(
+            s3, logs / "emr", work, self.cluster["Configurations"], next(iter(persistent), None), self.cluster["LogUri"]
+        )
         self._side_ended = {side: threading.Event() for side in SIDES}
         self._actions = {
             "codebuild:startBuild.sync": self.codebuild.start_build,
@@ -94,7 +97,7 @@ class Services:
         return {"ExecutionArn": execution.arn, "Status": execution.status, "Output": execution.output}
 
     def prepare_account(self) -> None:
-        """What a deployment runs before the pipelines: the code is published, the data generated."""
+        """What a deployment runs before the pipelines: code is published, data generated, a cluster started."""
         for logical_id, machine, run_input in self.assembly.executions():
             if machine_name(machine) in SIDES:
                 continue
@@ -104,6 +107,16 @@ class Services:
                 tail = "\n".join(failure.tail()) if isinstance(failure, JobFailed) else ""
                 raise SetupError(f"{machine_name(machine)}: {execution.cause or execution.status}\n{tail}".rstrip())
             self.assembly.attributes[logical_id] = execution.output
+        for stack, logical_id in self.assembly.resources("AWS::EMR::Cluster"):
+            actions = self.assembly.properties(stack, logical_id)["BootstrapActions"]
+            try:
+                with self.progress.step("emr", "cluster"):
+                    self.emr.bootstrap(self.assembly.resolve(stack, {"Ref": logical_id}), actions)
+            except BootstrapFailed as failed:
+                tail = "\n".join(failed.tail())
+                raise SetupError(
+                    f"{logical_id}: TERMINATED_WITH_ERRORS, BOOTSTRAP_FAILURE: {failed.reason}\n{tail}".rstrip()
+                ) from None
 
     def compare(self, run_id: str) -> Execution:
         """Both pipelines, as the comparison's state machine starts them."""

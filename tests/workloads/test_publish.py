@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.build import environment
-from local.container import scratch
-from local.s3 import LocalS3
+from tests.published import publish
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKLOADS = REPOSITORY / "workloads"
@@ -21,16 +19,6 @@ ON_LAMBDA = "3.14"
 def pins(lock: Path) -> set[tuple[str, str]]:
     """Name and version; a name may come twice, for different versions of Python."""
     return set(re.findall(r"^([a-z0-9-]+)==([^ ;\\\n]+)", lock.read_text(), re.MULTILINE))
-
-
-def publish(bucket: Path) -> Path:
-    """What the laptop's build publishes: the script as CodeBuild runs it, the wheels from where `make` fetched them."""
-    s3 = LocalS3(bucket)
-    with scratch("build", bucket / ".work") as folder:
-        subprocess.run(
-            ["bash", str(WORKLOADS / "publish.sh"), "s3://data/code/one"], env=environment(folder, s3), check=True
-        )
-    return s3.path("s3://data/code/one")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,20 @@
+"""The workloads and wheels, published as the laptop's build does it."""
+
+import subprocess
+from pathlib import Path
+
+from comparison.template import REPOSITORY
+from local.build import environment
+from local.container import scratch
+from local.s3 import LocalS3
+
+CODE = "s3://data/code/one"
+
+
+def publish(bucket: Path) -> Path:
+    """Publish to CODE, where the buckets are below a folder: the wheels come from where `make` fetched them."""
+    s3 = LocalS3(bucket)
+    with scratch("build", bucket / ".work") as folder:
+        script = REPOSITORY / "workloads" / "publish.sh"
+        subprocess.run(["bash", str(script), CODE], env=environment(folder, s3), check=True)
+    return s3.path(CODE)

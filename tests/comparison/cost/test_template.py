@@ -181,23 +181,24 @@ def test_what_stands_by_the_hour_and_by_the_month(default: Assembly) -> None:
     assert month(found, "key") == 1
     assert month(found, "dashboard") == 3
     assert idle(found, "dashboard") == pytest.approx(3 / 730)
-    # Three alarms of the endpoint look at one metric each, those of the three state machines at two each.
+    # Six alarms of the endpoint (three of them for a new model) and one of each time to live look at one metric each,
+    # those of the three state machines at two each.
     alarms = [each for each in found.lines if each.name == "alarm"]
     values = drivers(A_RUN, found.parameters)
-    assert sum(each.amount(values) or 0 for each in alarms) == pytest.approx((3 * 1 + 3 * 2) * 0.1)
+    assert sum(each.amount(values) or 0 for each in alarms) == pytest.approx((6 * 1 + 2 * 1 + 3 * 2) * 0.1)
 
 
 def test_requests_transitions_and_storage(default: Assembly) -> None:
     found = priced(default, Usage(runs_per_day=2, events_per_run=10_000_000, keep_days=DAYS / 2))
     assert a_run(found, "requests that write", "emr") == pytest.approx(100 * 0.005 / 1000)
     assert a_run(found, "requests that read", "emr") == pytest.approx(1000 * 0.0004 / 1000)
-    # prepare, train, evaluate, create model, score, delete model, did a stage fail, done.
-    assert a_run(found, "transitions", "sagemaker") == pytest.approx(8 * 0.025 / 1000)
-    # persistent cluster, look at the cluster, is the cluster ready, cluster is ready, the four stages, is the cluster
-    # our own, session is closed, did a stage fail, done: not the shorter way of a cluster that was lost.
-    assert a_run(found, "transitions", "emr") == pytest.approx(12 * 0.025 / 1000)
-    # both sides, two states in the branch of each, record, did a side fail, both succeeded.
-    assert a_run(found, "transitions", "shared") == pytest.approx(8 * 0.025 / 1000)
+    # is the run id well-formed, prepare, train, evaluate, create model, score, delete model, did a stage fail, done.
+    assert a_run(found, "transitions", "sagemaker") == pytest.approx(9 * 0.025 / 1000)
+    # the same, persistent cluster, look at the cluster, is the cluster ready, cluster is ready, the four stages, is the
+    # cluster our own, session is closed, did a stage fail, done: not the shorter way of a cluster that was lost.
+    assert a_run(found, "transitions", "emr") == pytest.approx(13 * 0.025 / 1000)
+    # the same, both sides, two states in the branch of each, record, did a side fail, both succeeded.
+    assert a_run(found, "transitions", "shared") == pytest.approx(9 * 0.025 / 1000)
     # 30 bytes an event of raw data, once; 10 bytes an event of each of 2 runs a day, kept for half a month.
     assert month(found, "raw data") == pytest.approx(30 * 1e7 / 2**30 * 0.023)
     assert month(found, "what runs write", "emr") == pytest.approx(2 * DAYS * 10 * 1e7 / 2**30 * 0.5 * 0.023)

@@ -351,11 +351,28 @@ def test_sides_are_compared_where_both_were_measured(tmp_path: Path) -> None:
     assert (agreement.auc_difference, agreement.rejected_equal) == (None, None)
 
 
+def test_what_lies_where_a_failed_stage_would_write_is_not_of_this_run(tmp_path: Path) -> None:
+    evaluated(tmp_path, 0.75, 2)
+    for failing, stage in (("prepare", 0), ("evaluate", 2)):
+        history = History().add("ExecutionStarted").stage(failing, 1, end="TaskFailed").add("ExecutionFailed")
+        side = collect_side(history.events, Folder(tmp_path), instances, log)
+        assert (side.stages[stage].status, side.stages[stage].rows_in) == ("failed", None)
+        assert (side.metrics, side.validation, side.rejected) == (None, None, None)
+
+
+def test_stage_that_wrote_nothing_has_no_number_of_rows(tmp_path: Path) -> None:
+    score = finished(tmp_path).stages[3]
+    assert (score.rows_in, score.rows_out, score.bytes_out) == (None, None, 0)
+
+
 def test_what_is_attainable_is_in_the_evaluation(tmp_path: Path) -> None:
-    evaluated(tmp_path, 0.5, 0)
+    side = evaluated(tmp_path, 0.5, 0)
+    assert side.stages[2].bytes_out == (tmp_path / "evaluation/evaluation.json").stat().st_size
     limit = attainable(Folder(tmp_path))
     assert limit is not None
     assert limit.auc == 0.75
+    (tmp_path / "evaluation/evaluation.json").unlink()
+    assert attainable(Folder(tmp_path)) is None
 
 
 def test_request_of_each_state() -> None:

@@ -33,6 +33,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from comparison.template import ACCOUNT, REGION
 
@@ -183,12 +184,21 @@ def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterato
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
         patch.object(state_task_factory, "state_task_service_for", lambda service_name: LocalCall()),
         patch.object(jsonata, "_eval_jsonata", _jsonata),
+        patch.object(Preprocessor, "__init__", _own_scopes),
     ):
         machines = StateMachines(definitions)
         try:
             yield machines
         finally:
             machines.interrupt()
+
+
+def _own_scopes(preprocessor: Any) -> None:
+    """Give a reader of definitions its own list of open scopes: moto 5.2.5 has one list for all that read at once.
+
+    Machines that start together then take each other's query language, and who meets a wrong one never ends.
+    """
+    preprocessor._query_language_per_scope = []
 
 
 def _jsonata(expression: str) -> Any:

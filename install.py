@@ -149,13 +149,15 @@ def _packages(environment: Mapping[str, str]) -> None:
 
 def _environments(environment: Mapping[str, str]) -> None:
     _run([str(VENV / "bin" / "python"), "-m", "local.environments"], environment)
-    _forget_sources(environment)
+    _tidy(environment)
 
 
-def _forget_sources(environment: Mapping[str, str]) -> None:
-    """Remove the unpacked sources of packages that are wheels by now: 0.7 GB of pyspark."""
+def _tidy(environment: Mapping[str, str]) -> None:
+    """Drop from the cache what nothing refers to any more, and 0.7 GB of pyspark's source, which is a wheel by now."""
     for source in Path(environment["UV_CACHE_DIR"]).glob("sdists-*/pypi/*/*/*/src"):
         shutil.rmtree(source)
+    if environment["UV_CACHE_DIR"] == str(CACHE / CACHES["UV_CACHE_DIR"]):  # not one that others use too
+        _run([str(VENV / "bin" / "uv"), "cache", "prune", "--quiet"], environment)
 
 
 def _java(environment: Mapping[str, str]) -> None:

@@ -25,7 +25,8 @@ STOP_SECONDS = 5.0
 
 _TOKEN = "LOCAL_JOB_TOKEN"  # inherited by every process of a job, so that those which left its session are found too
 _TAIL_BYTES = 64 * 1024
-_ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?(?:error|ERROR): (?P<reason>.+)$", re.MULTILINE)  # pip writes it so
+_ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?error: (?P<reason>.+)$", re.MULTILINE)
+_PIP_LINE = re.compile(r"^ERROR: (?P<reason>.+)$", re.MULTILINE)
 _EXCEPTION_LINE = re.compile(
     r"^(?:Exception in thread \"[^\"]*\" )?(?P<reason>(?:\w+\.)*(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit)|gaierror)"
     r"(?::(?: .*)?(?:(?<=:)\n+.+|(?<=: )\n+.+)?)?)$",
@@ -42,13 +43,18 @@ class JobFailed(Exception):
 
     def __init__(self, job: str, reason: str, log: Path, exit_code: int | None = None) -> None:
         """`reason` is one line; `exit_code` is None when no process ended by itself."""
-        super().__init__(f"{job}: {reason}" + (f" (exit code {exit_code})" if exit_code else "") + f"; log: {log}")
+        super().__init__(job, reason, log, exit_code)
         self.job = job
         self.reason = reason
         self.log = log
         self.exit_code = exit_code
         self.answer: dict[str, Any] = {}
         """What Describe would answer, status Failed; filled in by the executors."""
+
+    def __str__(self) -> str:
+        """Name the job, the reason as it is known by now, the exit code and the log."""
+        code = f" (exit code {self.exit_code})" if self.exit_code else ""
+        return f"{self.job}: {self.reason}{code}; log: {self.log}"
 
     def tail(self, lines: int = 20) -> list[str]:
         """The last lines of the log."""
@@ -258,9 +264,9 @@ def failure(job: str, log: Path, exit_code: int | None) -> JobFailed:
 
 
 def reason_in(log: Path) -> str | None:
-    """The last `error: ...` line of a log, else the last line that names an exception, else None."""
+    """The last `error: ...` line of a log, else the last line that names an exception, else pip's last, else None."""
     text = _end_of(log)
-    for pattern in (_ERROR_LINE, _EXCEPTION_LINE):
+    for pattern in (_ERROR_LINE, _EXCEPTION_LINE, _PIP_LINE):
         found = [" ".join(match["reason"].split()) for match in pattern.finditer(text)]
         if found:
             return found[-1]

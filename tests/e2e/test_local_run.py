@@ -171,7 +171,7 @@ def compare(*arguments: str, **options: object) -> subprocess.CompletedProcess[s
     ("arguments", "message"),
     [
         (["--set", "emr.core.instance_typ=m5.xlarge"], "did you mean emr.core.instance_type"),
-        (["--events", "10"], 'setting dataset.events="10"'),
+        (["--events", "10"], "--events: '10': must be a whole number from 1000"),
         (["--set", "nonsense"], "must be key=value"),
         (["--run-id", "Not Allowed"], "run id 'Not Allowed'"),
         (["--raw", "/nowhere"], "raw data /nowhere: no such folder"),

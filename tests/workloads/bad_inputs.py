@@ -51,6 +51,17 @@ def visits(old: str, new: str) -> dict[str, str]:
     return {"visits": VISITS_SQL.replace(old, new)}
 
 
+def only_line(content: bytes) -> Callable[[Path], object]:
+    """Replace the visits by one file."""
+
+    def damage(raw: Path) -> None:
+        shutil.rmtree(raw / "visits")
+        (raw / "visits").mkdir()
+        (raw / "visits" / "a").write_bytes(content)
+
+    return damage
+
+
 def people(**columns: pa.Array) -> Callable[[Path], object]:
     """Replace the table of people by one with these columns."""
     return lambda raw: pq.write_table(pa.table(columns), raw / "people" / "part.parquet")
@@ -105,7 +116,7 @@ MISTAKES = {
     "backslash in a name": same(r"visits/a\\b\.log: .*backslash", damage=file("visits/a\\b.log", b"1,2,3\n")),
     "no good line": same(
         r"^visits/: 0 of 1 different lines are good, .*'1;2;3' is rejected by visits\.sql as 'malformed'",
-        damage=lambda raw: (shutil.rmtree(raw / "visits"), (raw / "visits").mkdir(), file("visits/a", b"1;2;3")(raw)),
+        damage=only_line(b"1;2;3"),
     ),
     "too few good lines": same(
         r"^visits/: \d+ of \d+ different lines are good, at least 100% must be .* is rejected by visits\.sql as '\w+'",

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -67,7 +68,7 @@ DATASET_TOML = small.DATASET_TOML.replace(
     'columns = { visitor_id = "VARCHAR", name = "VARCHAR", age = "BIGINT" }\nkey = ["visitor_id"]',
 ).replace('clean = "visits.sql"', 'clean = "visits.sql"\ntimes = "visited_at"\ngood_share = 0.9')
 
-PLACES = {  # name to how it is packed
+PLACES: dict[str, Callable[[bytes], bytes]] = {  # name to how it is packed
     "plain.log": lambda text: text,
     "a[1].log": lambda text: text,
     "a1.log": lambda text: text,
@@ -122,7 +123,7 @@ def write(folder: Path) -> tuple[Path, Path, dict[str, list[tuple[int, int]]]]:
 def expected(dataset: Dataset, visits: dict[str, list[tuple[int, int]]], split: str) -> dict[str, tuple[object, ...]]:
     """The features in plain Python: id to visits, mean, recency, age, logarithm."""
     cutoff = dataset.cutoffs[split]
-    rows = {}
+    rows: dict[str, tuple[object, ...]] = {}
     for age, (name, own) in enumerate(visits.items()):
         past = [(time, cents) for time, cents in own if time < cutoff]
         cents = sum(cents for _, cents in past)
@@ -175,13 +176,13 @@ def test_allowed_files_and_ids(tmp_path: Path, spark: SparkSession) -> None:
         with path.open("rb") as source, (ours / "predictions" / f"{path.name}.out").open("wb") as output:
             answer = lambda body: sagemaker_score.transform_fn(booster, body, "text/csv", "text/csv")[0].encode()  # noqa: E731
             output.writelines(transform.run(source, answer))
-    found = {
-        side: duckdb.sql(f"SELECT entity, probability FROM {_scores(run, side)}").fetchall()
+    scores: dict[str, list[tuple[str, float]]] = {
+        side: duckdb.execute(f"SELECT entity, probability FROM {_scores(run, side)}").fetchall()
         for side in ("sagemaker", "emr")
     }
-    assert Counter(entity for entity, _ in found["sagemaker"]) == Counter(IDS)
-    assert dict(found["emr"]) == pytest.approx(dict(found["sagemaker"]), abs=1e-6)
-    assert len(found["emr"]) == len(IDS)
+    assert Counter(entity for entity, _ in scores["sagemaker"]) == Counter(IDS)
+    assert dict(scores["emr"]) == pytest.approx(dict(scores["sagemaker"]), abs=1e-6)
+    assert len(scores["emr"]) == len(IDS)
     for side, pattern in ((ours, "*.out"), (theirs, "*.csv")):
         files = (side / "predictions").glob(pattern)
         assert {row[0] for path in files for row in csv.reader(path.open(newline=""), strict=True)} == set(IDS)

@@ -32,12 +32,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     train(arguments.dataset, arguments.train, arguments.validation, arguments.model_dir, values)
 
 
-def requested(path: Path) -> list[str]:
-    """The HyperParameters of the job's request as arguments; outside a job there are none."""
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return [f"--{name}={value}" for name, value in found.items()]
-
-
 def train(dataset_at: Path, train_at: Path, validation_at: Path, output: Path, values: dict[str, float]) -> Stats:
     """Train on one split, report on the other, write the model and what serves it.
 
@@ -73,6 +67,12 @@ def train(dataset_at: Path, train_at: Path, validation_at: Path, output: Path, v
     partial.write_bytes(booster.save_raw("json"))
     partial.rename(output / MODEL)
     return stats
+
+
+def requested(path: Path) -> list[str]:
+    """The HyperParameters of the job's request as arguments; outside a job there are none."""
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return [f"--{name}={value}" for name, value in found.items()]
 
 
 class Batches(xgboost.DataIter):

@@ -496,7 +496,9 @@ def test_pages_and_referrers_by_hand(tmp_path: Path) -> None:
     ]
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "a.log").write_text("".join(lines))
-    rows = {table.name: {name: [] for name in table.columns} for table in DATASET.tables[1:]}
+    rows: dict[str, dict[str, list[int | None]]] = {
+        table.name: {name: [] for name in table.columns} for table in DATASET.tables[1:]
+    }
     rows["customers"]["customer_id"] = [*range(len(cases))]
     rows["products"] |= {"product_id": [3], "price_cents": [300]}
     types = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "BLOB": pa.binary()}

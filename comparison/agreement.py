@@ -1,5 +1,6 @@
 """How far the two sides of a run agree, computed from the files that both wrote."""
 
+import glob
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xgboost
 
+from common.duck import literal, parquet
 from comparison.collector import agreement_of
 from comparison.record import SIDES, Agreement, CrossScoring, Side, SideName
 
@@ -43,7 +45,7 @@ def _succeeded(side: Side, stage: str) -> bool:
 
 
 def _features(run: Path, side: SideName, split: str) -> str:
-    return f"read_parquet('{run}/{side}/features/{split}/*.parquet')"
+    return parquet(sorted((run / side / "features" / split).glob("*.parquet")))
 
 
 def _compare_features(engine: duckdb.DuckDBPyConnection, run: Path) -> tuple[int, bool]:
@@ -63,10 +65,12 @@ def _compare_features(engine: duckdb.DuckDBPyConnection, run: Path) -> tuple[int
 
 
 def _scores(run: Path, side: SideName) -> str:
-    files = {"sagemaker": "*.out", "emr": "*.csv"}[side]
+    pattern = {"sagemaker": "*.out", "emr": "*.csv"}[side]
+    files = sorted((run / side / "predictions").glob(pattern))
+    names = ", ".join(literal(glob.escape(str(file))) for file in files)
     # Nothing is guessed: an id keeps its white space, its quotes and its zeros, and may be empty.
     return (
-        f"read_csv('{run}/{side}/predictions/{files}', auto_detect=false, header=false, delim=',', quote='\"', "
+        f"read_csv([{names}], hive_partitioning=false, auto_detect=false, header=false, delim=',', quote='\"', "
         "escape='\"', force_not_null=['entity'], columns={'entity': 'VARCHAR', 'probability': 'DOUBLE'})"
     )
 
@@ -90,7 +94,7 @@ def _cross_scoring(engine: duckdb.DuckDBPyConnection, run: Path, scratch: Path) 
     for side in SIDES:
         crossed = scratch / f"{side}.parquet"
         _predict(_model(run, side, scratch), run / _OTHER[side] / "features" / "score", crossed)
-        differences[side] = _largest_difference(engine, f"read_parquet('{crossed}')", _scores(run, side))
+        differences[side] = _largest_difference(engine, parquet([crossed]), _scores(run, side))
     return CrossScoring(
         sagemaker_model_on_emr_features=differences["sagemaker"], emr_model_on_sagemaker_features=differences["emr"]
     )

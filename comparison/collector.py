@@ -250,8 +250,8 @@ class _Span:
         self.request: dict[str, Any] = {}
 
     def end(self, noticed: datetime, answer: str | None) -> None:
-        """The state's task has ended: a step when it says so, since Step Functions looks every minute or five only."""
-        ended = _step_end(answer)
+        """The state's task has ended: a job when it says so, since it is looked at every half to five minutes only."""
+        ended = _job_end(answer)
         self.left = noticed if ended is None else min(noticed, max(self.entered, ended))
 
 
@@ -267,10 +267,19 @@ def _spans(history: list[dict[str, Any]]) -> dict[str, _Span]:
                 current.left = event["timestamp"]
             current = spans.setdefault(entered, _Span(event["timestamp"]))
         elif event["type"] == "TaskScheduled" and current is not None:
-            current.request = json.loads(event["taskScheduledEventDetails"]["parameters"])
+            details = event["taskScheduledEventDetails"]
+            request = json.loads(details["parameters"])
+            watched = _watched(details.get("resource"), request, spans.values())
+            if watched is None:
+                current.request = request
+            else:
+                current = watched
         elif event["type"] == "TaskSucceeded" and current is not None:
-            current.succeeded = True
-            current.end(event["timestamp"], event.get("taskSucceededEventDetails", {}).get("output"))
+            details = event.get("taskSucceededEventDetails", {})
+            answer = details.get("output")
+            status = described(answer or "").get("TrainingJobStatus", "Completed")
+            current.succeeded = status == "Completed" and details.get("resource") != _STARTS_TRAINING
+            current.end(event["timestamp"], answer)
         elif event["type"] in ("TaskFailed", "TaskTimedOut") and current is not None:
             current.end(event["timestamp"], event.get("taskFailedEventDetails", {}).get("cause"))
         elif left is not None and left in spans and spans[left].left is None:
@@ -278,10 +287,23 @@ def _spans(history: list[dict[str, Any]]) -> dict[str, _Span]:
     return spans
 
 
-def _step_end(answer: str | None) -> datetime | None:
-    """When an EMR step ended, by its own timeline (API_StepTimeline), if this is the answer about a step."""
-    status = _part(described(answer or ""), "Status")
-    ended = _part(status, "Timeline").get("EndDateTime")
+# A training job is only started by its creation, and looked at from then on, as the AWS SDK's integration calls it. The
+# optimised one, in templates of earlier commits, waits for its end: createTrainingJob.sync.
+_STARTS_TRAINING, _DESCRIBES_TRAINING = "createTrainingJob", "describeTrainingJob"
+
+
+def _watched(resource: str | None, request: Mapping[str, Any], spans: Iterable[_Span]) -> _Span | None:
+    """The state that created the training job that another one looks at."""
+    if resource != _DESCRIBES_TRAINING:
+        return None
+    name = request["TrainingJobName"]
+    return next((span for span in spans if span.request.get("TrainingJobName") == name), None)
+
+
+def _job_end(answer: str | None) -> datetime | None:
+    """When a job ended, as it says itself: an EMR step (API_StepTimeline) or a training job (TrainingEndTime)."""
+    job = described(answer or "")
+    ended = _part(_part(job, "Status"), "Timeline").get("EndDateTime", job.get("TrainingEndTime"))
     try:
         if isinstance(ended, str):
             moment = datetime.fromisoformat(ended)

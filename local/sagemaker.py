@@ -59,6 +59,7 @@ class SageMaker:
         self.logs = logs.absolute()
         self.work = work.absolute()
         self.models: dict[str, dict[str, Any]] = {}
+        self._training_jobs: dict[str, dict[str, Any]] = {}
         self._names: set[str] = set()
         self._lock = threading.Lock()
 
@@ -112,12 +113,30 @@ class SageMaker:
         return answer
 
     def create_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a training job to its end: DescribeTrainingJob's answer (no billable time: it is no cloud time).
+        """Run a training job to its end, so that what describes it has ended: DescribeTrainingJob's answer.
 
-        The request's own ContainerEntrypoint, or script mode (`sagemaker_program`) through the image's toolkit. Raises
-        RequestRefused and JobFailed; then nothing is in S3.
+        There is no billable time: it is no cloud time. The request's own ContainerEntrypoint, or script mode
+        (`sagemaker_program`) through the image's toolkit. Raises RequestRefused and JobFailed; then nothing is in S3.
         """
         check_request("sagemaker", "CreateTrainingJob", request)
+        try:
+            answer = self._train(request)
+        except JobFailed as failed:
+            if failed.answer:  # the job was created
+                description = {**failed.answer, "FailureReason": failed.reason[:1024]}
+                self._training_jobs[request["TrainingJobName"]] = description
+            raise
+        self._training_jobs[request["TrainingJobName"]] = answer
+        return answer
+
+    def describe_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What there is to say of a training job that was created. Raises RequestRefused when there is none."""
+        check_request("sagemaker", "DescribeTrainingJob", request)
+        if request["TrainingJobName"] not in self._training_jobs:
+            raise RequestRefused("Requested resource not found.")
+        return self._training_jobs[request["TrainingJobName"]]
+
+    def _train(self, request: Mapping[str, Any]) -> dict[str, Any]:
         channels, command = _channels(request), _training_command(request)
         environment = _environment(request["AlgorithmSpecification"].get("TrainingImage", ""))
         name = self._new_name("training job", request["TrainingJobName"])

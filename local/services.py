@@ -17,6 +17,8 @@ from local.sagemaker import SageMaker
 from local.states import Call, Execution, StateMachines, TaskFailed
 from stacks.layout import SIDES
 
+_STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
+
 
 class SetupError(Exception):
     """What a deployment runs before the pipelines failed; the message ends with the log's tail."""
@@ -46,7 +48,8 @@ class Services:
         self._actions = {
             "codebuild:startBuild.sync": self.codebuild.start_build,
             "sagemaker:createProcessingJob.sync": self.sagemaker.create_processing_job,
-            "sagemaker:createTrainingJob.sync": self.sagemaker.create_training_job,
+            _STARTS_TRAINING: self.sagemaker.create_training_job,
+            "aws-sdk:sagemaker:describeTrainingJob": self.sagemaker.describe_training_job,
             "sagemaker:createModel": self.sagemaker.create_model,
             "sagemaker:createTransformJob.sync": self.sagemaker.create_transform_job,
             "aws-sdk:sagemaker:deleteModel": self.sagemaker.delete_model,
@@ -78,6 +81,8 @@ class Services:
             raise TaskFailed(error, str(refused)) from refused
         except JobFailed as failed:
             self.failures[call.machine, call.state] = failed
+            if call.action == _STARTS_TRAINING and failed.answer:  # what describes the job says how it ended
+                return {"TrainingJobArn": failed.answer["TrainingJobArn"]}
             raise TaskFailed("States.TaskFailed", failed.reason) from failed
 
     def _start_execution(self, call: Call) -> dict[str, Any]:
@@ -173,4 +178,4 @@ def machine_name(arn: str) -> str:
 
 def _is_job(action: str) -> bool:
     """Whether a call is work that takes a while, and is worth a line."""
-    return action.endswith(".sync")
+    return action.endswith(".sync") or action == _STARTS_TRAINING

@@ -51,7 +51,7 @@ class TaskFailed(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call that a Task state makes: ``action`` as in ``sagemaker:createTrainingJob.sync``."""
+    """One call that a Task state makes: ``action`` as in ``sagemaker:createProcessingJob.sync``."""
 
     action: str
     machine: str

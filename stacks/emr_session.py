@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.states import Task, task_state
+from stacks.states import Task, look_again, task_state
 
 # The name that Step Functions gives to failed calls of its own integration with EMR, throttling included
 # (github.com/aws/aws-cdk/issues/13735).
@@ -32,7 +31,6 @@ _READY = ("WAITING", "RUNNING")
 _STARTING = ("STARTING", "BOOTSTRAPPING")
 _ENDED = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
 
-_LOOK_SECONDS = 30
 _START_MINUTES = 30
 
 
@@ -53,9 +51,9 @@ class ClusterSession:
         self._project = project
         self._described = described
         self._persistent = persistent
-        self._looks = (_START_MINUTES + spot_minutes) * 60 // _LOOK_SECONDS
+        self._start_minutes = _START_MINUTES + spot_minutes
         # The persistent cluster may be waited for, and end, before the run's own is.
-        self.minutes = (_START_MINUTES + spot_minutes) * (1 if persistent is None else 2)
+        self.minutes = self._start_minutes * (1 if persistent is None else 2)
 
     def opening(self, scope: Construct, failed: sfn.State) -> sfn.Chain:
         """Find or start the cluster and wait until it takes steps."""
@@ -73,25 +71,15 @@ class ClusterSession:
         refused.when(sfn.Condition.string_matches("$.look.Cause", _UNKNOWN), give_up).otherwise(gone)
         look.add_catch(refused, errors=[_REFUSED], result_path="$.look")
         look.add_catch(failed, errors=["States.ALL"], result_path="$.error")
-        limit = self._looks * _LOOK_SECONDS // 60
-        slow = sfn.Pass(
+        patience = look_again(
             scope,
-            "cluster is too slow",
-            parameters={"Cause.$": f"States.Format('not ready after {limit} minutes: {{}}', $.look.Cause)"},
-            result_path="$.error",
+            "the cluster",
+            look=look,
+            looks="$.cluster.looks",
+            minutes=self._start_minutes,
+            slow="$.look.Cause",
+            give_up=failed,
         )
-        slow.next(failed)
-        wait = sfn.Wait(scope, "wait for the cluster", time=sfn.WaitTime.duration(Duration.seconds(_LOOK_SECONDS)))
-        count = {name: f"$.cluster.{name}" for name in ("id", "own")} | {"looks": "States.MathAdd($.cluster.looks, 1)"}
-        counted = sfn.Pass(
-            scope,
-            "count the looks",
-            parameters={f"{name}.$": value for name, value in count.items()},
-            result_path="$.cluster",
-        )
-        wait.next(counted).next(look)
-        patience = sfn.Choice(scope, "is there time to wait")
-        patience.when(sfn.Condition.number_less_than("$.cluster.looks", self._looks), wait).otherwise(slow)
         ready = sfn.Pass(scope, "cluster is ready")
         look.next(
             sfn.Choice(scope, "is the cluster ready")
@@ -102,7 +90,7 @@ class ClusterSession:
         )
         first: sfn.State = start
         if self._persistent is not None:
-            known = sfn.Result.from_object({"id": self._persistent, "own": False, "looks": 0})
+            known = sfn.Result.from_object({"id": self._persistent, "own": False, "looks": {"count": 0}})
             first = sfn.Pass(scope, "persistent cluster", result=known, result_path="$.cluster").next(look).start_state
         return sfn.Chain.custom(first, [ready], ready)
 
@@ -137,7 +125,7 @@ class ClusterSession:
         return task_state(scope, "look at the cluster", task)
 
     def _start(self, scope: Construct) -> sfn.CustomState:
-        result = {"id.$": "$.JobFlowId", "own": True, "looks": 0}
+        result = {"id.$": "$.JobFlowId", "own": True, "looks": {"count": 0}}
         task = Task("aws-sdk:emr:runJobFlow", self._described, ERRORS, result, "cluster")
         return task_state(scope, "start a cluster", task)
 

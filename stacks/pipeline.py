@@ -14,18 +14,38 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.layout import STAGES
-from stacks.states import Task, state_machine, task_state
+from stacks.states import Task, look_again, state_machine, task_state
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a job is watched whose creation does not wait for its end.
+
+    ``look`` is the call that describes it, ``status`` and ``slow`` are where its answer says how the job stands and
+    what it is busy with. At the status ``done`` the stage goes on, with ``result`` kept as its own; at one of
+    ``failed`` it fails. ``exists`` is the error of a job that is there already: an earlier try to create it was
+    accepted after all.
+    """
+
+    look: Task
+    status: str
+    slow: str
+    done: str
+    failed: Sequence[str]
+    result: Mapping[str, str]
+    exists: str
 
 
 @dataclass(frozen=True)
 class StageRun:
     """How a stage runs on a service.
 
-    The job; calls before it; calls that make sure that a failed job no longer runs; calls after it, made also when the
-    job failed.
+    The job, and how it is watched where its call does not wait; calls before it; calls that make sure that a failed job
+    no longer runs; calls after it, made also when the job failed.
     """
 
     job: Task
+    watch: Watch | None = None
     before: Mapping[str, Task] = field(default_factory=dict)
     stop: Mapping[str, Task] = field(default_factory=dict)
     after: Mapping[str, Task] = field(default_factory=dict)
@@ -106,14 +126,41 @@ class Pipeline(Construct):
         failed = self._failed(stage, closing)
         job = task_state(self, stage, run.job, minutes)
         cleaned = self._calls({**run.stop, **_renamed(run.after, " of a failure")}, failed)
+        ended = self._calls(run.after, following)
+        if run.watch is not None:
+            ended = self._watch(stage, run.watch, ended, cleaned, minutes)
+            job.add_catch(ended, errors=[run.watch.exists], result_path="$.ignored")
         job.add_catch(cleaned, errors=["States.ALL"], result_path="$.error")
-        job.next(self._calls(run.after, following))
+        job.next(ended)
         first: sfn.State = job
         for name, task in reversed(list(run.before.items())):
             call = task_state(self, name, task)
             call.add_catch(failed, errors=["States.ALL"], result_path="$.error")
             call.next(first)
             first = call
+        return first
+
+    def _watch(self, stage: str, watch: Watch, following: sfn.State, failed: sfn.State, minutes: int) -> sfn.State:
+        """Look at a job until it has ended; returns the first of the states. One that fails leaves its answer whole."""
+        look = task_state(self, f"look at {stage}", watch.look)
+        look.add_catch(failed, errors=["States.ALL"], result_path="$.error")
+        answer = f"$.{watch.look.path}"
+        kept = sfn.Pass(self, f"{stage} has ended", parameters=dict(watch.result), result_path=f"$.{stage}")
+        kept.next(following)
+        cause = {"Cause.$": f"States.JsonToString({answer}.job)"}
+        bad = sfn.Pass(self, f"{stage} has not ended well", parameters=cause, result_path="$.error")
+        bad.next(failed)
+        counter = "$.looks"
+        patience = look_again(self, stage, look=look, looks=counter, minutes=minutes, slow=watch.slow, give_up=failed)
+        badly = [sfn.Condition.string_equals(watch.status, status) for status in watch.failed]
+        look.next(
+            sfn.Choice(self, f"has {stage} ended")
+            .when(sfn.Condition.string_equals(watch.status, watch.done), kept)
+            .when(sfn.Condition.or_(*badly), bad)
+            .otherwise(patience)
+        )
+        first = sfn.Pass(self, f"watch {stage}", result=sfn.Result.from_object({"count": 0}), result_path=counter)
+        first.next(look)
         return first
 
     def _calls(self, calls: Mapping[str, Task], following: sfn.State) -> sfn.State:

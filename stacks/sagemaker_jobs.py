@@ -16,6 +16,7 @@ from stacks.custom_resources import CustomResources, look_at_stack
 from stacks.images import xgboost_image
 from stacks.instances import has_local_disks
 from stacks.network_stack import NetworkStack
+from stacks.pipeline import StageRun, Watch
 from stacks.sagemaker_role import log_group_arns, sagemaker_role
 from stacks.settings import Settings
 from stacks.states import Task, allow, wait_permission
@@ -26,6 +27,20 @@ CHANNELS = "/opt/ml/input/data"
 # Names that Step Functions gives to failed calls of SageMaker: API failures and throttling
 # (docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html, archived copy of 2023, read 2026-11-22).
 ERRORS = ("SageMaker.AmazonSageMakerException",)
+
+# Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
+# (step-functions/latest/dg/supported-services-awssdk.html). CreateTrainingJob names ResourceInUse (there is a job of
+# this name), ResourceLimitExceeded and ResourceNotFound (botocore 1.44.5); any other, so throttling, is the SDK's
+# SageMakerException (public state machines retry it and ResourceLimitExceededException; all read 2026-11-27).
+SDK_ERRORS = (
+    "SageMaker.SageMakerException",
+    "SageMaker.ResourceLimitExceededException",
+    "SageMaker.ThrottlingException",
+)
+_EXISTS = "SageMaker.ResourceInUseException"
+
+# Jobs that are created by the AWS SDK and looked at: Step Functions makes no rule for their end.
+_WATCHED = ("TrainingJob",)
 
 
 def volume_key(instance_type: str, key: kms.IKey) -> str | None:
@@ -197,6 +212,28 @@ class SageMakerJobs(Construct):
             "Tags": self.tags,
         }
 
+    def trained(self, stage: str, request: Mapping[str, Any]) -> StageRun:
+        """The run of a training job; its model's location is kept at ``$.<stage>.model``.
+
+        The call is the API's own, by the AWS SDK: nothing shows that Step Functions' integration, which has a list of
+        fields of its own, knows ContainerEntrypoint; a definition with a field that it does not know is refused.
+        What describes the job is some kB, and all of it is the cause when the job has failed, as the integration's.
+        """
+        describe = {"TrainingJobName.$": self.name(stage)}
+        return StageRun(
+            Task("aws-sdk:sagemaker:createTrainingJob", request, SDK_ERRORS),
+            watch=Watch(
+                look=Task("aws-sdk:sagemaker:describeTrainingJob", describe, SDK_ERRORS, {"job.$": "$"}, stage),
+                status=f"$.{stage}.job.TrainingJobStatus",
+                slow=f"$.{stage}.job.SecondaryStatus",
+                done="Completed",
+                failed=("Failed", "Stopped"),
+                result={"model.$": f"$.{stage}.job.ModelArtifacts.S3ModelArtifacts"},
+                exists=_EXISTS,
+            ),
+            stop={f"stop {stage}": self.stop(stage, "TrainingJob")},
+        )
+
     def transform(
         self,
         stage: str,
@@ -271,7 +308,8 @@ class SageMakerJobs(Construct):
                     resources=[self.arn(resource)],
                 )
             )
-            statements.append(wait_permission(self, f"StepFunctionsGetEventsForSageMaker{job}sRule"))
+            if job not in _WATCHED:
+                statements.append(wait_permission(self, f"StepFunctionsGetEventsForSageMaker{job}sRule"))
         return statements
 
     def arn(self, resource: str) -> str:

@@ -110,11 +110,7 @@ class SageMakerStack(Stack):
             },
             output=self._run("train"),
         )
-        result = {"model.$": "$.ModelArtifacts.S3ModelArtifacts"}
-        return StageRun(
-            Task("sagemaker:createTrainingJob.sync", request, ERRORS, result),
-            stop={"stop train": self.jobs.stop("train", "TrainingJob")},
-        )
+        return self.jobs.trained("train", request)
 
     def _evaluate(self) -> StageRun:
         truth = self.data.dataset.definition.truth

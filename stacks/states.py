@@ -17,7 +17,7 @@ from stacks.rules import acknowledge_wildcards
 
 @dataclass(frozen=True)
 class Task:
-    """A call of a service: ``action`` as in ``sagemaker:createTrainingJob.sync``, and what of its result is kept.
+    """A call of a service: ``action`` as in ``sagemaker:createProcessingJob.sync``, and what of its result is kept.
 
     What is kept lies at ``$.<path>``, by default at the state's name.
     ``errors`` are the service's own error names that are worth another try: API failures and throttling. A job that
@@ -49,6 +49,47 @@ def task_state(scope: Construct, name: str, task: Task, minutes: int | None = No
         errors=[*task.errors, "ThrottlingException"], interval=Duration.seconds(5), backoff_rate=2, max_attempts=4
     )
     return custom
+
+
+# An execution has 25,000 events at most (step-functions/latest/dg/service-quotas.html, read 2026-11-27), and a look
+# with the wait before it makes 13: what may take longer is looked at less often.
+_LOOK_SECONDS = 30
+_LOOKS = 1000
+
+
+def look_again(
+    scope: Construct,
+    what: str,
+    *,
+    look: sfn.IChainable,
+    looks: str,
+    minutes: int,
+    slow: str,
+    give_up: sfn.IChainable,
+) -> sfn.Choice:
+    """The states that wait before another look at ``what``, and give up after so many minutes.
+
+    ``looks`` is the path of what counts them, ``{"count": 0}`` before the first. ``slow`` is a path of what is known of
+    the wait's reason, for the cause at ``$.error`` with which they go to ``give_up``.
+    """
+    seconds = max(_LOOK_SECONDS, -(-minutes * 60 // _LOOKS))
+    late = sfn.Pass(
+        scope,
+        f"{what} is too slow",
+        parameters={"Cause.$": f"States.Format('not ready after {minutes} minutes: {{}}', {slow})"},
+        result_path="$.error",
+    )
+    late.next(give_up)
+    wait = sfn.Wait(scope, f"wait for {what}", time=sfn.WaitTime.duration(Duration.seconds(seconds)))
+    counted = sfn.Pass(
+        scope,
+        f"count the looks at {what}",
+        parameters={"count.$": f"States.MathAdd({looks}.count, 1)"},
+        result_path=looks,
+    )
+    wait.next(counted).next(look)
+    in_time = sfn.Condition.number_less_than(f"{looks}.count", minutes * 60 // seconds)
+    return sfn.Choice(scope, f"is there time for {what}").when(in_time, wait).otherwise(late)
 
 
 def state_machine(
@@ -91,7 +132,9 @@ def state_machine(
 # The characters are checked apart, since in Java `$` also matches before a line's end that ends the text.
 _RUN_ID = "$states.input.run_id"
 _WELL_FORMED = (
-    f"$type({_RUN_ID}) = 'string' ? $length({_RUN_ID}) <= {RUN_ID_LENGTH} and {_RUN_ID} != 'latest' "
+    # A path into an array of objects finds what is in them: the input itself must be one object.
+    f"$type($states.input) = 'object' and $type({_RUN_ID}) = 'string' ? $length({_RUN_ID}) <= {RUN_ID_LENGTH} "
+    f"and {_RUN_ID} != 'latest' "
     f"and $not($contains({_RUN_ID}, /[^a-z0-9-]/)) and $contains({_RUN_ID}, /^[a-z0-9](.*[a-z0-9])?$/) : false"
 )
 

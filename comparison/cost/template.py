@@ -752,7 +752,7 @@ _ASSUMPTIONS = (
     "A persistent cluster that idle termination has ended stays away; each run then starts and ends one of its own.",
     "A fleet takes the first of its instance types.",
     "Spot instances cost as on-demand ones unless spot_discount says otherwise: there is no list price for them.",
-    "Waiting for a cluster, retries and failed runs are not counted.",
+    "Waiting for a cluster or a training job, retries and failed runs are not counted.",
     "What is paid once for a deployment is not counted: publishing the code, generating data, the first run, and the "
     "time until a cluster that nobody uses has ended itself.",
 )

@@ -155,10 +155,16 @@ class Account:
                 return {"JobFlowId": "j-own"}
             case "aws-sdk:emr:listSteps":
                 return {"Steps": []}
-        if call.action.endswith(".sync"):
+            case "aws-sdk:sagemaker:describeTrainingJob":
+                if ("sagemaker", "train") in self.failing:
+                    return dict(json.loads(self.failing["sagemaker", "train"]))
+                model = {"S3ModelArtifacts": "s3://b/model.tar.gz"}
+                return {"TrainingJobStatus": "Completed", "ModelArtifacts": model}
+        creates_training = call.action == "aws-sdk:sagemaker:createTrainingJob"
+        if call.action.endswith(".sync") or creates_training:
             self._note_job(call)
         side = machine_name(call.machine)
-        if (side, call.state) in self.failing:
+        if (side, call.state) in self.failing and not creates_training:
             raise TaskFailed("States.TaskFailed", self.failing[side, call.state])
         run_id = RUN if RUN in json.dumps(call.request) else "other"
         for name, content in self.files.get((side, call.state), {}).items():

@@ -135,6 +135,47 @@ def test_without_a_steps_own_time_a_stage_ends_when_it_was_noticed(answer: str, 
     assert side.stages[1].seconds == 300
 
 
+def watched(*answers: dict[str, Any], create: str = "TaskSucceeded") -> History:
+    """A training job that is created and then looked at, once a minute."""
+    history = History().add("ExecutionStarted").add("TaskStateEntered", stateEnteredEventDetails={"name": "train"})
+    job = {"TrainingJobName": "job", "for": "train"}
+    history.add(
+        "TaskScheduled", taskScheduledEventDetails={"resource": "createTrainingJob", "parameters": json.dumps(job)}
+    )
+    arn = {"resource": "createTrainingJob", "output": '{"TrainingJobArn": "arn"}'}
+    history.add(create, 1, **({"taskSucceededEventDetails": arn} if create == "TaskSucceeded" else {}))
+    for answer in answers:
+        asked = {"resource": "describeTrainingJob", "parameters": '{"TrainingJobName": "job"}'}
+        history.add("TaskStateEntered", stateEnteredEventDetails={"name": "look at train"})
+        history.add("TaskScheduled", taskScheduledEventDetails=asked)
+        said = {"resource": "describeTrainingJob", "output": json.dumps(answer)}
+        history.add("TaskSucceeded", 60, taskSucceededEventDetails=said)
+        history.add("TaskStateExited", stateExitedEventDetails={"name": "look at train"})
+    return history
+
+
+@pytest.mark.parametrize("create", ["TaskSucceeded", "TaskFailed"])
+def test_a_watched_job_lasts_from_its_creation_to_its_own_end(create: str, tmp_path: Path) -> None:
+    """Also where an earlier try created it."""
+    ended = (START + timedelta(seconds=90)).isoformat()
+    history = watched(
+        {"TrainingJobStatus": "InProgress"}, {"TrainingJobStatus": "Completed", "TrainingEndTime": ended}, create=create
+    )
+    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    assert (side.stages[1].status, side.stages[1].started, side.stages[1].seconds) == ("succeeded", START, 90)
+    assert side.stages[1].instances == (Instances(type="ml.train", count=1),)
+    assert stage_requests(history.events)["train"] == {"TrainingJobName": "job", "for": "train"}
+
+
+@pytest.mark.parametrize("answers", [[], [{"TrainingJobStatus": "InProgress"}], [{"TrainingJobStatus": "Failed"}]])
+def test_a_watched_job_that_did_not_complete_is_no_success(answers: list[dict[str, Any]], tmp_path: Path) -> None:
+    history = watched(*answers).add("ExecutionFailed", executionFailedEventDetails={"cause": "no rows"})
+    side = collect_side(history.events, Folder(tmp_path), instances, log)
+    assert (side.stages[1].status, side.stages[1].seconds) == ("failed", 1 + 60 * len(answers))
+    assert side.error is not None
+    assert (side.error.stage, side.error.message) == ("train", "no rows")
+
+
 def test_interrupted_execution_is_not_a_success(tmp_path: Path) -> None:
     side = collect_side(History().add("ExecutionStarted").events, Folder(tmp_path), instances, log)
     assert side.status == "failed"

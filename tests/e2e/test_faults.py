@@ -16,6 +16,8 @@ from local.states import Answer, Call, Execution, TaskFailed, engine
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
 THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}
 SDK_THROTTLED = "Emr.EmrException"
+# The jobs that are created and then looked at: how their calls are throttled.
+WATCHED = {("sagemaker", "train"): "SageMaker.SageMakerException"}
 TRIES = 5
 
 # What a call asks of a service that costs money until somebody stops it.
@@ -36,6 +38,13 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
+# How a watched job ends that an integration would fail with this error.
+_ENDS = {
+    "States.TaskFailed": {"TrainingJobStatus": "Failed", "FailureReason": "out of luck"},
+    "States.Timeout": {"TrainingJobStatus": "InProgress", "SecondaryStatus": "out of luck"},
+}
+
+
 class Account:
     """Answers every call at once; the job of one stage fails as told, so many times."""
 
@@ -48,6 +57,10 @@ class Account:
         """What describeCluster says, in turn; the last for ever."""
         self.steps: list[dict[str, str]] = []
         """The steps that EMR still lists."""
+        self.training = [{"TrainingJobStatus": "Completed"}]
+        """What describeTrainingJob says, in turn; the last for ever."""
+        if failing in WATCHED and error in _ENDS and times:
+            self.training, self.times = [_ENDS[error]], 0
 
     def __call__(self, call: Call) -> dict[str, Any]:
         if call.action.startswith("states:"):
@@ -72,13 +85,20 @@ class Account:
                         "Emr.InvalidRequestException", "Cluster id 'j-1' is not valid. (Service: Emr, ...)"
                     )
                 return {"Cluster": {"Status": {"State": state, "StateChangeReason": {"Message": "as told"}}}}
+            case "aws-sdk:sagemaker:createTrainingJob":
+                return {"TrainingJobArn": "arn"}
+            case "aws-sdk:sagemaker:describeTrainingJob":
+                described = self.training.pop(0) if len(self.training) > 1 else self.training[0]
+                # A job that has not ended has no model yet.
+                model = {"S3ModelArtifacts": "s3://b/model.tar.gz"}
+                return described | ({"ModelArtifacts": model} if described["TrainingJobStatus"] == "Completed" else {})
             case "aws-sdk:emr:runJobFlow":
                 return {"JobFlowId": "j-OWN", "ClusterArn": "arn:aws:elasticmapreduce:us-east-1:1:cluster/j-OWN"}
             case "aws-sdk:emr:listSteps":
                 return {"Steps": self.steps}
             case "lambda:invoke":
                 return {"StatusCode": 200, "Payload": {"record": "s3://b/runs/faults/comparison.json"}}
-        return {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"}, "ModelArn": "arn"}
+        return {"ModelArn": "arn"}
 
     def compare(self, assembly: Assembly, answer: Answer | None = None) -> Execution:
         """Run the comparison; ``answer`` comes before the account's own answers."""
@@ -97,7 +117,7 @@ class Account:
 def check_failed(account: Account, execution: Execution, side: str, stage: str) -> None:
     """The side ended in the state that names the stage, started nothing more, and the other side went on."""
     assert (execution.status, execution.error) == ("FAILED", "SideFailed")
-    assert f"{stage.capitalize()}Failed: out of luck" in execution.cause
+    assert re.search(rf"{stage.capitalize()}Failed: .*out of luck", execution.cause)
     after = [call for call in account.calls if call[0] == side]
     last = max(number for number, call in enumerate(after) if call[1] == stage)
     assert not [call for call in after[last + 1 :] if STARTS.search(call[2])]
@@ -114,10 +134,11 @@ def test_job_that_fails_is_not_tried_again(side: str, stage: str, assembly: Asse
 
 
 @pytest.mark.parametrize(("side", "stage"), JOBS)
-def test_job_that_runs_out_of_time_is_stopped(side: str, stage: str, assembly: Assembly) -> None:
+def test_job_that_runs_out_of_time_is_stopped(side: str, stage: str, assembly: Assembly, waited: list[float]) -> None:
     account = Account((side, stage), "States.Timeout", times=1)
     account.steps = [{"Id": "s-THEIRS", "Name": "side-by-side-another-run-train"}]
     check_failed(account, account.compare(assembly), side, stage)
+    assert waited == ([30] * 100 if (side, stage) in WATCHED else [])
     if side == "sagemaker":
         (name,) = [value for request in account.requests("aws-sdk:sagemaker:stop") for value in request.values()]
         assert name == f"side-by-side-faults-{stage}"
@@ -132,7 +153,7 @@ def test_job_that_runs_out_of_time_is_stopped(side: str, stage: str, assembly: A
 def test_throttled_call_is_tried_again_with_patience(
     side: str, stage: str, assembly: Assembly, waited: list[float]
 ) -> None:
-    account = Account((side, stage), THROTTLED[side], times=2)
+    account = Account((side, stage), WATCHED.get((side, stage), THROTTLED[side]), times=2)
     execution = account.compare(assembly)
     assert execution.status == "SUCCEEDED", execution.cause
     assert account.states(side).count(stage) == 3
@@ -143,7 +164,7 @@ def test_throttled_call_is_tried_again_with_patience(
 def test_call_that_is_always_throttled_ends_its_side(
     side: str, stage: str, assembly: Assembly, waited: list[float]
 ) -> None:
-    account = Account((side, stage), THROTTLED[side], times=TRIES)
+    account = Account((side, stage), WATCHED.get((side, stage), THROTTLED[side]), times=TRIES)
     check_failed(account, account.compare(assembly), side, stage)
     assert account.states(side).count(stage) == TRIES
     assert waited == [5, 10, 20, 40]
@@ -151,10 +172,62 @@ def test_call_that_is_always_throttled_ends_its_side(
 
 def test_repeated_call_asks_for_the_same_job(assembly: Assembly, waited: list[float]) -> None:
     """A second call for a job that was made after all is refused; it never makes a second job."""
-    account = Account(("sagemaker", "train"), THROTTLED["sagemaker"], times=1)
+    account = Account(("sagemaker", "prepare"), THROTTLED["sagemaker"], times=1)
     account.compare(assembly)
-    first, second = account.requests("sagemaker:createTrainingJob")
-    assert first == second
+    first, second, evaluate = account.requests("sagemaker:createProcessingJob")
+    assert first == second != evaluate
+
+
+class TestWatchedJob:
+    """The training job, which is created and then looked at."""
+
+    def test_it_is_looked_at_until_it_has_ended(self, assembly: Assembly, waited: list[float]) -> None:
+        account = Account()
+        account.training = [*[{"TrainingJobStatus": "InProgress"}] * 3, {"TrainingJobStatus": "Completed"}]
+        assert account.compare(assembly).status == "SUCCEEDED"
+        assert waited == [30] * 3
+        (model,) = account.requests("sagemaker:createModel")
+        assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://b/model.tar.gz"
+
+    def test_one_that_an_earlier_try_created_is_looked_at(self, assembly: Assembly, waited: list[float]) -> None:
+        """The answer to the first try was lost; the second finds the job's name taken."""
+        account, errors = Account(), ["SageMaker.SageMakerException", "SageMaker.ResourceInUseException"]
+
+        def fails(call: Call) -> dict[str, Any]:
+            if call.state == "train" and errors and machine_name(call.machine) == "sagemaker":
+                account.calls.append(("sagemaker", call.state, call.action, call.request))
+                raise TaskFailed(errors.pop(0), "Job name must be unique within an AWS account and region")
+            return account(call)
+
+        assert account.compare(assembly, fails).status == "SUCCEEDED"
+        first, second = account.requests("aws-sdk:sagemaker:createTrainingJob")
+        assert first == second
+        looks = {request["TrainingJobName"] for request in account.requests("aws-sdk:sagemaker:describeTrainingJob")}
+        assert looks == {first["TrainingJobName"]}
+
+    @pytest.mark.parametrize("status", ["Failed", "Stopped"])
+    def test_one_that_ends_badly_fails_the_stage_with_its_own_words(
+        self, status: str, assembly: Assembly, waited: list[float]
+    ) -> None:
+        account = Account()
+        account.training = [
+            {"TrainingJobStatus": "Stopping"},
+            {"TrainingJobStatus": status, "FailureReason": "no rows"},
+        ]
+        execution = account.compare(assembly)
+        assert "TrainFailed: {" in execution.cause
+        assert "no rows" in execution.cause
+        assert "evaluate" not in account.states("sagemaker")
+
+    def test_a_throttled_look_is_tried_again(self, assembly: Assembly, waited: list[float]) -> None:
+        account = Account(("sagemaker", "look at train"), "SageMaker.SageMakerException", times=2)
+        assert account.compare(assembly).status == "SUCCEEDED"
+        assert waited == [5, 10]
+
+    def test_one_that_cannot_be_looked_at_is_stopped(self, assembly: Assembly, waited: list[float]) -> None:
+        account = Account(("sagemaker", "look at train"), "SageMaker.SageMakerException", times=TRIES)
+        assert "TrainFailed: out of luck" in account.compare(assembly).cause
+        assert account.requests("aws-sdk:sagemaker:stopTrainingJob")
 
 
 def test_model_made_for_a_failed_transform_is_deleted(assembly: Assembly) -> None:

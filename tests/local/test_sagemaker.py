@@ -177,6 +177,7 @@ def test_train_then_transform(account: Account, tmp_path: Path) -> None:
     artifact = answer["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifact == "s3://lake/runs/1/sagemaker/model/t/output/model.tar.gz"
     assert answer["TrainingJobStatus"] == "Completed"
+    assert account.sagemaker.describe_training_job({"TrainingJobName": "t"}) == answer
     assert account.keys("s3://lake/runs/") == [artifact]
     with tarfile.open(account.s3.path(artifact)) as archive:
         unpack(archive, tmp_path / "model")
@@ -212,6 +213,10 @@ def test_a_failed_training_job_has_its_own_words_and_exit_code(account: Account)
         account.sagemaker.create_training_job(training("t", etaa="1"))
     assert failed.value.reason == "AlgorithmError: unknown hyper-parameter: etaa, exit code: 3"
     assert failed.value.answer["FailureReason"] == failed.value.reason
+    described = account.sagemaker.describe_training_job({"TrainingJobName": "t"})
+    assert (described["TrainingJobStatus"], described["FailureReason"]) == ("Failed", failed.value.reason)
+    with pytest.raises(RequestRefused, match="not found"):
+        account.sagemaker.describe_training_job({"TrainingJobName": "another"})
     assert account.keys("s3://lake/runs/") == []
     assert account.left_behind() == []
 

@@ -250,7 +250,7 @@ _INTEGRATIONS: dict[str, tuple[list[str], str | None]] = {
             named("sagemaker", f"Create{job} Describe{job} Stop{job}"),
             f"StepFunctionsGetEventsForSageMaker{job}sRule",
         )
-        for job in ("ProcessingJob", "TrainingJob", "TransformJob")
+        for job in ("ProcessingJob", "TransformJob")
     },
     "states:startExecution.sync:2": (
         named("states", "StartExecution DescribeExecution StopExecution"),
@@ -493,6 +493,11 @@ class Calls:
                     self._add(role, "machine", integration, ["iam:CreateServiceLinkedRole"], _EMR_CLEANUP)
                     self._roles(role, integration, request)
                     self._cluster(request, f"{machine.path}, {integration}")
+                if integration == "aws-sdk:sagemaker:createTrainingJob":
+                    # SAR, operations of SageMaker: CreateTrainingJob asks for AddTags and PassRole besides.
+                    self._add(role, "machine", f"{integration}'s tags", ["sagemaker:AddTags"], target)
+                    self._roles(role, integration, request)
+                    self._sagemaker(request["RoleArn"], "job", f"{machine.path}, {integration}", request)
             else:
                 self._integration(role, integration, request)
                 self._started(machine, integration, request, models)
@@ -500,11 +505,13 @@ class Calls:
     def _paths(self, definition: Mapping[str, Any]) -> dict[str, str]:
         """What is known of an execution's state: the raw data's place, and where a trained model lies."""
         paths = {"$.raw": self._raw}
-        for task in tasks(definition["States"]):
-            for name, selected in (task.get("ResultSelector") or {}).items():
-                if selected == "$.ModelArtifacts.S3ModelArtifacts":
-                    output = evaluated(task["Parameters"], paths)["OutputDataConfig"]["S3OutputPath"]
-                    paths[f"{task['ResultPath']}.{name.removesuffix('.$')}"] = f"{output}*"
+        states = definition["States"]
+        for state in states.values():
+            for name, selected in (state.get("Parameters", {}) if state["Type"] == "Pass" else {}).items():
+                if str(selected).endswith(".job.ModelArtifacts.S3ModelArtifacts"):
+                    trained = states[selected.split(".")[1]]["Parameters"]
+                    output = evaluated(trained, paths)["OutputDataConfig"]["S3OutputPath"]
+                    paths[f"{state['ResultPath']}.{name.removesuffix('.$')}"] = f"{output}*"
         return paths
 
     def _integration(self, role: str, integration: str, request: Mapping[str, Any]) -> None:

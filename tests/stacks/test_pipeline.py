@@ -19,7 +19,8 @@ from tests.stacks.conftest import Synthesised, synthesise
 OPERATIONS = {
     "codebuild:startBuild.sync": ("codebuild", "StartBuild"),
     "sagemaker:createProcessingJob.sync": ("sagemaker", "CreateProcessingJob"),
-    "sagemaker:createTrainingJob.sync": ("sagemaker", "CreateTrainingJob"),
+    "aws-sdk:sagemaker:createTrainingJob": ("sagemaker", "CreateTrainingJob"),
+    "aws-sdk:sagemaker:describeTrainingJob": ("sagemaker", "DescribeTrainingJob"),
     "sagemaker:createTransformJob.sync": ("sagemaker", "CreateTransformJob"),
     "sagemaker:createModel": ("sagemaker", "CreateModel"),
     "aws-sdk:sagemaker:deleteModel": ("sagemaker", "DeleteModel"),
@@ -87,7 +88,7 @@ def happy_path(states: dict[str, dict[str, Any]], name: str) -> list[str]:
         name = following
 
 
-CHOSEN = {"is the cluster ready": "cluster is ready"}
+CHOSEN = {"is the cluster ready": "cluster is ready", "has train ended": "train has ended"}
 
 
 def test_both_sides_have_the_same_stages_in_the_same_order(synthesised: Synthesised) -> None:
@@ -105,7 +106,7 @@ def test_every_stage_has_a_limit_retries_and_a_state_that_names_its_failure(synt
             assert states[stage]["TimeoutSeconds"] > 0
             assert states[stage]["Retry"][0]["MaxAttempts"] > 0
             assert "States.TaskFailed" not in states[stage]["Retry"][0]["ErrorEquals"]
-            caught = states[stage]["Catch"][0]
+            caught = states[stage]["Catch"][-1]
             assert caught["ErrorEquals"] == ["States.ALL"]
             following = happy_path(states, caught["Next"])
             named = states[following[following.index(f"{stage} failed")]]["Parameters"]
@@ -185,6 +186,7 @@ def test_a_run_id_that_is_not_well_formed_ends_every_machine_in_its_first_state(
 
 def test_no_run_id_at_all_ends_every_machine_in_its_first_state(first_states: Callable[[Any], set[str]]) -> None:
     assert first_states({"raw": "s3://b/"}) == {"RunIdRefused"}
+    assert first_states([{"run_id": "a", "raw": "s3://b/"}]) == {"RunIdRefused"}
 
 
 @pytest.mark.parametrize("run_id", ALLOWED)

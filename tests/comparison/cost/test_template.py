@@ -192,12 +192,14 @@ def test_requests_transitions_and_storage(default: Assembly) -> None:
     found = priced(default, Usage(runs_per_day=2, events_per_run=10_000_000, keep_days=DAYS / 2))
     assert a_run(found, "requests that write", "emr") == pytest.approx(100 * 0.005 / 1000)
     assert a_run(found, "requests that read", "emr") == pytest.approx(1000 * 0.0004 / 1000)
-    # is the run id well-formed, prepare, train, evaluate, create model, score, delete model, did a stage fail, done.
-    assert a_run(found, "transitions", "sagemaker") == pytest.approx(9 * 0.025 / 1000)
-    # the same, persistent cluster, look at the cluster, is the cluster ready, cluster is ready, the four stages, is the
-    # cluster our own, session is closed, did a stage fail, done: not the shorter way of a cluster that was lost.
+    # is the run id well-formed, prepare, train, watch train, look at train, has train ended, train has ended, evaluate,
+    # create model, score, delete model, did a stage fail, done.
+    assert a_run(found, "transitions", "sagemaker") == pytest.approx(13 * 0.025 / 1000)
+    # is the run id well-formed, persistent cluster, look at the cluster, is the cluster ready, cluster is ready, the
+    # four stages, is the cluster our own, session is closed, did a stage fail, done: not the shorter way of a cluster
+    # that was lost.
     assert a_run(found, "transitions", "emr") == pytest.approx(13 * 0.025 / 1000)
-    # the same, both sides, two states in the branch of each, record, did a side fail, both succeeded.
+    # is the run id well-formed, both sides, two states in the branch of each, record, did a side fail, both succeeded.
     assert a_run(found, "transitions", "shared") == pytest.approx(9 * 0.025 / 1000)
     # 30 bytes an event of raw data, once; 10 bytes an event of each of 2 runs a day, kept for half a month.
     assert month(found, "raw data") == pytest.approx(30 * 1e7 / 2**30 * 0.023)

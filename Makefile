@@ -41,11 +41,11 @@ instances: .venv/installed  ## Read EC2's instance families again, from the copy
 synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
 	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"
 
-test: .venv/installed-dev  ## Lint, check types, run every test (ten minutes on two cores)
+test: .venv/installed-dev  ## Lint, check types, run every test (twenty minutes on two cores)
 	@ruff check . && ruff format --check . && mypy
 	@pytest --quiet --areas
 
-check: .venv/installed-dev  ## Lint, check types, test the stacks (under a minute)
+check: .venv/installed-dev  ## Lint, check types, test the stacks (some minutes)
 	@ruff check . && ruff format --check .
 	@mkdir -p build ; failed=0; mypy > build/mypy.log 2>&1 & types=$$!; \
 	  pytest --quiet --areas tests/stacks || failed=$$?; wait $$types || failed=$$?; cat build/mypy.log; exit $$failed

@@ -73,11 +73,13 @@ def records(output: Path) -> Iterator[tuple[str, Record | RecordError]]:
     check_output(output)
     for folder in sorted(output.iterdir()) if output.is_dir() else []:
         # `latest` is another name of one of them.
-        if (folder / RECORD).is_file() and not folder.is_symlink():
-            try:
+        try:
+            if (folder / RECORD).is_file() and not folder.is_symlink():
                 yield folder.name, load(folder / RECORD)
-            except RecordError as error:
-                yield folder.name, error
+        except RecordError as error:
+            yield folder.name, error
+        except OSError as error:  # a folder that may not be looked into
+            yield folder.name, RecordError(f"{folder / RECORD}: cannot be read: {error.strerror}")
 
 
 def find(reference: str, output: Path) -> list[Record]:

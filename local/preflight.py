@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.command import InputError
 from common.dataset import Dataset
+from common.raw import is_data
 from comparison.files import FileError, check_writable, read_text
 from comparison.report import CHART_LIBRARY
 from comparison.template import REPOSITORY
@@ -108,14 +109,14 @@ def _data(place: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    found = [place] if not place.is_dir() else []
+    found = {place: place.name} if not place.is_dir() else {}
     for folder, _, names in os.walk(place, followlinks=True, onerror=refuse if place.is_dir() else None):
-        found += [Path(folder, name) for name in names if not name.startswith((".", "_"))]
-    for file in found:
+        found |= {(file := Path(folder, name)): file.relative_to(place).as_posix() for name in names}
+    for file, name in found.items():
         if file.exists() and not file.is_file():
             raise RunError(f"--raw {file}: is not a regular file, and only those are read")
         if file.is_file():
             if not os.access(file, os.R_OK):
                 raise RunError(f"--raw {file}: cannot be read: permission denied")
-            if file.stat().st_size:
+            if is_data(name, file.stat().st_size):
                 yield file

@@ -84,6 +84,11 @@ class Services:
             if call.action == _STARTS_TRAINING and failed.answer:  # what describes the job says how it ended
                 return {"TrainingJobArn": failed.answer["TrainingJobArn"]}
             raise TaskFailed("States.TaskFailed", failed.reason) from failed
+        except OSError as error:  # of this machine, a full disk for one: the engine would lose it in a thread
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            broken = JobFailed(call.state, what, self.logs / f"{call.state}.log")
+            self.failures[call.machine, call.state] = broken
+            raise TaskFailed("States.TaskFailed", what) from error
 
     def _start_execution(self, call: Call) -> dict[str, Any]:
         """One side after the other, in the order of SIDES, so that neither disturbs the other's times."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -154,9 +155,13 @@ def publish(record: Record, folder: Path) -> None:
 
     Raises:
         PageError: the record is there without a page; `compare report` makes one later.
-        OSError: the folder cannot be written to.
+        OSError: the folder cannot be written to; nothing of the run is left then.
     """
-    save(record, folder / RECORD)
+    try:
+        save(record, folder / RECORD)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     if succeeded(record):
         latest = folder.parent / f".{LATEST}-{os.getpid()}"
         latest.unlink(missing_ok=True)

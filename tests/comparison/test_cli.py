@@ -1,5 +1,6 @@
 """The command line over runs on a disk: lists, differences, repeats, bad input."""
 
+import errno
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from comparison.cli import app
+from comparison.commands import run as run_command
 from comparison.record import Record, load, save
 from comparison.runs import extends
 from comparison.template import REPOSITORY
@@ -313,6 +315,19 @@ class TestRun:
         keep(tmp_path, "used-2")
         assert said in refused(compare("run", "--run-id", run_id, "--repeat", 3, "--output", tmp_path))
         assert laptop.ran == []
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(run_command, "save", full)
+    (tmp_path / "run" / "logs").mkdir(parents=True)
+    with pytest.raises(OSError, match="No space left"):
+        run_command.publish(sample(), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("run_id", ["latest", "a\n"])

@@ -1,9 +1,11 @@
 """There is no second description: what a template says is what runs, and a mistake in it breaks the laptop run."""
 
 import copy
+import errno
 import json
+import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,21 @@ def test_wrong_prefix_or_argument_breaks_the_run(
     assert message in execution.cause
     reached = [folder.name for folder in (tmp_path / "s3").glob("*/runs/one/sagemaker/*")]
     assert len(reached) == STAGES.index(stage)
+
+
+def test_a_full_disk_fails_the_stage_and_says_so(
+    assembly: Assembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = LocalS3.upload
+
+    def full(self: LocalS3, files: Iterable[tuple[str, Path]]) -> None:
+        files = list(files)
+        if any("/runs/one/" in uri for uri, _ in files):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/disk")
+        upload(self, files)
+
+    monkeypatch.setattr(LocalS3, "upload", full)
+    services, execution = run_sagemaker(assembly, tmp_path)
+    assert (execution.status, execution.error) == ("FAILED", "PrepareFailed")
+    assert "/full/disk: No space left on device" in execution.cause
+    assert "No space left" in str(services.failure("sagemaker", "prepare"))

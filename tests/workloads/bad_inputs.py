@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -84,6 +85,11 @@ def file(name: str, content: bytes) -> Callable[[Path], object]:
     return lambda raw: (raw / name).write_bytes(content)
 
 
+def damaged(name: str, content: bytes) -> Mistake:
+    """A text file whose gzip data cannot be read to its end."""
+    return same(rf"^visits/{re.escape(name)}: not readable: its gzip data", damage=file(f"visits/{name}", content))
+
+
 def empty(folder: Path) -> None:
     """Leave only files that are no data."""
     shutil.rmtree(folder)
@@ -100,13 +106,13 @@ MISTAKES = {
     "other compression": same(
         r"c\.log\.bz2: a text table's files must be plain or gzip", damage=file("visits/c.log.bz2", b"x")
     ),
-    "cut gzip": Mistake(r"not readable", damage=file("visits/c.log.gz", gzip.compress(bytes(range(256)) * 999)[:-30])),
-    "gzip padded with zeros": Mistake(
-        r"visits/c\.log\.gz: not readable", damage=file("visits/c.log.gz", gzip.compress(b"1,2,3\n") + bytes(512))
-    ),
-    "garbage behind gzip": Mistake(
-        r"visits/c\.log\.gz: not readable", damage=file("visits/c.log.gz", gzip.compress(b"1,2,3\n") + b"garbage")
-    ),
+    "cut gzip": damaged("c.log.gz", gzip.compress(bytes(range(256)) * 999)[:-30]),
+    "cut gzip under another name": damaged("c.log", gzip.compress(b"1,2,3\n")[:-9]),
+    "two bytes of gzip": damaged("c.log", b"\x1f\x8b"),
+    "checksum of gzip": damaged("c.log.gz", gzip.compress(b"1,2,3\n")[:-8] + bytes(4) + b"\x06\0\0\0"),
+    "size in gzip": damaged("c.log.gz", gzip.compress(b"1,2,3\n")[:-4] + b"\x07\0\0\0"),
+    "gzip padded with zeros": damaged("c.log.gz", gzip.compress(b"1,2,3\n") + bytes(512)),
+    "garbage behind gzip": damaged("c.log.gz", gzip.compress(b"1,2,3\n") + b"garbage"),
     "zip": same(r"^visits/c\.log: is zip; .* plain or gzip", damage=file("visits/c.log", b"PK\x03\x04" + bytes(60))),
     "xz": same(r"^visits/c\.log\.gz: is xz", damage=file("visits/c.log.gz", lzma.compress(b"1,2,3\n"))),
     "bzip2": same(r"^visits/c\.log: is bzip2", damage=file("visits/c.log", bz2.compress(b"1,2,3\n"))),
@@ -114,6 +120,7 @@ MISTAKES = {
         r"^visits/c\.log: is Parquet", damage=lambda raw: shutil.copy(raw / "people/part.parquet", raw / "visits/c.log")
     ),
     "backslash in a name": same(r"visits/a\\b\.log: .*backslash", damage=file("visits/a\\b.log", b"1,2,3\n")),
+    "colon in a name": same(r"^visits/10:00\.log: .*colon", damage=file("visits/10:00.log", b"1,2,3\n")),
     "no good line": same(
         r"^visits/: 0 of 1 different lines are good, .*'1;2;3' is rejected by visits\.sql as 'malformed'",
         damage=only_line(b"1;2;3"),

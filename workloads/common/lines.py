@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from common.command import InputError
-from common.raw import GZIP, RawFile, number
+from common.raw import GZIP, RawFile, damaged, number
 
 SCHEMA = pa.schema([("line", pa.large_string()), ("file", pa.int64())])
 """A line, and the number of the file that it is in (`common.raw.number`)."""
@@ -38,6 +38,8 @@ class Lines:
         """Take the files (gzip, by their first bytes, is decompressed) and how many to read at the same time."""
         self.files = [file if isinstance(file, RawFile) else RawFile(str(file), str(file), 0) for file in files]
         self.threads = threads
+        self.problem: InputError | None = None
+        """Why a scan ended early; DuckDB's own message has it amid a traceback."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Start a scan: the Arrow PyCapsule interface, which DuckDB calls once per scan."""
@@ -88,6 +90,8 @@ class Lines:
                 if item is None:
                     running -= 1
                 elif isinstance(item, BaseException):
+                    if isinstance(item, InputError):
+                        self.problem = item
                     raise item
                 else:
                     yield item
@@ -117,8 +121,10 @@ def read(path: Path, name: str = "") -> Iterator[pa.RecordBatch]:
             rest = b"".join(pending)
             if rest:
                 yield _batch(rest + b"\n", number(name))
-    except (OSError, EOFError, zlib.error) as problem:
-        raise InputError(f"{name or path}: not readable: {problem}") from None
+    except (EOFError, zlib.error):
+        raise damaged(name or str(path)) from None
+    except OSError as problem:
+        raise InputError(f"{name or path}: not readable: {problem.strerror}") from None
 
 
 def _chunks(stream: BufferedReader) -> Iterator[bytes]:

@@ -103,15 +103,15 @@ def choose(found: Iterable[RawFile], where: str, text: bool = False) -> list[Raw
     """Sort out what is data from a listing of `where`, in the order of the names.
 
     Raises:
-        InputError: there is none; a name has a backslash, which DuckDB cannot be told; a text file's name promises a
-            compression that is not gzip.
+        InputError: there is none; a name has a backslash, which DuckDB cannot be told, or a colon, which Hadoop takes
+            for the end of a URI's scheme; a text file's name promises a compression that is not gzip.
     """
     files = sorted(found, key=lambda file: file.name)
     if not files:
         raise InputError(f"{where}: holds no data file")
     for file in files:
-        if "\\" in file.name:
-            raise InputError(f"{file.name}: a file's name must not hold a backslash")
+        if "\\" in file.name or ":" in file.name:
+            raise InputError(f"{file.name}: a file's name must not hold a backslash or a colon")
         if text and file.name.lower().endswith(NOT_LINES):
             raise InputError(f"{file.name}: a text table's files must be plain or gzip (.gz)")
     return files
@@ -142,6 +142,11 @@ def is_gzip(head: bytes, name: str) -> bool:
                 continue
             raise InputError(f"{name}: is {kind}; a text table's files must be plain or gzip")
     return False
+
+
+def damaged(name: str) -> InputError:
+    """The error for gzip data that an engine could not read to its end."""
+    return InputError(f"{name}: not readable: its gzip data is cut off or damaged, or something follows it")
 
 
 def parquet_file(file: RawFile, read: Read) -> ParquetFile:

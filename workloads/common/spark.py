@@ -36,11 +36,15 @@ _TYPES = {
 
 
 _DAMAGED = re.compile(
-    r"Unexpected end of input stream|not a gzip file|invalid (block|stored|code|distance|bit|literal)"
+    r"Unexpected end of input stream|not a gzip file|gzip (stream|header|data|format)|stored gzip size"
+    r"|Inflater finished; byte-count|invalid (block|stored|code|distance|bit|literal)"
     r"|incorrect (header|data|length) check|checksum|unknown compression method|is not a Parquet file",
     re.IGNORECASE,
 )
-"""What Hadoop, zlib and Parquet say about a file that is cut off or is something else (seen on 2026-11-22)."""
+"""What Hadoop, zlib and Parquet say about a file that is cut off or is something else.
+
+Seen on 2026-11-22; the texts of BuiltInGzipDecompressor in Hadoop 3.3.4, which works where there is no native zlib.
+"""
 
 
 _LISTING = {

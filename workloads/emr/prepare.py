@@ -76,7 +76,7 @@ def read_lines(
     engine: SparkSession, dataset: Dataset, table: Table, files: Sequence[RawFile], output: str, stats: Stats
 ) -> None:
     """Make the view of a text table: its clean SQL, evaluated once."""
-    text = lines_of(engine, table, files, output)
+    text, places = lines_of(engine, files, output)
     text.createOrReplaceTempView("lines")
     cleaned = f"{table.name}__cleaned"
     with sql_of(f"{dataset.place}/{table.clean_name}"):
@@ -89,9 +89,12 @@ def read_lines(
             counts = rows_of(engine, rejected_sql(cleaned, by_file))
     except InputError:
         # Spark does not say which file it could not read.
-        for file in files:
-            with sql_of(file.name):
-                lines(engine, [file.place]).count()
+        for file, place in zip(files, places, strict=True):
+            try:
+                with sql_of(file.name):
+                    lines(engine, [place]).count()
+            except InputError:
+                raise raw.damaged(file.name) from None
         raise
     stats.lines(table.name, counts)
     names = {raw.number(file.name): file.name for file in files} if by_file else {}
@@ -100,21 +103,28 @@ def read_lines(
     engine.sql(f"SELECT {names_of} FROM {cleaned} WHERE reject IS NULL").createOrReplaceTempView(table.name)
 
 
-def lines_of(engine: SparkSession, table: Table, files: Sequence[RawFile], output: str) -> DataFrame:
-    """The lines of a table's files. Spark tells gzip by the name: files with another name for it are copied first."""
+def lines_of(engine: SparkSession, files: Sequence[RawFile], output: str) -> tuple[DataFrame, list[str]]:
+    """The lines of a table's files, and where each is read.
+
+    Spark tells gzip by the name: files with another name for it are copied first.
+    """
     root = hadoop.root_of(engine, files[0])
-    honest, copies = [], []
+    honest: list[str] = []
+    copies: list[str] = []
+    places = []
     for file, is_gzip in zip(files, hadoop.packed(engine, files), strict=True):
         if is_gzip == file.name.endswith(".gz") or not (is_gzip or file.name.lower().endswith(".gz")):
             honest.append(file.place)
+            places.append(file.place)
         else:
             place = hadoop.join(output, COPIES, file.name + (".gz" if is_gzip else ".as"))
             hadoop.copy(engine, file.place, place)
             copies.append(place)
+            places.append(place)
     parts = [lines(engine, honest, root)] if honest else []
     if copies:
         parts.append(lines(engine, copies, hadoop.join(hadoop.uri(engine, output), COPIES) + "/", ".gz"))
-    return parts[0].unionAll(parts[1]) if len(parts) > 1 else parts[0]
+    return parts[0].unionAll(parts[1]) if len(parts) > 1 else parts[0], places
 
 
 def example(engine: SparkSession, table: Table, text: DataFrame, name: str) -> tuple[str, str]:

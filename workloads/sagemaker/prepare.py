@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from common import features, local, raw
-from common.command import Parser, run
+from common.command import InputError, Parser, run
 from common.dataset import FEATURES, Dataset, Table
 from common.duck import columns_of, connect, literal, parquet, rows_of, sql_of, threads
 from common.lines import Lines, read
@@ -71,10 +71,14 @@ def read_lines(
     engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table, files: Sequence[RawFile], stats: Stats
 ) -> None:
     """Make the view of a text table: its clean SQL, evaluated once."""
-    engine.register("lines", lines_of(engine, files))
+    text = lines_of(engine, files)
+    engine.register("lines", text)
     cleaned = f"{table.name}__cleaned"
-    with sql_of(f"{dataset.place}/{table.clean_name}"):
-        engine.execute(f"CREATE TEMP TABLE {cleaned} AS {table.clean}")
+    try:
+        with sql_of(f"{dataset.place}/{table.clean_name}"):
+            engine.execute(f"CREATE TEMP TABLE {cleaned} AS {table.clean}")
+    except InputError as problem:
+        raise text.problem or problem from None
     engine.unregister("lines")
     found = columns_of(engine, cleaned)
     features.check_clean(dataset, table, found)

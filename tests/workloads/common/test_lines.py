@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -70,7 +70,8 @@ def lines_on_spark(session: SparkSession, files: list[Path]) -> list[str]:
 @given(content=st.binary(max_size=60) | st.text(alphabet="a\r\n\x00\xe9", max_size=40).map(str.encode))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_are_lines(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    """No sequence of bytes fails, whatever the size of a chunk."""
+    """No sequence of bytes fails, whatever the size of a chunk, but for what begins as gzip does."""
+    assume(not content.startswith(b"\x1f\x8b"))
     path = tmp_path_factory.mktemp("lines") / "a.log"
     path.write_bytes(content)
     for chunk in (1, 3, 1 << 22):

@@ -51,7 +51,8 @@ def judge(line: str) -> Row:
     # A field's own quotes and backslashes follow a backslash.
     masked = re.sub(r'\\["\\]', "__", line).replace(' "" [', " -- [")
     match = re.fullmatch(
-        r'([^ "]+) [^ "]+ ([^ "]|[^ "][^"]*) \[(\d\d)/(\w\w\w)/([12]\d\d\d):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] '
+        r'([^ "]+) [^ "]+ (-|-?[^ "-][^"]*|--[^"]*) '
+        r"\[(\d\d)/(\w\w\w)/([12]\d\d\d):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "
         r'"([A-Z]+) ([^ "]|[^ "][^"]*[^ "]) HTTP/\d(?:\.\d)?" ([1-5]\d\d) (-|\d{1,15}) "([^"]*)" "([^"]*)"'
         r'(?: "[^"]*"| -| \d{1,15}(?:\.\d{1,9})?){0,8}',
         masked,
@@ -89,11 +90,15 @@ def mostly(*good: str, bad: tuple[str, ...] = (), alphabet: Any = printable) -> 
 
 
 line_parts = st.tuples(
-    mostly("203.0.113.9", "2001:db8::7", "::1", "fe80::1%eth0", "host.example.com", "a\\\\b"),
+    mostly("203.0.113.9", "2001:db8::7", "::1", "fe80::1%eth0", "host.example.com", "a\\\\b", bad=("www:80 ::1",)),
     st.just(" "),
     mostly("-", "ident"),
     st.just(" "),
-    st.one_of(customer_ids.map(str), customer_ids.map(str), mostly("-", "Jo [x] Doe", "007", '""', "1" * 19)),
+    st.one_of(
+        customer_ids.map(str),
+        customer_ids.map(str),
+        mostly("-", "Jo [x] Doe", "007", '""', "1" * 19, "-x", "--", "- x"),
+    ),
     mostly(" [", bad=(" (", " ", " ]")),
     mostly("01", "11", "12", "18", "19", "25", "26", "28", bad=("00", "29", "30", "31", "32", "1")),
     st.just("/"),
@@ -424,10 +429,10 @@ def test_one_customer_by_hand(tmp_path: Path) -> None:
 
 
 def test_money_and_refunds_are_summed_as_in_plain_python(raw: Path, results: Results) -> None:
-    """Every customer and split: orders, cents and their logarithm, from the rows with Python's own integers."""
+    """Every customer and split: orders, cents, their logarithm and the label, by Python's own integers."""
     orders = pq.read_table(raw / "orders").to_pylist()
     names = [name for name, _ in results.feature_columns]
-    refunded = 0
+    refunded = only_refunds = 0
     for row in results.features:
         found = dict(zip(names, row, strict=True))
         cutoff = DATASET.cutoffs[found["split"]]
@@ -441,7 +446,16 @@ def test_money_and_refunds_are_summed_as_in_plain_python(raw: Path, results: Res
         assert (found["orders_70"], found["spent_cents_28"]) == (len(own), recent)
         assert found["log_spent_70"] == pytest.approx(math.copysign(math.log1p(abs(spent)), spent), abs=2e-6)
         refunded += spent < 0
+        week = [
+            order["total_cents"]
+            for order in orders
+            if order["customer_id"] == found["customer_id"] and cutoff <= order["ordered_at"] < cutoff + 7 * DAY
+        ]
+        if found["split"] != "score":
+            assert found["bought"] == any(total >= 0 for total in week)
+            only_refunds += bool(week) and not found["bought"]
     assert refunded > 5
+    assert only_refunds > 0
 
 
 PAGES = {

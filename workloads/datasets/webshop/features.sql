@@ -170,6 +170,8 @@ visits AS (
 ),
 
 purchases AS (
+    -- A refund is a row of orders with a negative total: here it counts as an order, since the customer was there, and
+    -- lowers what was spent.
     SELECT
         cutoffs.split,
         orders.customer_id,
@@ -191,7 +193,8 @@ buyers AS (
     -- without an order in the past would give the future away (0 orders instead of none).
     SELECT DISTINCT cutoffs.split, orders.customer_id, CAST(1 AS BIGINT) AS bought
     FROM orders CROSS JOIN cutoffs
-    WHERE ordered_at >= cutoff AND ordered_at < cutoff + 7 * 86400
+    -- Who sends something back does not buy. An order may be free.
+    WHERE ordered_at >= cutoff AND ordered_at < cutoff + 7 * 86400 AND COALESCE(total_cents, 0) >= 0
 ),
 
 opinions AS (

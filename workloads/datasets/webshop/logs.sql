@@ -2,10 +2,12 @@
 --
 --   host ident user [10/Mar/2026:13:55:36 +0000] "GET /product/12 HTTP/1.1" 200 15312 "referrer" "agent"
 --
--- The user and the request may hold spaces, as browsers and servers let them. After the agent may come what documented
--- formats put there, which is not read: quoted texts (X-Forwarded-For in the `main` format of nginx.conf, cookies),
--- and numbers or - (bytes in and out of Apache's `combinedio`, %D and %T, nginx's $request_time). Other trailing
--- fields are declared in the last lines of the regular expression.
+-- The user and the request may hold spaces, as browsers and servers let them. A user that would begin with a hyphen and
+-- a space is a field too many: Apache's `vhost_combined` begins with the server's name, and its customers would be lost.
+--
+-- After the agent may come what documented formats put there, which is not read: quoted texts (X-Forwarded-For in the
+-- `main` format of nginx.conf, cookies), and numbers or - (bytes in and out of Apache's `combinedio`, %D and %T, nginx's
+-- $request_time). Other trailing fields are declared in the last lines of the regular expression.
 --
 -- Runs verbatim on DuckDB and on Spark (ANSI on or off) with equal results. What keeps it portable: no backslash in a
 -- literal (Spark reads it as an escape, DuckDB does not), no engine's date functions, TRY_CAST of every text (an engine
@@ -41,7 +43,7 @@ checked AS (
             WHEN LENGTH(line) > 32768 THEN 'too long'
             WHEN REGEXP_EXTRACT(
                 text,
-                '^[!#-~]+ [!#-~]+ [!#-~][ !#-~]* '
+                '^[!#-~]+ [!#-~]+ (-|-?[!#-,.-~][ !#-~]*|--[ !#-~]*) '
                 || '[!-~](0[1-9]|[12][0-9]|3[01])/(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/[12][0-9]{3}'
                 || ':([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] [+-](0[0-9]|1[0-4])[0-5][0-9][!-~] '
                 || '"[A-Z]+ [!#-~]([ !#-~]*[!#-~])? HTTP/[0-9]([.][0-9])?" [1-5][0-9][0-9] (-|[0-9]{1,15}) '

@@ -261,7 +261,10 @@ def test_what_the_image_lacks_cannot_be_imported(account: Account, module: str) 
     ("script", "reason"),
     [
         ("socket.create_connection(('192.0.2.1', 443), 5)", "OSError: [Errno 101] Network is unreachable"),
-        ("socket.create_connection(('example.com', 443), 5)", "gaierror: [Errno -3] Temporary failure in name resolution"),
+        (
+            "socket.create_connection(('example.com', 443), 5)",
+            "gaierror: [Errno -3] Temporary failure in name resolution",
+        ),
         ("socket.create_connection(('127.0.0.1', PORT), 5)", "ConnectionRefusedError: [Errno 111] Connection refused"),
     ],
     ids=["address", "name", "this machine"],

@@ -32,6 +32,9 @@ _URL = "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
 MAX_BODY_BYTES = 6_291_456
 """InvokeEndpoint's limit (botocore 1.44.5)."""
 
+MAX_SERVERLESS_BODY_BYTES = 4 << 20
+"""A serverless endpoint's (developer guide, serverless-endpoints-invoke; read 2026-11-22)."""
+
 ANSWER_SECONDS = 60
 """How long a container may take (developer guide, your-algorithms-inference-code; archived copy of 2023)."""
 
@@ -61,16 +64,21 @@ def endpoint(run: Path) -> Iterator[boto3.Session]:
     assembly.attributes[first_run] = {"model": f"s3://{location}"}
     request = {"ModelName": stack, **assembly.only("AWS::SageMaker::Model")}
     name = assembly.only("AWS::SageMaker::Endpoint")["EndpointName"]
-    variant = assembly.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"][0]["VariantName"]
+    variant = assembly.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"][0]
+    limit = MAX_SERVERLESS_BODY_BYTES if "ServerlessConfig" in variant else MAX_BODY_BYTES
     with TemporaryDirectory() as work:
         sagemaker = SageMaker(LocalS3(run / "s3"), Path(work) / "logs", Path(work))
-        with sagemaker.serve(request) as url, runtime(url, name, variant) as address, _environment(_URL, address):
+        with (
+            sagemaker.serve(request) as url,
+            runtime(url, name, variant["VariantName"], limit) as address,
+            _environment(_URL, address),
+        ):
             yield boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
 
 
 @contextmanager
-def runtime(container: str, name: str, variant: str) -> Iterator[str]:
-    """Answer InvokeEndpoint as the service does, for what the container answers.
+def runtime(container: str, name: str, variant: str, limit: int = MAX_BODY_BYTES) -> Iterator[str]:
+    """Answer InvokeEndpoint as the service does, for what the container answers; bodies have up to ``limit`` bytes.
 
     Statuses and fields are the API's (botocore 1.44.5); the texts are quoted in
     github.com/aws/sagemaker-python-sdk/issues/2955 (2022-02-23) and /4271 (2023-11-23).
@@ -85,9 +93,9 @@ def runtime(container: str, name: str, variant: str) -> Iterator[str]:
             if not (size.isascii() and size.isdigit()):
                 self.close_connection = True
                 return self._refuse("Validation", "The request has no Content-Length.")
-            if int(size) > MAX_BODY_BYTES:
-                for read in range(0, int(size), MAX_BODY_BYTES):  # unread, the client would not see the answer
-                    self.rfile.read(min(MAX_BODY_BYTES, int(size) - read))
+            if int(size) > limit:
+                for read in range(0, int(size), limit):  # unread, the client would not see the answer
+                    self.rfile.read(min(limit, int(size) - read))
                 return self._refuse("Validation", f"Request {uuid.uuid4()} has oversize body.")
             body = self.rfile.read(int(size))
             if not re.fullmatch(r"/endpoints/[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}/invocations", self.path):

@@ -7,6 +7,7 @@ DescribeStateMachineForExecution, StopExecution (on its executions), and what ``
 """
 
 import json
+import time
 from typing import Any
 
 import executions
@@ -15,6 +16,10 @@ from events import Answer, Event, deletes
 
 # What the executions that this starts are called by.
 _OURS = "deploy-"
+# CloudFormation's name for the revision of a machine that was never updated (StateMachineRevisionId).
+_FIRST = "INITIAL"
+_ATTEMPTS = 4
+_PAUSE_SECONDS = 10
 
 
 def on_event(event: Event) -> Answer:
@@ -27,13 +32,7 @@ def on_event(event: Event) -> Answer:
         done = _done_before(properties)
         if done is not None:
             return {"PhysicalResourceId": done}
-    run_id = f"{_OURS}{event['RequestId'].replace('-', '')[:12].lower()}"
-    run = {"run_id": run_id, **properties["Input"]}
-    # The same name and input again is answered with the execution that already runs (API_StartExecution, idempotency).
-    started = client("stepfunctions").start_execution(
-        stateMachineArn=properties["StateMachineArn"], name=run_id, input=json.dumps(run)
-    )
-    return {"PhysicalResourceId": started["executionArn"]}
+    return {"PhysicalResourceId": _start(properties, f"{_OURS}{event['RequestId'].replace('-', '')[:12].lower()}")}
 
 
 def is_complete(event: Event) -> Answer:
@@ -50,6 +49,29 @@ def is_complete(event: Event) -> Answer:
     return {"IsComplete": True, "Data": {name: value for name, value in output.items() if isinstance(value, str)}}
 
 
+def _start(properties: dict[str, Any], run_id: str) -> str:
+    """Start an execution of the revision that the event asks for; its ARN.
+
+    For some seconds after a change a machine may be started with its definition of before (API_UpdateStateMachine;
+    read 2026-11-27). Such an execution is stopped, and another one started. The last one is left to run in any case.
+    """
+    for attempt in range(_ATTEMPTS):
+        name = f"{run_id}-{attempt}" if attempt else run_id
+        run = {"run_id": name, **properties["Input"]}
+        with tolerating("ExecutionAlreadyExists"):  # one that was stopped when this event came before
+            # The same name and input again is answered with the execution that already runs (API_StartExecution).
+            started = client("stepfunctions").start_execution(
+                stateMachineArn=properties["StateMachineArn"], name=name, input=json.dumps(run)
+            )
+            arn = str(started["executionArn"])
+            then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
+            if attempt == _ATTEMPTS - 1 or then.get("revisionId", _FIRST) == properties["Revision"]:
+                return arn
+            _stop_one(arn, "Started with the definition of before")
+        time.sleep(_PAUSE_SECONDS)
+    raise RuntimeError(f"{run_id}: an execution of this name, and of {_ATTEMPTS - 1} more, was there before")
+
+
 def _done_before(properties: dict[str, Any]) -> str | None:
     """The latest execution of ours that succeeded with this input and with the definition that the machine has now.
 
@@ -58,8 +80,7 @@ def _done_before(properties: dict[str, Any]) -> str | None:
     may be for seconds after a change (API_DescribeStateMachine, eventual consistency; read 2026-11-27).
     """
     machine = client("stepfunctions").describe_state_machine(stateMachineArn=properties["StateMachineArn"])
-    # CloudFormation's name for the revision of a machine that was never updated (StateMachineRevisionId).
-    if machine.get("revisionId", "INITIAL") != properties["Revision"]:
+    if machine.get("revisionId", _FIRST) != properties["Revision"]:
         return None
     for arn in executions.found(properties["StateMachineArn"], "SUCCEEDED", _OURS):
         then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
@@ -77,8 +98,11 @@ def _stop(machine: str, physical_id: str) -> None:
     execution was started.
     """
     for arn in [physical_id] if ":execution:" in physical_id else executions.found(machine, "RUNNING"):
-        with tolerating("ExecutionDoesNotExist"):
-            if client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
-                client("stepfunctions").stop_execution(
-                    executionArn=arn, cause="The CloudFormation resource was deleted"
-                )
+        _stop_one(arn, "The CloudFormation resource was deleted")
+
+
+def _stop_one(arn: str, cause: str) -> None:
+    """Stop an execution, unless it is at its end or was never there."""
+    with tolerating("ExecutionDoesNotExist"):
+        if client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
+            client("stepfunctions").stop_execution(executionArn=arn, cause=cause)

@@ -4,6 +4,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -11,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.runtime import MAX_BODY_BYTES, runtime
+from local.runtime import MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES, runtime
 
 
 class Container(http.server.BaseHTTPRequestHandler):
@@ -33,11 +34,11 @@ class Container(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
+@contextmanager
+def served(limit: int) -> Iterator[Any]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Container) as container:
         threading.Thread(target=container.serve_forever, daemon=True).start()
-        with runtime(f"http://127.0.0.1:{container.server_address[1]}", "side-by-side", "main") as url:
+        with runtime(f"http://127.0.0.1:{container.server_address[1]}", "side-by-side", "main", limit) as url:
             yield boto3.client(
                 "sagemaker-runtime",
                 endpoint_url=url,
@@ -47,6 +48,12 @@ def client() -> Iterator[Any]:
                 config=Config(retries={"total_max_attempts": 1}),
             )
         container.shutdown()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with served(MAX_BODY_BYTES) as client:
+        yield client
 
 
 def refused(client: Any, body: bytes) -> dict[str, Any]:
@@ -80,13 +87,15 @@ def test_a_model_that_does_not_answer(client: Any) -> None:
     assert (answer["Error"]["Code"], answer["OriginalStatusCode"]) == ("ModelError", 0)
 
 
-def test_a_body_that_is_too_large(client: Any) -> None:
-    largest = b"200" + b" " * (MAX_BODY_BYTES - 3)
-    assert client.invoke_endpoint(EndpointName="side-by-side", Body=largest)["Body"].read()
-    for more in (1, MAX_BODY_BYTES):
-        answer = refused(client, largest + b" " * more)
-        assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("ValidationError", 400)
-        assert answer["Error"]["Message"].endswith("has oversize body.")
+@pytest.mark.parametrize("limit", [MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES])
+def test_a_body_that_is_too_large(limit: int) -> None:
+    largest = b"200" + b" " * (limit - 3)
+    with served(limit) as client:
+        assert client.invoke_endpoint(EndpointName="side-by-side", Body=largest)["Body"].read()
+        for more in (1, limit):
+            answer = refused(client, largest + b" " * more)
+            assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("ValidationError", 400)
+            assert answer["Error"]["Message"].endswith("has oversize body.")
 
 
 def test_nothing_else_is_answered(client: Any) -> None:

@@ -31,7 +31,7 @@ def machine(name: str) -> str:
 
 
 def event(kind: str, arn: str, **more: Any) -> dict[str, Any]:
-    properties = {"StateMachineArn": arn, "Revision": "1", "Input": {"raw": "s3://b/raw/"}}
+    properties = {"StateMachineArn": arn, "Revision": "INITIAL", "Input": {"raw": "s3://b/raw/"}}
     return support.event("Execution", kind, properties, **more)
 
 
@@ -196,15 +196,38 @@ def test_what_failed_or_was_started_by_others_is_not_taken(handlers: ModuleType)
     assert handlers.on_event(again, None)["PhysicalResourceId"] != failed
 
 
-def test_nothing_is_taken_while_the_machine_is_not_seen_as_it_is_now(handlers: ModuleType) -> None:
+def test_nothing_is_taken_while_the_machine_is_not_seen_as_it_is_now(
+    handlers: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """DescribeStateMachine may show the definition of before for a while after a change."""
+    monkeypatch.setattr("execution._PAUSE_SECONDS", 0)
     arn, run = machine("succeeds"), {"raw": "s3://b/raw/"}
     first = update(handlers, arn, "1111", run)
     assert update(handlers, arn, "2222", run, Revision="another") != first
 
 
-def test_another_change_of_the_stack_starts_another_execution(handlers: ModuleType) -> None:
-    arn = machine("succeeds")
-    first = handlers.on_event(event("Create", arn), None)
-    second = handlers.on_event(event("Update", arn, RequestId="2C5F39CB-2FA1-11D2-883F", **first), None)
-    assert second["PhysicalResourceId"] != first["PhysicalResourceId"]
+@pytest.mark.parametrize("times", [1, 3, 9])
+def test_a_start_with_the_definition_of_before_is_stopped_and_made_again(
+    handlers: ModuleType, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """As it may be for seconds after an update; the last start runs in any case."""
+    late = iter(range(times))
+    describe = StepFunctionResponse.describe_state_machine_for_execution
+
+    def described(self: Any) -> Any:
+        answer = describe(self)
+        if next(late, None) is not None:
+            answer.result["revisionId"] = "before"
+        return answer
+
+    monkeypatch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described)
+    monkeypatch.setattr("execution._PAUSE_SECONDS", 0)
+    arn = machine("waits")
+    asked = event("Update", arn, PhysicalResourceId="any")
+    started = handlers.on_event(asked, None)["PhysicalResourceId"]
+    stopped = min(times, 3)
+    assert started.endswith(f"deploy-1b4e28ba2fa1-{stopped}")
+    names = ["deploy-1b4e28ba2fa1", *(f"deploy-1b4e28ba2fa1-{number}" for number in range(1, stopped))]
+    assert [ended(f"{started.rsplit(':', 1)[0]}:{name}") for name in names] == ["ABORTED"] * stopped
+    described_again = handlers.on_event(asked, None)["PhysicalResourceId"]
+    assert described_again == started, "the same event once more finds the execution that runs"

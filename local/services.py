@@ -129,9 +129,12 @@ class Services:
                 ) from None
 
     def compare(self, run_id: str) -> Execution:
-        """Both pipelines, as the comparison's state machine starts them."""
+        """Both pipelines, as the comparison's state machine starts them. Raises SetupError if one did not start."""
         machine = next(arn for arn in self.definitions if machine_name(arn) == "comparison")
-        return self.machines.execute(machine, run_id, {"run_id": run_id, "raw": self.raw})
+        execution = self.machines.execute(machine, run_id, {"run_id": run_id, "raw": self.raw})
+        if len(self.sides) < len(SIDES):
+            raise SetupError(f"comparison: {execution.cause or execution.status}")
+        return execution
 
     def failure(self, machine: str, state: str) -> JobFailed | RequestRefused | None:
         """Why a state of a machine failed, None when it did not."""

@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class StateMachines:
     def __init__(self, definitions: Mapping[str, dict[str, Any]]) -> None:
         self._client = boto3.client("stepfunctions", region_name=REGION)
         self._interrupted = threading.Event()
+        self._broken = ""
         self._waiting = threading.Condition()
         self._waits = 0
         for arn, definition in definitions.items():
@@ -95,7 +97,7 @@ class StateMachines:
         try:
             started = self._client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(run))
             arn = started["executionArn"]
-            while not self._interrupted.is_set():
+            while not self._interrupted.is_set() and not self._broken:
                 execution = self._client.describe_execution(executionArn=arn)
                 if execution["status"] != "RUNNING":
                     return Execution(
@@ -111,7 +113,17 @@ class StateMachines:
             with self._waiting:
                 self._waits -= 1
                 self._waiting.notify_all()
+        if self._broken:
+            return Execution(arn, machine, "FAILED", {}, "States.Runtime", self._broken)
         raise TaskFailed("States.Runtime", "interrupted")
+
+    def thread_ended(self, ended: threading.ExceptHookArgs) -> None:
+        """A thread ended by an exception; if it is the engine's, whoever waits for it would wait for ever."""
+        frames = traceback.walk_tb(ended.exc_traceback)
+        if any(frame.f_globals.get("__name__", "").startswith("moto.stepfunctions") for frame, _ in frames):
+            self._broken = f"the engine failed: {ended.exc_type.__name__}: {ended.exc_value}"
+        else:
+            threading.__excepthook__(ended)
 
     def interrupt(self) -> None:
         """Let nobody wait any longer, so that no call is made once the engine is gone."""
@@ -187,10 +199,11 @@ def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterato
         patch.object(Preprocessor, "__init__", _own_scopes),
     ):
         machines = StateMachines(definitions)
-        try:
-            yield machines
-        finally:
-            machines.interrupt()
+        with patch.object(threading, "excepthook", machines.thread_ended):
+            try:
+                yield machines
+            finally:
+                machines.interrupt()
 
 
 def _own_scopes(preprocessor: Any) -> None:

@@ -6,7 +6,9 @@ import threading
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
+from comparison.template import ACCOUNT, REGION
 from local.states import engine
 
 SUCCEED = {"Type": "Succeed"}
@@ -43,3 +45,15 @@ def test_machines_of_two_query_languages_are_read_at_once(monkeypatch: pytest.Mo
         for reader in readers:
             reader.join()
     assert wrong == []
+
+
+def test_who_waits_for_an_engine_that_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(worker: ExecutionWorker) -> None:
+        raise LookupError("no such scope")
+
+    monkeypatch.setattr(ExecutionWorker, "_get_evaluation_environment", fail)
+    machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:one"
+    with engine(lambda call: {}, {machine: {"StartAt": "only", "States": {"only": SUCCEED}}}) as machines:
+        execution = machines.execute(machine, "run", {})
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+    assert execution.cause == "the engine failed: LookupError: no such scope"

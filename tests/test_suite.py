@@ -1,9 +1,11 @@
 """The tests themselves: every process finds the same ones, under the same names."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 from comparison.template import REPOSITORY
@@ -33,3 +35,17 @@ def test_every_process_collects_the_same_tests_in_the_same_order(tmp_path: Path)
     assert tests == [line for line in second.splitlines() if "::" in line]
     files = {line.split("::")[0] for line in tests}
     assert files == {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "tests").rglob("test_*.py")}
+
+
+def test_the_type_checker_reads_every_part_of_the_cdk_that_is_used() -> None:
+    """What it does not read could be called with anything."""
+    config = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]
+    (read,) = (each["module"] for each in config["overrides"] if "aws_cdk" in each["module"])
+    used = {
+        f"aws_cdk.{name}"
+        for folder in config["files"]
+        for file in ([REPOSITORY / folder] if folder.endswith(".py") else (REPOSITORY / folder).rglob("*.py"))
+        for name in re.findall(r"\baws_cdk(?: import |[.])([a-z]\w+)", file.read_text())
+    }
+    assert used
+    assert used <= set(read)

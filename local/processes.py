@@ -2,9 +2,10 @@
 
 A run marks itself in the environment (`MARK`), and every process inherits that: those which left their session, or
 whose parent died, are found by it. `watch` starts a process that does nothing until its parent is gone: it ends what
-the parent could not end, because it was killed (SIGKILL, out of memory), and removes the folder that has no owner now.
+the parent could not end, because it was killed (SIGKILL, out of memory), and removes the folder that has no owner now,
+with those above it that were made for it.
 
-    python local/processes.py <mark> <folder>    # the watching process; its input is a pipe from the run
+    python local/processes.py <mark> <folder> ...    # the watching process; its input is a pipe from the run
 """
 
 import fcntl
@@ -14,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,10 +61,13 @@ def end_marked(mark: str, patience: float, hurried: Callable[[], bool], but: Col
         time.sleep(0.01)
 
 
-def watch(mark: str, folder: Path) -> "subprocess.Popen[bytes]":
-    """Watch over this process; the answer's `stdin`, once it is closed without a word, is the end of it."""
+def watch(mark: str, folder: Path, above: Sequence[Path] = ()) -> "subprocess.Popen[bytes]":
+    """Watch over this process; the answer's `stdin`, once it is closed without a word, is the end of it.
+
+    ``above``: the folders that go too once they are empty, the lowest first.
+    """
     return subprocess.Popen(
-        [sys.executable, "-I", __file__, mark, str(folder)],
+        [sys.executable, "-I", __file__, mark, *map(str, (folder, *above))],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -78,7 +82,7 @@ def unwatch(watcher: "subprocess.Popen[bytes]") -> None:
         watcher.communicate(b"done")
 
 
-def _watch(mark: str, folder: Path) -> None:
+def _watch(mark: str, folder: Path, *above: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if sys.stdin.buffer.read() == b"done":
@@ -88,7 +92,9 @@ def _watch(mark: str, folder: Path) -> None:
     with suppress(OSError), (folder / ".lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
+        for each in above:
+            each.rmdir()
 
 
 if __name__ == "__main__":
-    _watch(sys.argv[1], Path(sys.argv[2]))
+    _watch(sys.argv[1], *map(Path, sys.argv[2:]))

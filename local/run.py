@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +142,7 @@ def _folder(folder: Path) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RunError(f"run id {folder.name!r} is running in {folder}") from None
-            with _removed_on_failure(folder), _temporary(folder / ".work" / "tmp"):
+            with _removed_on_failure(folder, above), _temporary(folder / ".work" / "tmp"):
                 yield folder
                 (folder / ".lock").unlink()
     except BaseException:
@@ -153,11 +153,11 @@ def _folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _removed_on_failure(folder: Path) -> Iterator[None]:
+def _removed_on_failure(folder: Path, above: Sequence[Path]) -> Iterator[None]:
     """Every process of the run ended, and its folder gone, if the run does not come to its end, even by SIGKILL."""
     mark = uuid.uuid4().hex
     os.environ[processes.MARK] = mark
-    watcher = processes.watch(mark, folder)
+    watcher = processes.watch(mark, folder, above)
     try:
         # What a killed run left behind is nobody's result.
         for leftover in folder.iterdir():

@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 
 from comparison.template import REPOSITORY
 
-
 QUICK = {f"spark.{jvm}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for jvm in ("driver", "executor")}
 """For programs of seconds, which end before Java's second compiler has earned what it costs. Not for benchmarks."""
 

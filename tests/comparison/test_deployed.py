@@ -156,14 +156,14 @@ def test_tail_of_a_failed_job_s_log(account: Account, stacks: Stacks, tmp_path: 
 def test_tail_of_a_failed_step_s_log(account: Account, stacks: Stacks, tmp_path: Path) -> None:
     account.failing["emr", "train"] = STEP_FAILED
     account.run()
-    text = "".join(f"line {number}\n" for number in range(40)) + "x" * 2000
+    text = "".join(f"line {number}\n" for number in range(40)) + "\x1b[31m" + "x" * 2000
     place, _, key = STEP_LOG.removeprefix("s3://").partition("/")
     assert place == account.bucket
     account.put(key, gzip.compress(text.encode()))
     collect(tmp_path)
     error = load(tmp_path / RUN / "comparison.json").sides.emr.error
     assert error is not None
-    assert error.log_tail == (*(f"line {number}" for number in range(21, 40)), "x" * 500)
+    assert error.log_tail == (*(f"line {number}" for number in range(21, 40)), "\\x1b[31m" + "x" * 492)
 
 
 def test_endpoint_s_requests_and_jobs_metrics(account: Account, stacks: Stacks, metrics: Wire, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,10 @@ def check_output(output: Path) -> None:
         RunsError: something else is there, or it cannot be looked at.
     """
     try:
-        if not output.is_dir() and output.exists():
+        if not stat.S_ISDIR(output.stat().st_mode):
             raise RunsError(f"{output}: is not a folder; runs are kept in one")
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise RunsError(f"{output}: {error.strerror}; runs are kept in a folder") from error
 

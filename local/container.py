@@ -69,7 +69,10 @@ def _namespaces_work() -> bool:
         command = namespace.command(
             ["test", "-f", f"{BASE}/seen"], scratch=folder, host="algo-1", mounts={BASE: ml}, read_only=[ml]
         )
-        probe = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
+        try:
+            probe = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return False
         return probe.returncode == 0
 
 

@@ -35,6 +35,10 @@ def check_machine(output: Path, settings: Settings) -> None:
     Raises:
         RunError: it cannot; names the place and what is needed.
     """
+    try:
+        container_mode()
+    except ValueError as error:
+        raise RunError(str(error)) from error
     _check_path("the checkout", REPOSITORY)
     _check_path("--output", output)
     try:

@@ -57,7 +57,7 @@ def collect(
 
     errors = terminal(stderr=True)
     try:
-        folder = run_folder(output.resolve(), run_id)
+        folder = run_folder(output, run_id).absolute()
         check_writable(output)
         with one_line():
             use(profile, region)

@@ -81,9 +81,9 @@ def run(
         bad_input(
             f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens, but not {LATEST!r}"
         )
-    options = [Options(each, settings, output.resolve(), raw) for each in names]
     try:
         check_output(output)
+        options = [Options(each, settings, output.resolve(), raw) for each in names]
         for used in names:
             check_unused(output / used)
         check(options[0])

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -384,6 +385,28 @@ def test_place_that_is_none_is_one_line(
     said = refused(compare(*arguments))
     assert ("FILE: is not a folder" if "FILE" in arguments else LONG) in said
     assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
+    assert laptop.ran == []
+
+
+@pytest.mark.parametrize("place", ["LOOP", "LOOP/runs"])
+@pytest.mark.parametrize(
+    "arguments", [("runs",), ("run", "--run-id", "a"), ("collect", "a"), ("pull", "--bucket", "b"), ("report", "a")]
+)
+def test_links_that_go_round_are_one_line(
+    arguments: tuple[str, ...], place: str, laptop: Laptop, tmp_path: Path
+) -> None:
+    (tmp_path / "LOOP").symlink_to("LOOP")
+    said = refused(compare(*arguments, "--output", tmp_path / place))
+    assert f"{place}: {os.strerror(errno.ELOOP)}" in said
+    assert laptop.ran == []
+
+
+def test_a_way_to_run_containers_that_is_none_is_one_line(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_CONTAINER", "docker")
+    said = refused(compare("run", "--output", tmp_path))
+    assert "LOCAL_CONTAINER is 'docker', allowed: namespace, directory" in said
     assert laptop.ran == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.container import Container, container_mode, scratch
+from local.container import Container, _namespaces_work, container_mode, scratch
 from local.environments import environment
 
 IMAGE = environment("sagemaker-xgboost-3.2-0")
@@ -74,6 +74,14 @@ def test_the_mode_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_CONTAINER", "docker")
     with pytest.raises(ValueError, match="LOCAL_CONTAINER is 'docker', allowed: namespace, directory"):
         container_mode()
+
+
+def test_a_machine_that_hangs_in_the_probe_has_no_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("unshare", 1)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert _namespaces_work.__wrapped__() is False
 
 
 def test_scratch_goes_even_when_read_only(tmp_path: Path) -> None:

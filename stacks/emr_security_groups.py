@@ -19,6 +19,7 @@ class EmrSecurityGroups(Construct):
         self.primary = self._group("Primary", vpc, "EMR primary node")
         self.nodes = self._group("Nodes", vpc, "EMR core and task nodes")
         self.service = self._group("Service", vpc, "EMR service access")
+        self.all = [self.primary, self.nodes, self.service]
         traffic = {"tcp": (0, 65535), "udp": (0, 65535), "icmp": (-1, -1)}
         for to_name, to_group in (("Primary", self.primary), ("Nodes", self.nodes)):
             for from_name, from_group in (("Primary", self.primary), ("Nodes", self.nodes)):

@@ -63,7 +63,8 @@ class EmrStack(Stack):
             [self.pipeline.machine],
             before=[self.leftovers, *([persistent] if persistent else [])],
         )
-        delete_after(settings.time_to_live_hours, self.resources, data.alerts)
+        last = [*self.groups.all, self.security_configuration, self.service_role, self.node_role]
+        delete_after(settings.time_to_live_hours, self.resources, data.alerts, last)
 
     def _prepare(self) -> StageRun:
         return self._step("prepare", {"raw": "$.raw", "output": self._run("prepare")})
@@ -131,7 +132,7 @@ class EmrStack(Stack):
             {"Name": f"com.amazonaws.{Aws.REGION}.s3"},
             iam.PolicyStatement(actions=["ec2:DescribeManagedPrefixLists"], resources=["*"]),
         )
-        groups = EmrSecurityGroups(self, "SecurityGroups", vpc=network.vpc, s3=s3.get_att_string("Id"))
+        groups = self.groups = EmrSecurityGroups(self, "SecurityGroups", vpc=network.vpc, s3=s3.get_att_string("Id"))
         self.security_configuration = self._security_configuration()
         self.node_role, profile = node_role(self, self.data, session_manager=self.settings.network.session_manager)
         self.service_role = service_role(
@@ -139,7 +140,7 @@ class EmrStack(Stack):
             key_arn=self.data.key.key_arn,
             node_role=self.node_role,
             subnet_ids=network.subnet_ids,
-            groups=[groups.primary, groups.nodes, groups.service],
+            groups=groups.all,
             fleets=self.settings.emr.provisioning == "fleets",
         )
         self.leftovers = self._leftovers(network, groups)

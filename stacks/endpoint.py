@@ -111,7 +111,9 @@ class Endpoint(Construct):
             variant = properties(
                 variant_name=VARIANT,
                 model_name=model.attr_model_name,
-                initial_variant_weight=1,
+                # The only variant gets all traffic, whatever its weight. This tells configurations apart where nothing
+                # but `_retained` differs: an update to the one in use is refused (API_UpdateEndpoint, 2026-11-27).
+                initial_variant_weight=2 if self._scaled else 1,
                 instance_type=chosen.instance_type,
                 initial_instance_count=chosen.minimum,
                 container_startup_health_check_timeout_in_seconds=300,

@@ -80,7 +80,8 @@ class SageMakerStack(Stack):
         stop_executions(
             self.resources, "StopExecutions", [self.pipeline.machine], before=[self.jobs.leftovers, self.endpoint]
         )
-        delete_after(settings.time_to_live_hours, self.resources, data.alerts)
+        last = [self.jobs.security_group, self.jobs.role, role]
+        delete_after(settings.time_to_live_hours, self.resources, data.alerts, last)
 
     def _prepare(self) -> StageRun:
         tables = self.data.dataset.definition.tables

@@ -152,7 +152,7 @@ class DatasetSettings(_Group):
     location: str | None = Field(
         None,
         pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^/ ]+/)*$",
-        description="where a dataset of your own lies, s3://bucket/prefix/; none: it is generated in the account",
+        description="where a dataset of your own lies, s3://bucket/prefix/ (docs/dataset.md); none: it is generated",
     )
     events: Whole = Field(200_000, ge=1_000, le=10_000_000_000, description="log events to generate")
     seed: Whole = Field(7, ge=0, le=2**31 - 1, description="seed of the generator")
@@ -393,10 +393,10 @@ class Settings(_Group):
     def tags(self, *, expires: bool) -> dict[str, str]:
         """The tags of what a stack holds, and of the jobs that it starts; what ``expires`` has a time to live.
 
-        The expiry is relative, since nothing here may depend on the clock; the stacks' outputs hold the moment itself.
+        The expiry names the stack's output that holds the moment: nothing here may depend on the clock, and more hours
+        must not change jobs, endpoint and cluster, which would all be made anew.
         """
-        hours = self.time_to_live_hours
-        expiry = f"{hours} hours after deployment" if expires and hours else "none"
+        expiry = "see stack output Expires" if expires and self.time_to_live_hours else "none"
         return {"project": self.project, "owner": self.owner, "expiry": expiry}
 
     @property

@@ -1,5 +1,7 @@
 """The time to live: a stack that deletes itself, through CloudFormation, so that nothing drifts."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Aws, CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -12,8 +14,11 @@ from stacks.rules import acknowledge, acknowledge_wildcards
 from stacks.states import allow
 
 
-def delete_after(hours: int, resources: CustomResources, alerts: Alerts) -> None:
+def delete_after(hours: int, resources: CustomResources, alerts: Alerts, last: Sequence[Construct]) -> None:
     """Delete the stack this many hours after it was deployed; 0 leaves it.
+
+    ``last``: what is deleted when everything that costs money is gone. The schedule goes after it: a deletion that
+    failed before is asked for again.
 
     The moment is computed at deployment, by a custom resource; nothing here knows the time. It starts anew when the
     stack is created and when the hours change. CloudFormation deletes with the role that deployed (API_DeleteStack,
@@ -57,6 +62,8 @@ def delete_after(hours: int, resources: CustomResources, alerts: Alerts) -> None
         ),
     )
     schedule.node.add_dependency(role)
+    for each in last:
+        each.node.add_dependency(schedule)
     CfnOutput(stack, "Expires", value=expiry.get_att_string("Expires"), description="When this stack deletes itself")
 
 

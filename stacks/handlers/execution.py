@@ -64,12 +64,21 @@ def _start(properties: dict[str, Any], run_id: str) -> str:
                 stateMachineArn=properties["StateMachineArn"], name=name, input=json.dumps(run)
             )
             arn = str(started["executionArn"])
-            then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
-            if attempt == _ATTEMPTS - 1 or then.get("revisionId", _FIRST) == properties["Revision"]:
+            if attempt == _ATTEMPTS - 1 or _revision(arn) in (None, properties["Revision"]):
                 return arn
             _stop_one(arn, "Started with the definition of before")
         time.sleep(_PAUSE_SECONDS)
     raise RuntimeError(f"{run_id}: an execution of this name, and of {_ATTEMPTS - 1} more, was there before")
+
+
+def _revision(arn: str) -> str | None:
+    """The revision that an execution was started with; None if it is not seen yet (eventual consistency)."""
+    for _ in range(_ATTEMPTS):
+        with tolerating("ExecutionDoesNotExist"):
+            then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
+            return str(then.get("revisionId", _FIRST))
+        time.sleep(_PAUSE_SECONDS)
+    return None
 
 
 def _done_before(properties: dict[str, Any]) -> str | None:
@@ -102,7 +111,10 @@ def _stop(machine: str, physical_id: str) -> None:
 
 
 def _stop_one(arn: str, cause: str) -> None:
-    """Stop an execution, unless it is at its end or was never there."""
+    """Stop an execution, unless it is at its end; one that is not seen yet may run all the same."""
+    status = "RUNNING"
     with tolerating("ExecutionDoesNotExist"):
-        if client("stepfunctions").describe_execution(executionArn=arn)["status"] == "RUNNING":
+        status = client("stepfunctions").describe_execution(executionArn=arn)["status"]
+    if status == "RUNNING":
+        with tolerating("ExecutionDoesNotExist"):
             client("stepfunctions").stop_execution(executionArn=arn, cause=cause)

@@ -203,6 +203,33 @@ def test_sides_delete_themselves_and_nothing_holds_them_back(synthesised: Synthe
             assert not [output for output in template["Outputs"].values() if "Export" in output]
 
 
+def test_the_schedule_goes_when_everything_that_costs_money_is_gone(synthesised: Synthesised) -> None:
+    """A deletion that failed is asked for again."""
+    kinds = (
+        *("AWS::EMR::Cluster", "AWS::SageMaker::Endpoint", "Custom::EmrLeftovers", "Custom::SageMakerLeftovers"),
+        *("AWS::EC2::SecurityGroup", "AWS::EMR::SecurityConfiguration", "AWS::IAM::InstanceProfile"),
+    )
+    for name in SIDES:
+        order = Order(synthesised.templates()[name])
+        (schedule,) = order.of_type("AWS::Scheduler::Schedule")
+        costly = order.of_type(*kinds)
+        assert len(costly) >= 3
+        assert [each for each in costly if schedule not in order.needs(each)] == []
+
+
+def test_more_time_to_live_changes_nothing_else(synthesised: Synthesised, tmp_path: Path) -> None:
+    """No job, endpoint or cluster is made anew because somebody needs an hour more."""
+    if synthesised.name != "default":
+        return
+    for name, template in synthesise("longer", {"time_to_live_hours": 13}, tmp_path).templates().items():
+        before = synthesised.templates()[name]["Resources"]
+        assert template["Resources"].keys() == before.keys()
+        changed = {before[each]["Type"] for each, resource in template["Resources"].items() if resource != before[each]}
+        # The comparison records the settings of a run.
+        recorded = {"AWS::StepFunctions::StateMachine"} if name == "comparison" else set()
+        assert changed == ({"Custom::TimeToLive", "AWS::Scheduler::Schedule"} if name in SIDES else recorded), name
+
+
 def test_time_to_live_of_nothing_is_none(other: Synthesised) -> None:
     if other.name == "serverless and transient":
         assert not [

@@ -1,5 +1,6 @@
 """The endpoint: a stable name, safe updates, scaling and capture as set."""
 
+from pathlib import Path
 from typing import Any
 
 from comparison.template import Assembly
@@ -74,6 +75,17 @@ def test_an_update_keeps_as_many_instances_as_the_scaling_came_to(synthesised: S
     assert endpoint["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DataCaptureConfig"}]
     # Without scaling the settings alone say how many there are.
     assert "RetainAllVariantProperties" not in only(other.assembly, "AWS::SageMaker::Endpoint")
+
+
+def test_an_update_of_the_endpoint_has_another_configuration(synthesised: Synthesised, tmp_path: Path) -> None:
+    """SageMaker refuses an update to the configuration that is in use: no scaling any more is such an update."""
+    if synthesised.name != "default":
+        return
+    fixed = synthesise("fixed", {"sagemaker.endpoint.maximum": 1}, tmp_path).assembly
+    both = (synthesised.assembly, fixed)
+    for kind in ("AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig"):
+        one, other = (only(assembly, kind) for assembly in both)
+        assert one != other, kind
 
 
 def test_as_many_at_least_as_at_the_most_need_no_scaling(other: Synthesised) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.stepfunctions.exceptions import ExecutionDoesNotExist
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from tests.stacks.handlers import support
@@ -231,3 +232,24 @@ def test_a_start_with_the_definition_of_before_is_stopped_and_made_again(
     assert [ended(f"{started.rsplit(':', 1)[0]}:{name}") for name in names] == ["ABORTED"] * stopped
     described_again = handlers.on_event(asked, None)["PhysicalResourceId"]
     assert described_again == started, "the same event once more finds the execution that runs"
+
+
+@pytest.mark.parametrize("times", [2, 9])
+def test_an_execution_that_is_not_seen_yet_is_the_one(
+    handlers: ModuleType, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """What was started may be unknown for a moment; no second one is started beside it."""
+    late = iter(range(times))
+    describe = StepFunctionResponse.describe_state_machine_for_execution
+
+    def described(self: Any) -> Any:
+        if next(late, None) is not None:
+            raise ExecutionDoesNotExist("not seen yet")
+        return describe(self)
+
+    monkeypatch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described)
+    monkeypatch.setattr("execution._PAUSE_SECONDS", 0)
+    arn = machine("waits")
+    started = handlers.on_event(event("Create", arn), None)["PhysicalResourceId"]
+    running = boto3.client("stepfunctions", region_name="us-east-1").list_executions(stateMachineArn=arn)["executions"]
+    assert [(each["executionArn"], each["status"]) for each in running] == [(started, "RUNNING")]

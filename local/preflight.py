@@ -93,7 +93,8 @@ def check_raw(raw: Path, settings: Settings) -> None:
     for table in tables:
         place = raw / table.location
         try:
-            if not any(_data(place)):
+            # All of them are looked at, not only the first that holds something.
+            if not list(_data(place)):
                 raise RunError(
                     f"--raw {raw}: table {table.name}: there is no data in {place}; "
                     f"dataset {settings.dataset.name} needs files in {expected}"
@@ -106,21 +107,25 @@ def _data(place: Path) -> Iterator[Path]:
     """The files below a table's folder that hold anything.
 
     Raises:
-        RunError: something is there that is no file, and would never end when it is read.
+        RunError: something is there that is no file, or would never end when it is read.
         OSError: a folder cannot be listed, a file not be read.
     """
 
     def refuse(error: OSError) -> None:
         raise error
 
-    found = {place: place.name} if not place.is_dir() else {}
-    for folder, _, names in os.walk(place, followlinks=True, onerror=refuse if place.is_dir() else None):
+    found = {place: place.name} if place.exists() and not place.is_dir() else {}
+    for folder, folders, names in os.walk(place, followlinks=True, onerror=refuse if place.is_dir() else None):
+        for link in (each for name in folders if (each := Path(folder, name)).is_symlink()):
+            if link.resolve() in {above.resolve() for above in link.parents}:
+                raise RunError(f"--raw {link}: is a link to a folder that it is in: reading it would not end")
         found |= {(file := Path(folder, name)): file.relative_to(place).as_posix() for name in names}
     for file, name in found.items():
-        if file.exists() and not file.is_file():
+        if not file.exists():
+            raise RunError(f"--raw {file}: is a link to what is not there, and cannot be read")
+        if not file.is_file():
             raise RunError(f"--raw {file}: is not a regular file, and only those are read")
-        if file.is_file():
-            if not os.access(file, os.R_OK):
-                raise RunError(f"--raw {file}: cannot be read: permission denied")
-            if is_data(name, file.stat().st_size):
-                yield file
+        if not os.access(file, os.R_OK):
+            raise RunError(f"--raw {file}: cannot be read: permission denied")
+        if is_data(name, file.stat().st_size):
+            yield file

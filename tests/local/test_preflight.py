@@ -1,0 +1,72 @@
+"""What is looked at before a run starts."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.dataset import Dataset
+from local.preflight import RunError, check_raw
+from stacks.settings import DATASETS, Settings
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Own data that may be read: a folder a table, with a file in it."""
+    folder = tmp_path / "raw"
+    for table in Dataset.load(DATASETS / "webshop").tables:
+        (folder / table.location).mkdir(parents=True)
+        (folder / table.location / "part").write_text("anything")
+    return folder
+
+
+def test_links_to_other_data_are_followed(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "part").write_text("anything")
+    (raw / "logs" / "part").unlink()
+    (raw / "logs" / "more").symlink_to(tmp_path / "elsewhere")
+    check_raw(raw, Settings())
+
+
+def around(logs: Path) -> str:
+    # Two of them: a walk along them has 2^40 ways before the system ends it.
+    for name in ("a", "b"):
+        (logs / name).symlink_to(".")
+    return "is a link to a folder that it is in"
+
+
+def through_another(logs: Path) -> str:
+    other = logs.parents[1] / "other"
+    other.mkdir()
+    for name in ("a", "b"):
+        (logs / name).symlink_to(other)
+        (other / name).symlink_to(logs)
+    return "is a link to a folder that it is in"
+
+
+def above(logs: Path) -> str:
+    (logs / "all").symlink_to(logs.parents[1])
+    return "is a link to a folder that it is in"
+
+
+def to_nothing(logs: Path) -> str:
+    (logs / "gone.gz").symlink_to("nowhere")
+    return "gone.gz: is a link to what is not there"
+
+
+def pipe(logs: Path) -> str:
+    os.mkfifo(logs / "pipe")
+    return "pipe: is not a regular file"
+
+
+def to_itself(logs: Path) -> str:
+    (logs / "loop").symlink_to("loop")
+    return "loop: is a link to what is not there"
+
+
+@pytest.mark.parametrize("make", [around, through_another, above, to_nothing, to_itself, pipe])
+def test_what_cannot_be_read_to_its_end_is_refused_beside_good_files(make: Callable[[Path], str], raw: Path) -> None:
+    said = make(raw / "logs")
+    with pytest.raises(RunError, match=rf"^--raw .*/logs/.*{said}"):
+        check_raw(raw, Settings())

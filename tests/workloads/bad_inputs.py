@@ -2,9 +2,11 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import re
 import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +92,16 @@ def damaged(name: str, content: bytes) -> Mistake:
     return same(rf"^visits/{re.escape(name)}: not readable: its gzip data", damage=file(f"visits/{name}", content))
 
 
+def tar(mode: str) -> bytes:
+    """A tar of one file with a good line."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:  # type: ignore[call-overload]
+        member = tarfile.TarInfo("access.log")
+        member.size = 6
+        archive.addfile(member, io.BytesIO(b"1,2,3\n"))
+    return packed.getvalue()
+
+
 def empty(folder: Path) -> None:
     """Leave only files that are no data."""
     shutil.rmtree(folder)
@@ -116,6 +128,15 @@ MISTAKES = {
     "zip": same(r"^visits/c\.log: is zip; .* plain or gzip", damage=file("visits/c.log", b"PK\x03\x04" + bytes(60))),
     "xz": same(r"^visits/c\.log\.gz: is xz", damage=file("visits/c.log.gz", lzma.compress(b"1,2,3\n"))),
     "bzip2": same(r"^visits/c\.log: is bzip2", damage=file("visits/c.log", bz2.compress(b"1,2,3\n"))),
+    "tar": same(r"^visits/c\.log: is tar; .* plain or gzip", damage=file("visits/c.log", tar("w"))),
+    "tar in gzip": same(r"^visits/c\.tgz: is tar", damage=file("visits/c.tgz", tar("w:gz"))),
+    "gzip in gzip": same(
+        r"^visits/c\.log\.gz: is gzip within gzip",
+        damage=file("visits/c.log.gz", gzip.compress(gzip.compress(b"1,2,3\n" * 999))),
+    ),
+    "UTF-16 in gzip": same(
+        r"^visits/c\.gz: is UTF-16", damage=file("visits/c.gz", gzip.compress("1,2,3\n".encode("utf-16")))
+    ),
     "Parquet among lines": same(
         r"^visits/c\.log: is Parquet", damage=lambda raw: shutil.copy(raw / "people/part.parquet", raw / "visits/c.log")
     ),
@@ -215,6 +236,10 @@ MISTAKES = {
     ),
     "feature twice": Mistake(
         r"features\.sql: column 'age' comes twice", features("p.age AS age", "p.age AS age, p.age AS Age")
+    ),
+    "feature with a blank": Mistake(
+        r"features\.sql: column 'years old' must be a plain SQL identifier",
+        features("p.age AS age", 'p.age AS "years old"'),
     ),
     "label 2": Mistake(r"bought of \d+ rows of split 'train' is not 0 or 1", features("ELSE 1 END", "ELSE 2 END")),
     "label NULL": Mistake(

@@ -188,6 +188,19 @@ def test_allowed_files_and_ids(tmp_path: Path, spark: SparkSession) -> None:
         assert {row[0] for path in files for row in csv.reader(path.open(newline=""), strict=True)} == set(IDS)
 
 
+def test_a_file_that_was_shipped_in_part_before(tmp_path: Path, spark: SparkSession) -> None:
+    """Its lines are in the whole file too and count once; a cut line makes no bad file of either."""
+    definition, raw, _ = write(tmp_path)
+    whole = (raw / "visits" / "plain.log").read_bytes()
+    for name in ("w.log", "x.log", "y.log.gz", "z.log"):
+        (raw / "visits" / name).write_bytes(gzip.compress(whole + name.encode()) if "gz" in name else whole[:-9] + b"9")
+    with duck.connect() as engine:
+        ours = sagemaker_prepare.prepare(engine, definition, raw, tmp_path / "one")
+    theirs = emr_prepare.prepare(spark, definition.as_uri(), f"file://{raw}", (tmp_path / "two").as_uri())
+    assert ours == theirs
+    assert ours.rejected["visits"]["duplicate"] > 100
+
+
 def test_a_bad_file_among_good_ones(tmp_path: Path, spark: SparkSession) -> None:
     """Each file is judged by itself where the clean SQL passes its number on; the message has an example."""
     definition, raw, _ = write(tmp_path)

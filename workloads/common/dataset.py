@@ -37,6 +37,16 @@ GOOD_SHARE = 0.5
 RESERVED = ("lines", "cutoffs", "features", "predictions")
 """Views that the workloads make themselves."""
 
+_NO_CODE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/[*].*?[*]/", re.DOTALL)
+"""Texts, quoted names and comments of SQL."""
+
+_OTHER_EACH_TIME = re.compile(
+    r"\b(RANDOM|RAND|RANDN|UUID|GEN_RANDOM_UUID|SHUFFLE|NOW|TODAY|CURDATE|HASH|APPROX_COUNT_DISTINCT)\s*(?=[(])"
+    r"|\b(CURRENT_(DATE|TIME|TIMESTAMP)|LOCALTIME|LOCALTIMESTAMP|TABLESAMPLE)\b",
+    re.IGNORECASE,
+)
+"""What both engines have and compute in ways of their own, or anew each time."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _Value = TypeVar("_Value")
 
@@ -166,6 +176,11 @@ def decode(content: bytes, where: str) -> str:
         raise InputError(f"{where}: not UTF-8: {problem.reason} at byte {problem.start}") from None
 
 
+def quoted(*names: str) -> str:
+    """Names as SQL takes them, with commas between: a column may be called `order`, which is also a word of SQL."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
 def nearest(value: str, allowed: Iterable[str]) -> str:
     """Word what is allowed, with a suggestion when one is close: for the end of a message."""
     names = list(allowed)
@@ -200,7 +215,7 @@ class _Section:
         return one_line(self.value(key, str, "a text"))
 
     def identifier(self, key: str) -> str:
-        return _identifier(self.text(key), f"{self.where}: {key}")
+        return identifier(self.text(key), f"{self.where}: {key}")
 
     def section(self, key: str) -> "_Section":
         return _Section(self.value(key, dict, "a table"), f"{self.where} [{key}]")
@@ -215,7 +230,8 @@ class _Section:
         return "/".join(parts) + "/"
 
 
-def _identifier(value: str, where: str) -> str:
+def identifier(value: str, where: str) -> str:
+    """Return a name that every part of both services takes, or raise InputError."""
     if not _IDENTIFIER.fullmatch(value):
         raise InputError(f"{where} {value!r} must be a plain SQL identifier: letters, digits and _, no digit first")
     return value
@@ -243,7 +259,7 @@ def _tables(section: _Section, files: Mapping[str, str], place: str) -> tuple[Ta
         raise InputError(f"{section.where}: {len(section.values)} tables; allowed: 1 to {MAX_TABLES}")
     tables: list[Table] = []
     for name in section.values:
-        _identifier(name, f"{section.where}: table")
+        identifier(name, f"{section.where}: table")
         if name.lower() in (*RESERVED, *(table.name.lower() for table in tables)):
             raise InputError(f"{section.where}: table {name!r} has a name that is taken: {', '.join(RESERVED)}")
         table = _Section(section.value(name, dict, "a table"), f"{section.where[:-1]}.{name}]")
@@ -272,7 +288,7 @@ def _chosen(section: _Section, key: str, columns: Mapping[str, str]) -> tuple[st
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{section.where}: {key} = {value!r} must be a column or a list of columns")
     for name in names:
-        _identifier(name, f"{section.where}: {key}")
+        identifier(name, f"{section.where}: {key}")
         if columns and name not in columns:
             raise InputError(f"{section.where}: {key}: {nearest(name, columns)}; found {name!r}")
         if names.count(name) > 1:
@@ -291,11 +307,11 @@ def _columns(section: _Section) -> dict[str, str]:
     if not section.values:
         raise InputError(f"{section.where}: no column; name those that the SQL texts read, as in {{ id = 'BIGINT' }}")
     for column in section.values:
-        _identifier(column, f"{section.where}: column")
+        identifier(column, f"{section.where}: column")
         type_name = section.text(column)
         if type_name not in COLUMN_TYPES:
             raise InputError(f"{section.where}: {column} = {type_name!r}; {nearest(type_name.upper(), COLUMN_TYPES)}")
-    return dict(section.values)
+    return {column: section.text(column) for column in section.values}
 
 
 def _truth(section: _Section) -> str:
@@ -306,8 +322,32 @@ def _truth(section: _Section) -> str:
 def _sql(files: Mapping[str, str], name: str, place: str) -> str:
     if name not in files:
         raise InputError(f"{place}: {name} is missing")
+    where, text = f"{place}/{name}", files[name]
+
+    def line(at: int) -> str:
+        return f"{where}: line {text.count(chr(10), 0, at) + 1}"
+
+    for part in _NO_CODE.finditer(text):
+        if part[0].startswith("'"):
+            for written, meant in (("\\", "CHR(92)"), ("''", "CHR(39)")):
+                if written in part[0][1:-1]:
+                    raise InputError(
+                        f"{line(part.start())}: {part[0]} means another text to Spark; put {meant} for {written}"
+                    )
+    # As long as the text, with nothing but code in it.
+    code = _NO_CODE.sub(lambda part: re.sub(r"[^\n]", " ", part[0]), text).rstrip()
     # Both engines take one statement without its semicolon; line numbers in messages stay those of the file.
-    text = files[name].rstrip().rstrip(";")
-    if not text.strip():
-        raise InputError(f"{place}/{name}: empty; it must be one SELECT")
+    if code.endswith(";"):
+        code = code.rstrip(";")
+        text = text[: len(code)]
+    if not code.strip():
+        raise InputError(f"{where}: empty; it must be one SELECT")
+    if not re.match(r"[\s(]*(SELECT|WITH)\b", code, re.IGNORECASE) or ";" in code:
+        at = max(code.find(";"), 0)
+        raise InputError(f"{line(at)}: must be one SELECT, or WITH and a SELECT, and nothing after a semicolon")
+    if found := _OTHER_EACH_TIME.search(code):
+        raise InputError(
+            f"{line(found.start())}: {found[0].strip()} has other values in each run or on each engine; a feature must "
+            "depend on the data alone"
+        )
     return text + "\n"

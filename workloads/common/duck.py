@@ -17,11 +17,24 @@ from common.features import Columns
 MEMORY_SHARE = 0.6
 """DuckDB's part of the memory; the rest is for Arrow, Python and what DuckDB does not count."""
 
+_ERROR = "WHEN b = 0 AND a IS NOT NULL THEN error('division by zero')"
 _AS_SPARK = (
-    """ "/"(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE system.main."/"(a, b) END""",
+    *(f"{name}(a, b) AS CASE {_ERROR} ELSE system.main.{name}(a, b) END" for name in ('"/"', '"%"', "mod")),
     *(f"{name}(x) AS CASE WHEN x > 0 THEN system.main.{name}(x) END" for name in ("ln", "log2", "log10")),
+    # Halves are told by the digits that are written, as in 1.005: times 100 it is 100.49999999999999. 0 has no sign.
+    "round(x) AS system.main.round(x) + 0, (x INTEGER, n) AS system.main.round(x, n), "
+    "(x BIGINT, n) AS system.main.round(x, n), (x DOUBLE, n) AS CASE WHEN abs(x) < 1E17 AND n <= 15 "
+    "THEN CAST(CAST(system.main.round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 20)), n) AS VARCHAR) AS DOUBLE) "
+    "WHEN n < 0 THEN system.main.round(x, n) ELSE x END",
+    # Of all white space Spark takes off spaces alone.
+    *(
+        f"{name}(x) AS system.main.{name}(x, ' '), (x, y) AS system.main.{name}(x, y)"
+        for name in ("trim", "ltrim", "rtrim")
+    ),
+    "regexp_extract(x, p) AS system.main.regexp_extract(x, p, 1), (x, p, g) AS system.main.regexp_extract(x, p, g)",
+    "regexp_replace(x, p, r) AS system.main.regexp_replace(x, p, r, 'g')",
 )
-"""Functions outside their domain, as Spark in its ANSI mode has them; DuckDB's own give infinity or NaN (2.0.0)."""
+"""Functions of which DuckDB's own mean something else than Spark's in its ANSI mode (2.0.0)."""
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -48,7 +61,12 @@ def connect(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="duckdb-", dir=scratch) as spill:
         try:
             connection = duckdb.connect(
-                config={"memory_limit": limit, "temp_directory": spill, "preserve_insertion_order": False}
+                config={
+                    "memory_limit": limit,
+                    "temp_directory": spill,
+                    "preserve_insertion_order": False,
+                    "default_null_order": "nulls_first_on_asc_last_on_desc",  # as Spark has it
+                }
             )
         except duckdb.Error as problem:
             raise InputError(f"DUCKDB_MEMORY_LIMIT = {limit!r}: {problem}") from None

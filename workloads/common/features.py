@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from common.command import InputError
-from common.dataset import DEFINITION, FEATURES, LABELLED, Dataset, Table
+from common.dataset import DEFINITION, FEATURES, LABELLED, Dataset, Table, identifier, quoted
 
 Columns = Sequence[tuple[str, str]]
 """Column names with their SQL types, as in ("age", "BIGINT")."""
@@ -80,11 +80,11 @@ def values_sql(table: Table, broken_text: str) -> str:
     Columns: distinct keys, rows, rows whose key is incomplete, texts that are not UTF-8, then the least and the
     greatest value of each time. `broken_text` is the engine's condition for such a text, with {} for the column.
     """
-    broken = " + ".join(f"CASE WHEN {broken_text.format(name)} THEN 1 ELSE 0 END" for name in texts_of(table))
+    broken = " + ".join(f"CASE WHEN {broken_text.format(quoted(name))} THEN 1 ELSE 0 END" for name in texts_of(table))
     within = ["COUNT(*) AS n", f"SUM({broken or 'CAST(0 AS BIGINT)'}) AS broken"]
-    within += [f"MIN({name}) AS least_{name}, MAX({name}) AS most_{name}" for name in table.times]
-    keys = ", ".join(table.key)
-    nameless = " OR ".join(f"{name} IS NULL" for name in table.key)
+    within += [f"MIN({quoted(name)}) AS least_{name}, MAX({quoted(name)}) AS most_{name}" for name in table.times]
+    keys = quoted(*table.key)
+    nameless = " OR ".join(f"{quoted(name)} IS NULL" for name in table.key)
     counts = [
         "CAST(COUNT(*) AS BIGINT)",
         "CAST(SUM(n) AS BIGINT)",
@@ -92,14 +92,15 @@ def values_sql(table: Table, broken_text: str) -> str:
         "CAST(SUM(broken) AS BIGINT)",
     ]
     counts += [f"MIN(least_{name}), MAX(most_{name})" for name in table.times]
-    inner = f"SELECT {', '.join([keys, *within] if keys else within)} FROM {table.name}"
+    inner = f"SELECT {', '.join([keys, *within] if keys else within)} FROM {quoted(table.name)}"
     return f"SELECT {', '.join(counts)} FROM ({inner}{f' GROUP BY {keys}' if keys else ''}) AS counted"
 
 
 def repeated_sql(table: Table) -> str:
     """The portable SELECT of the first key that comes more than once, and how often."""
-    keys = ", ".join(table.key)
-    return f"SELECT {keys}, COUNT(*) AS n FROM {table.name} GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT 1"
+    keys = quoted(*table.key)
+    counted = f"SELECT {keys}, COUNT(*) AS n FROM {quoted(table.name)} GROUP BY {keys}"
+    return f"{counted} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT 1"
 
 
 def check_values(
@@ -143,11 +144,16 @@ def check_values(
 
 
 def check_lines(
-    table: Table, found: Iterable[Sequence[Any]], files: Mapping[int, str], example: Callable[[str], tuple[str, str]]
+    table: Table,
+    found: Iterable[Sequence[Any]],
+    files: Mapping[int, str],
+    recount: Callable[[str], Iterable[Sequence[Any]]],
+    example: Callable[[str], tuple[str, str]],
 ) -> None:
     """Judge how many of each file's distinct lines are good, by the rows of `rejected_sql`.
 
-    `files` are the names behind the numbers in the view `lines`; `example` finds a rejected line and the reason.
+    `files` are the names behind the numbers in the view `lines`; `recount` gives the rows of one file alone; `example`
+    finds a rejected line and the reason.
 
     Raises:
         InputError: a file without a good line, or with less than the table's share of them.
@@ -156,10 +162,19 @@ def check_lines(
     bad: Counter[int] = Counter()
     for reason, number, distinct, _ in found:
         (good if reason is None else bad)[number] += distinct
+
+    def few(number: int) -> bool:
+        return not good[number] or good[number] < table.good_share * (good[number] + bad[number])
+
     for number in sorted(bad, key=lambda number: files.get(number, "")):
-        count = good[number] + bad[number]
-        if not good[number] or good[number] < table.good_share * count:
-            name = files.get(number, table.location)
+        name = files.get(number, table.location)
+        if few(number) and number in files:
+            # A line that several files have was counted for one of them, as of a file and what was shipped before it.
+            rows = list(recount(name))
+            good[number] = sum(distinct for reason, _, distinct, _ in rows if reason is None)
+            bad[number] = sum(distinct for reason, _, distinct, _ in rows if reason is not None)
+        if few(number):
+            count = good[number] + bad[number]
             line, reason = example(name)
             shown = line if len(line) <= 200 else f"{line[:200]}..."
             raise InputError(
@@ -184,6 +199,7 @@ def check_features(dataset: Dataset, found: Columns) -> list[str]:
     if not features:
         raise InputError(f"{where}: no column after {', '.join(first)}; at least one feature is needed")
     for name in names:
+        identifier(name, f"{where}: column")
         if [other.lower() for other in names].count(name.lower()) > 1:
             raise InputError(f"{where}: column {name!r} comes twice")
     allowed = {"split": ("VARCHAR",), dataset.entity: ENTITY_TYPES, dataset.label: ("BIGINT",)}
@@ -201,15 +217,15 @@ def summary_sql(dataset: Dataset, found: Columns) -> str:
     per DOUBLE feature the number of values that are NaN or infinite. Both engines order NaN above infinity, so one
     comparison finds either.
     """
-    label, entity = dataset.label, dataset.entity
-    doubles = [name for name, type_name in found[3:] if type_name == "DOUBLE"]
+    label, entity = quoted(dataset.label), quoted(dataset.entity)
+    doubles = [quoted(name) for name, type_name in found[3:] if type_name == "DOUBLE"]
     # A record of Batch Transform is one line.
     breaks = " OR ".join(f"INSTR({entity}, CHR({code})) > 0" for code in (10, 13))
-    if dict(found)[entity] != "VARCHAR":
+    if dict(found)[dataset.entity] != "VARCHAR":
         breaks = "1 = 0"
     counts = [
         "COUNT(*)",
-        f"COUNT(*) - COUNT({dataset.entity})",
+        f"COUNT(*) - COUNT({entity})",
         f"COUNT(CASE WHEN {label} = 0 THEN 1 END)",
         f"COUNT(CASE WHEN {label} = 1 THEN 1 END)",
         f"COUNT(*) - COUNT({label})",
@@ -222,8 +238,8 @@ def summary_sql(dataset: Dataset, found: Columns) -> str:
 
 def duplicate_sql(dataset: Dataset) -> str:
     """The portable SELECT that finds one entity with several rows in one split."""
-    return f"""SELECT split, {dataset.entity}, COUNT(*) AS n FROM features
-GROUP BY split, {dataset.entity} HAVING COUNT(*) > 1 ORDER BY split, {dataset.entity} LIMIT 1"""
+    names = quoted("split", dataset.entity)
+    return f"SELECT {names}, COUNT(*) AS n FROM features GROUP BY {names} HAVING COUNT(*) > 1 ORDER BY {names} LIMIT 1"
 
 
 def check_rows(

@@ -63,14 +63,16 @@ TRUTH_GAPS = "SELECT COUNT(*), COUNT(probability) FROM predictions"
 """The portable SELECT that `check_truth` judges."""
 
 
-def truth_sql(dataset: Dataset, test: str, truth: str) -> str:
+def truth_sql(dataset: Dataset, test: str, truth: str, quote: str) -> str:
     """The portable SELECT behind the view `predictions` that gives the attainable metrics.
 
     `test` and `truth` are what a FROM clause reads: the rows of the test split and the generator's probabilities.
+    `quote` is what the engine takes around a name that is also a word of SQL.
     """
-    return f"""SELECT test.{dataset.label} AS label, truth.probability AS probability
+    label, entity = (f"{quote}{name}{quote}" for name in (dataset.label, dataset.entity))
+    return f"""SELECT test.{label} AS label, truth.probability AS probability
 FROM {test} AS test
-LEFT JOIN {truth} AS truth ON truth.{dataset.entity} = test.{dataset.entity} AND truth.split = 'test'"""
+LEFT JOIN {truth} AS truth ON truth.{entity} = test.{entity} AND truth.split = 'test'"""
 
 
 def check_truth(dataset: Dataset, gaps: Iterable[tuple[int, int]], where: str) -> None:

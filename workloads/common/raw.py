@@ -4,6 +4,7 @@
 both sides accept the same files and refuse the others in the same words. Files are named as below the raw prefix.
 """
 
+import contextlib
 import hashlib
 import io
 import string
@@ -22,11 +23,13 @@ from common.features import Columns, check_types
 Read = Callable[[int, int], bytes]
 """Reads so many bytes of a file from an offset."""
 
-NOT_LINES = (".bz2", ".deflate", ".lz4", ".snappy", ".xz", ".zip", ".zst")
+NOT_LINES = (".bz2", ".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy", ".xz", ".zip", ".zst")
 """Endings that one engine would unpack and the other read as lines."""
 
 GZIP = b"\x1f\x8b"
-HEAD_BYTES = 16
+HEAD_BYTES = 4096
+"""Bytes of a text file that are looked at; packed ones too hold the header of a tar."""
+
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -42,6 +45,9 @@ _ARCHIVES = {
     b"PAR1": "Parquet",
     b"Obj\x01": "Avro",
     b"ORC": "ORC",
+    b"\x89LZO": "lzo",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
 }
 """First bytes of what is neither lines nor gzip; bzip2 and ORC have letters only and are looked at more closely."""
 
@@ -92,11 +98,13 @@ class ParquetFile:
 def is_data(name: str, size: int) -> bool:
     """Whether a file is data, by its name below the folder that was asked for.
 
-    Names that start with _ or . (at any depth), the markers of folders that S3 browsers and Hadoop leave, and empty
-    objects are not.
+    Names that start with _ or . (at any depth), the markers of folders that S3 browsers and Hadoop leave, what Hadoop
+    was copying when it stopped, and empty objects are not.
     """
     parts = name.split("/")
-    return size > 0 and not any(part.startswith(("_", ".")) or part.endswith("$folder$") for part in parts)
+    return size > 0 and not any(
+        part.startswith(("_", ".")) or part.endswith(("$folder$", "._COPYING_")) for part in parts
+    )
 
 
 def choose(found: Iterable[RawFile], where: str, text: bool = False) -> list[RawFile]:
@@ -131,17 +139,23 @@ def is_gzip(head: bytes, name: str) -> bool:
     Raises:
         InputError: the file is packed in another way, or is no text at all.
     """
-    if head.startswith(GZIP):
-        return True
+    packed = head.startswith(GZIP)
+    if packed:
+        with contextlib.suppress(zlib.error):  # damaged gzip is found by who reads it
+            head = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, HEAD_BYTES)
+            if head.startswith(GZIP):
+                raise InputError(f"{name}: is gzip within gzip; a text table's files must be plain or gzip")
+    if head[257:262] == b"ustar":
+        raise InputError(f"{name}: is tar; a text table's files must be plain or gzip")
     for magic, kind in _ARCHIVES.items():
         if head.startswith(magic):
             # Lines may begin with these letters; bzip2 goes on with a level and the digits of pi, ORC with binary data.
             if kind == "bzip2" and head[4:10] not in (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90"):
                 continue
-            if kind == "ORC" and head.isascii() and head.decode().isprintable():
+            if kind == "ORC" and head[:16].isascii() and head[:16].decode().isprintable():
                 continue
             raise InputError(f"{name}: is {kind}; a text table's files must be plain or gzip")
-    return False
+    return packed
 
 
 def damaged(name: str) -> InputError:

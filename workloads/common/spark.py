@@ -212,8 +212,8 @@ def parquet(spark: SparkSession, files: Sequence[str], columns: Mapping[str, str
 
 
 def _reader(spark: SparkSession) -> DataFrameReader:
-    """A reader of files and folders of which `day=1` is no column."""
-    return spark.read.option("recursiveFileLookup", "true")
+    """A reader of files and folders of which `day=1` is no column, and a date of before 1582 is the one written."""
+    return spark.read.option("recursiveFileLookup", "true").option("datetimeRebaseMode", "CORRECTED")
 
 
 def _names(spark: SparkSession, files: Sequence[str]) -> list[str]:

@@ -76,7 +76,7 @@ def write_predictions(engine: SparkSession, dataset: Dataset, model: bytes, spli
     names = feature_names(dataset, rows.columns, split_at)
     load_model(model, names, model_at)
     predicted = predictions(rows, dataset.label, names, model)
-    predicted = predicted.selectExpr(f"{dataset.label} AS label", "CAST(probability AS DOUBLE) AS probability")
+    predicted = predicted.selectExpr(f"`{dataset.label}` AS label", "CAST(probability AS DOUBLE) AS probability")
     return predicted.persist(StorageLevel.MEMORY_AND_DISK)
 
 
@@ -88,7 +88,7 @@ def read_truth(engine: SparkSession, dataset: Dataset, truth_at: str, test_at: s
         types = dict(columns_of(engine, "test"))
         wanted = {"split": "VARCHAR", dataset.entity: types[dataset.entity], "probability": "DOUBLE"}
         features.check_types(wanted, columns_of(engine, "truth"), truth_at, "evaluate")
-        engine.sql(metrics.truth_sql(dataset, "test", "truth")).createOrReplaceTempView("predictions")
+        engine.sql(metrics.truth_sql(dataset, "test", "truth", "`")).createOrReplaceTempView("predictions")
         metrics.check_truth(dataset, rows_of(engine, metrics.TRUTH_GAPS), truth_at)
 
 

@@ -1,6 +1,7 @@
 """Turn the raw tables of a dataset into features: an EMR step, on Spark."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
@@ -8,7 +9,7 @@ from pyspark.storagelevel import StorageLevel
 
 from common import features, hadoop, raw
 from common.command import InputError, Parser, run
-from common.dataset import FEATURES, Dataset, Table
+from common.dataset import FEATURES, Dataset, Table, quoted
 from common.raw import RawFile
 from common.results import STATS, Stats, rejected_sql
 from common.spark import NO_SUCCESS, columns_of, connect, in_files, lines, parquet, rows_of, sql_of
@@ -40,6 +41,8 @@ def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str) -> 
     dataset = hadoop.read_dataset(engine, dataset_at)
     # A number that does not fit, or a division by zero, is an error on both sides; otherwise Spark wraps around.
     engine.conf.set("spark.sql.ansi.enabled", "true")
+    # "order" is a name, as in DuckDB, and no text.
+    engine.conf.set("spark.sql.ansi.doubleQuotedIdentifiers", "true")
     stats = Stats()
     with hadoop.publish(engine, output) as folder:
         for table in dataset.tables:
@@ -98,8 +101,9 @@ def read_lines(
         raise
     stats.lines(table.name, counts)
     names = {raw.number(file.name): file.name for file in files} if by_file else {}
-    features.check_lines(table, counts, names, lambda name: example(engine, table, text, name))
-    names_of = ", ".join(name for name, _ in found if name not in features.ABOUT_LINES)
+    recount = lambda name: count(engine, table, files, output, name)  # noqa: E731
+    features.check_lines(table, counts, names, recount, lambda name: example(engine, table, text, name))
+    names_of = quoted(*(name for name, _ in found if name not in features.ABOUT_LINES))
     engine.sql(f"SELECT {names_of} FROM {cleaned} WHERE reject IS NULL").createOrReplaceTempView(table.name)
 
 
@@ -125,6 +129,13 @@ def lines_of(engine: SparkSession, files: Sequence[RawFile], output: str) -> tup
     if copies:
         parts.append(lines(engine, copies, hadoop.join(hadoop.uri(engine, output), COPIES) + "/", ".gz"))
     return parts[0].unionAll(parts[1]) if len(parts) > 1 else parts[0], places
+
+
+def count(engine: SparkSession, table: Table, files: Sequence[RawFile], output: str, name: str) -> list[Any]:
+    """The rows of `rejected_sql` for the lines of one file alone."""
+    text, _ = lines_of(engine, [file for file in files if file.name == name], output)
+    text.createOrReplaceTempView("lines")
+    return rows_of(engine, rejected_sql(f"({table.clean}) AS cleaned", by_file=False))
 
 
 def example(engine: SparkSession, table: Table, text: DataFrame, name: str) -> tuple[str, str]:
@@ -156,7 +167,7 @@ def check_texts(engine: SparkSession, table: Table, files: Sequence[RawFile]) ->
     for file in files:
         rows = parquet(engine, [file.place], table.columns)
         for name in features.texts_of(table):
-            if rows.where(BROKEN_TEXT.format(name)).take(1):
+            if rows.where(BROKEN_TEXT.format(quoted(name))).take(1):
                 raise features.not_utf8(file.name, name)
 
 

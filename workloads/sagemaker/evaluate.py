@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from common import features, local, metrics
 from common.arrays import feature_array, feature_names, load_model, predict
 from common.command import InputError, Parser, run
-from common.dataset import Dataset
+from common.dataset import Dataset, quoted
 from common.duck import columns_of, connect, parquet, rows_of, sql_of
 from common.results import EVALUATION, MODEL, STATS, Stats, to_json
 
@@ -99,13 +99,13 @@ def write_predictions(dataset: Dataset, model: bytes, files: Sequence[Path], mod
 
 def read_truth(engine: duckdb.DuckDBPyConnection, dataset: Dataset, truth_at: Path, test_at: Path) -> None:
     """Make the view `predictions` from the generator's probabilities, one for each row of the test split."""
-    entity = dataset.entity
     truth, test = parquet(local.data_files(truth_at)), parquet(local.data_files(test_at))
     with sql_of(str(truth_at)):
-        types = dict(columns_of(engine, f"SELECT {entity} FROM {test}"))
+        types = dict(columns_of(engine, f"SELECT {quoted(dataset.entity)} FROM {test}"))
         wanted = {"split": "VARCHAR", **types, "probability": "DOUBLE"}
         features.check_types(wanted, columns_of(engine, f"SELECT * FROM {truth}"), str(truth_at), "evaluate")
-        engine.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS {metrics.truth_sql(dataset, test, truth)}")
+        joined = metrics.truth_sql(dataset, test, truth, '"')
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS {joined}")
         metrics.check_truth(dataset, rows_of(engine, metrics.TRUTH_GAPS), str(truth_at))
 
 

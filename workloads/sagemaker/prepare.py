@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from common import features, local, raw
 from common.command import InputError, Parser, run
-from common.dataset import FEATURES, Dataset, Table
+from common.dataset import FEATURES, Dataset, Table, quoted
 from common.duck import columns_of, connect, literal, parquet, rows_of, sql_of, threads
 from common.lines import Lines, read
 from common.raw import RawFile
@@ -62,7 +63,7 @@ def read_table(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table
         stats.rows_in += raw.check_parquet(table, found)
         raw.check_copies(found, local.equal)
         source = parquet([Path(file.place) for file in files])
-        engine.execute(f"CREATE TEMP VIEW {table.name} AS SELECT {', '.join(table.columns)} FROM {source}")
+        engine.execute(f"CREATE TEMP VIEW {quoted(table.name)} AS SELECT {quoted(*table.columns)} FROM {source}")
     check_values(engine, dataset, table, files)
     print(f"{table.name}: {len(files)} files, {stats.rows_in:,} rows read so far", flush=True)
 
@@ -86,15 +87,22 @@ def read_lines(
     counts = rows_of(engine, rejected_sql(cleaned, by_file))
     stats.lines(table.name, counts)
     names = {raw.number(file.name): file.name for file in files} if by_file else {}
-    features.check_lines(table, counts, names, lambda name: example(engine, table, files, name))
-    names_of = ", ".join(name for name, _ in found if name not in features.ABOUT_LINES)
-    engine.execute(f"CREATE TEMP VIEW {table.name} AS SELECT {names_of} FROM {cleaned} WHERE reject IS NULL")
+    recount = lambda name: count(engine, table, files, name)  # noqa: E731
+    features.check_lines(table, counts, names, recount, lambda name: example(engine, table, files, name))
+    names_of = quoted(*(name for name, _ in found if name not in features.ABOUT_LINES))
+    engine.execute(f"CREATE TEMP VIEW {quoted(table.name)} AS SELECT {names_of} FROM {cleaned} WHERE reject IS NULL")
 
 
 def lines_of(engine: duckdb.DuckDBPyConnection, files: Sequence[RawFile]) -> Lines:
     """The lines of a table's files."""
     local.packed(files)
     return Lines(files, threads(engine))
+
+
+def count(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[RawFile], name: str) -> list[Any]:
+    """The rows of `rejected_sql` for the lines of one file alone."""
+    engine.register("lines", lines_of(engine, [file for file in files if file.name == name]))
+    return rows_of(engine, rejected_sql(f"({table.clean}) AS cleaned", by_file=False))
 
 
 def example(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[RawFile], name: str) -> tuple[str, str]:
@@ -114,7 +122,7 @@ def check_values(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Tab
     """Check keys, times and texts of a table."""
     if not (table.key or table.times or features.texts_of(table)):
         return
-    features.check_declared(dataset, table, columns_of(engine, table.name))
+    features.check_declared(dataset, table, columns_of(engine, quoted(table.name)))
     try:
         # DuckDB checks each text that it reads, so any condition that reads it will do.
         found = rows_of(engine, features.values_sql(table, "LENGTH({}) < 0"))
@@ -129,7 +137,7 @@ def check_texts(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence
     for file in files:
         for name in features.texts_of(table):
             try:
-                engine.execute(f"SELECT MAX(LENGTH({name})) FROM {parquet([Path(file.place)])}")
+                engine.execute(f"SELECT MAX(LENGTH({quoted(name)})) FROM {parquet([Path(file.place)])}")
             except duckdb.InvalidInputException:
                 raise features.not_utf8(file.name, name) from None
 
@@ -148,14 +156,14 @@ def write_split(
     engine: duckdb.DuckDBPyConnection, dataset: Dataset, found: features.Columns, split: str, folder: Path
 ) -> None:
     """Write the rows of one split without its name; score also as CSV, which is what Batch Transform reads."""
-    names = ", ".join(name for name, _ in found[1:])
+    names = quoted(*(name for name, _ in found[1:]))
     # Training depends on the order of the rows where it samples them: sorted, a second run gives the same model.
-    rows = f"SELECT {names} FROM features WHERE split = '{split}' ORDER BY {dataset.entity}"
+    rows = f"SELECT {names} FROM features WHERE split = '{split}' ORDER BY {quoted(dataset.entity)}"
     (folder / split).mkdir()
     engine.execute(f"COPY ({rows}) TO {literal(str(folder / split / 'part-0.parquet'))} (FORMAT parquet)")
     if split == "score":
         engine.execute(
-            f"COPY (SELECT * EXCLUDE ({dataset.label}) FROM ({rows})) TO {literal(str(folder / 'score-csv'))} "
+            f"COPY (SELECT * EXCLUDE ({quoted(dataset.label)}) FROM ({rows})) TO {literal(str(folder / 'score-csv'))} "
             f"(FORMAT csv, HEADER false, FILE_SIZE_BYTES {CSV_FILE_BYTES}, FILENAME_PATTERN 'part-{{i}}')"
         )
     print(f"{split}: written", flush=True)

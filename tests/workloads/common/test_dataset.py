@@ -110,6 +110,38 @@ def test_missing_files(tmp_path: Path) -> None:
         Dataset.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1;\nSELECT 2", r"line 1: must be one SELECT"),
+        ("-- ;\nSELECT ';' /* ; */; DROP TABLE x;", r"line 2: must be one SELECT"),
+        ("CREATE TABLE x AS SELECT 1", r"line 1: must be one SELECT"),
+        ("-- nothing\n;", r"empty; it must be one SELECT"),
+        (
+            "SELECT 1,\n  REGEXP_EXTRACT(a, '[0-9]\\d', 0)",
+            r"line 2: '\[0-9\]\\d' means another text to Spark; .*CHR\(92\)",
+        ),
+        ("SELECT 'it''s'", r"line 1: 'it''s' means another text to Spark; put CHR\(39\)"),
+        ("SELECT 1,\nrandom () FROM lines", r"line 2: random has other values .* on each engine"),
+        ("SELECT a - current_date FROM lines", r"line 1: current_date has other values"),
+        ("SELECT MOD(HASH(a), 10)", r"line 1: HASH has other"),
+    ],
+)
+def test_mistakes_in_sql(text: str, message: str) -> None:
+    """Found before an engine sees the text, so in the same words on both sides."""
+    for name in ("features.sql", "visits.sql"):
+        with pytest.raises(InputError, match=rf"^s3://bucket/small/{name}: {message}"):
+            parse(DATASET_TOML, **{name: text})
+
+
+def test_sql_that_is_allowed() -> None:
+    """Words and semicolons in texts, names and comments; names that only begin like a function."""
+    text = """-- it's; random()
+(SELECT 'a;', '', "hash (", x.rand, random_forest(1) /* now() */ FROM x) ; -- end;
+/* end */"""
+    assert parse(DATASET_TOML, **{"features.sql": text}).features == text.partition(" ; --")[0] + " \n"
+
+
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_nothing_else_is_raised(data: st.DataObject) -> None:

@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.command import InputError
@@ -11,8 +12,12 @@ from common.dataset import Dataset
 from common.raw import is_data
 from comparison.files import FileError, check_writable, read_text
 from comparison.report import CHART_LIBRARY
-from comparison.template import REPOSITORY
+from comparison.reproduce import OWN_DATA
+from comparison.template import REPOSITORY, app_context
+from local import environments
+from local.build import WHEELS
 from local.container import container_mode
+from stacks.layout import RUN_ID, RUN_ID_ALLOWED
 from stacks.settings import DATASETS, Settings
 
 _MIB = 1 << 20
@@ -27,6 +32,45 @@ _IMPOSSIBLE = {":": "a colon", "\n": "a line break", "\r": "a line break"}
 
 class RunError(Exception):
     """A run cannot start; one line for people."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a laptop run is asked for; ``settings`` are the app's, by dotted name."""
+
+    run_id: str
+    settings: Mapping[str, str]
+    output: Path
+    raw: Path | None = None
+
+
+def check(options: Options) -> tuple[dict[str, object], Settings]:
+    """Look at everything that can be looked at before a run starts; returns the app's context, and the settings in it.
+
+    Raises RunError or SettingsError.
+    """
+    if not RUN_ID.match(options.run_id):
+        raise RunError(f"run id {options.run_id!r}: {RUN_ID_ALLOWED}")
+    overrides: dict[str, object] = dict(options.settings)
+    if "dataset.location" in overrides:
+        raise RunError(
+            f"--set dataset.location={overrides['dataset.location']}: names a place in an account; "
+            "here own data is read from a folder: --raw FOLDER"
+        )
+    if options.raw is not None:
+        if "dataset.events" in overrides:
+            raise RunError(
+                f"--raw {options.raw} with --events {overrides['dataset.events']}: own data has as many as it has; "
+                "give one of them"
+            )
+        overrides["dataset.location"] = OWN_DATA
+    context = app_context(overrides)
+    settings = Settings.from_context(context)
+    if options.raw is not None:
+        check_raw(options.raw, settings)
+    _check_installation()
+    check_machine(options.output, settings)
+    return context, settings
 
 
 def check_machine(output: Path, settings: Settings) -> None:
@@ -129,3 +173,14 @@ def _data(place: Path) -> Iterator[Path]:
             raise RunError(f"--raw {file}: cannot be read: permission denied")
         if is_data(name, file.stat().st_size):
             yield file
+
+
+def _check_installation() -> None:
+    """Raise RunError when something is missing that `make` puts there, and that is needed minutes later only."""
+    try:
+        for name in environments.DEFAULT:
+            environments.environment(name)
+    except environments.EnvironmentMissing as missing:
+        raise RunError(str(missing)) from None
+    if not WHEELS.is_dir():
+        raise RunError(f"{WHEELS}: the wheels that are published are not there; run `make .venv/installed`")

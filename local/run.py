@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +17,16 @@ from comparison.posture import check as check_rules
 from comparison.record import Record
 from comparison.reproduce import OWN_DATA
 from comparison.runs import RunsError, check_unused
-from comparison.template import app_context, synthesise
-from local import environments, processes
-from local.build import WHEELS
+from comparison.template import synthesise
+from local import processes
 from local.jobs import JOBS, STOP_SECONDS
-from local.preflight import RunError, check_machine, check_raw
+from local.preflight import Options, RunError, check
 from local.progress import Progress
 from local.result import build_record
 from local.s3 import LocalS3
 from local.services import Services
 from local.states import engine
-from stacks.layout import RUN_ID, RUN_ID_ALLOWED
 from stacks.settings import Settings
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a laptop run is asked for; ``settings`` are the app's, by dotted name."""
-
-    run_id: str
-    settings: Mapping[str, str]
-    output: Path
-    raw: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,35 +51,6 @@ def run(options: Options, progress: Progress) -> Result:
         return _run(options, checked, folder, progress)
 
 
-def check(options: Options) -> tuple[dict[str, object], Settings]:
-    """Look at everything that can be looked at before a run starts; returns the app's context, and the settings in it.
-
-    Raises RunError or SettingsError.
-    """
-    if not RUN_ID.match(options.run_id):
-        raise RunError(f"run id {options.run_id!r}: {RUN_ID_ALLOWED}")
-    overrides: dict[str, object] = dict(options.settings)
-    if "dataset.location" in overrides:
-        raise RunError(
-            f"--set dataset.location={overrides['dataset.location']}: names a place in an account; "
-            "here own data is read from a folder: --raw FOLDER"
-        )
-    if options.raw is not None:
-        if "dataset.events" in overrides:
-            raise RunError(
-                f"--raw {options.raw} with --events {overrides['dataset.events']}: own data has as many as it has; "
-                "give one of them"
-            )
-        overrides["dataset.location"] = OWN_DATA
-    context = app_context(overrides)
-    settings = Settings.from_context(context)
-    if options.raw is not None:
-        check_raw(options.raw, settings)
-    _check_installation()
-    check_machine(options.output, settings)
-    return context, settings
-
-
 def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: Path, progress: Progress) -> Result:
     context, settings = checked
     work = folder / ".work"
@@ -114,17 +73,6 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
     assembly.copy_templates(folder / "templates")
     shutil.rmtree(work)
     return Result(record, folder, services.bad_input)
-
-
-def _check_installation() -> None:
-    """Raise RunError when something is missing that `make` puts there, and that is needed minutes later only."""
-    try:
-        for name in environments.DEFAULT:
-            environments.environment(name)
-    except environments.EnvironmentMissing as missing:
-        raise RunError(str(missing)) from None
-    if not WHEELS.is_dir():
-        raise RunError(f"{WHEELS}: the wheels that are published are not there; run `make .venv/installed`")
 
 
 @contextmanager

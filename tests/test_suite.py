@@ -4,35 +4,36 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from comparison.template import REPOSITORY
 
 
-def collecting(folder: Path, **environment: str) -> "subprocess.Popen[str]":
-    """A process of its own that lists the tests, in an environment of its own."""
-    folder.mkdir()
-    return subprocess.Popen(
+def test_every_process_collects_the_same_tests_in_the_same_order(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Other hashes, later, another day, another folder: a difference aborts a run before its first test."""
+    collected = subprocess.run(
         [sys.executable, "-m", "pytest", "tests", "--collect-only", "-q", "--numprocesses=0", "--snapshot-warn-unused"],
         cwd=REPOSITORY,
-        env={**os.environ, "PYTEST_ADDOPTS": "", "TMPDIR": str(folder), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        env={
+            **os.environ,
+            "PYTEST_ADDOPTS": "",
+            "TMPDIR": str(tmp_path),
+            "PYTHONHASHSEED": "1",
+            "TZ": "Pacific/Kiritimati",
+        },
+        capture_output=True,
         text=True,
+        check=False,
     )
-
-
-def test_every_process_collects_the_same_tests_in_the_same_order(tmp_path: Path) -> None:
-    """Other hashes, another second, another day, other folders: a difference aborts a run before its first test."""
-    one = collecting(tmp_path / "one", PYTHONHASHSEED="1", TZ="Etc/GMT+12")
-    time.sleep(1.1)
-    two = collecting(tmp_path / "two", PYTHONHASHSEED="2", TZ="Pacific/Kiritimati")
-    (first, _), (second, _) = one.communicate(), two.communicate()
-    assert (one.returncode, two.returncode) == (0, 0), first[-2000:] + second[-2000:]
-    tests = [line for line in first.splitlines() if "::" in line]
-    assert tests == [line for line in second.splitlines() if "::" in line]
+    assert collected.returncode == 0, collected.stdout[-2000:]
+    tests = [line for line in collected.stdout.splitlines() if "::" in line]
+    chosen = [item.nodeid for item in request.session.items]
+    assert [test for test in tests if test in set(chosen)] == chosen
     files = {line.split("::")[0] for line in tests}
     assert files == {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "tests").rglob("test_*.py")}
 

@@ -60,11 +60,7 @@ def run(
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
     from comparison.template import SynthesisError
-    from local.preflight import RunError
-    from local.progress import Progress
-    from local.run import Options, check
-    from local.run import run as run_locally
-    from local.services import SetupError
+    from local.preflight import Options, RunError, check
     from stacks.layout import RUN_ID
     from stacks.settings import SettingsError
 
@@ -89,6 +85,11 @@ def run(
         check(options[0])
     except (RunError, RunsError, SettingsError) as error:
         bad_input(str(error))
+    # Here, since all that takes longer than to find a mistake.
+    from local.progress import Progress
+    from local.run import run as run_locally
+    from local.services import SetupError
+
     errors = terminal(stderr=True)
     shown = errors if as_json else terminal()
     results: list[Result] = []

@@ -7,8 +7,9 @@ import pytest
 
 from comparison.commands.run import publish
 from comparison.record import Record, load
+from local.preflight import Options
 from local.progress import Progress
-from local.run import Options, run
+from local.run import run
 
 SMALL = {"dataset.events": "20000", "hyperparameters.num_round": "20"}
 

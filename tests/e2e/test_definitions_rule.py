@@ -12,19 +12,21 @@ import pytest
 import xgboost
 
 from comparison.record import STAGES
-from comparison.template import Assembly, app_context, synthesise
+from comparison.template import Assembly
 from local.progress import Progress
 from local.s3 import LocalS3
 from local.services import Services, machine_name
 from local.states import Execution, engine
 from tests.e2e.conftest import SMALL
+from tests.stacks.conftest import synthesise
 
 Change = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    return synthesise(tmp_path_factory.mktemp("cdk.out"), app_context({**SMALL, "dataset.events": "8000"}))
+    settings = {**SMALL, "dataset.events": "8000"}
+    return synthesise("definitions", settings, tmp_path_factory.mktemp("cdk.out")).assembly
 
 
 def run_sagemaker(assembly: Assembly, folder: Path, change: Change = lambda text: text) -> tuple[Services, Execution]:

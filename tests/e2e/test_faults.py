@@ -9,9 +9,10 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
 from comparison.record import SIDES, STAGES
-from comparison.template import Assembly, app_context, synthesise
+from comparison.template import Assembly
 from local.services import machine_name
 from local.states import Answer, Call, Execution, TaskFailed, engine
+from tests.stacks.conftest import synthesise
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
 THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}
@@ -26,7 +27,7 @@ STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|runJobFlo
 
 @pytest.fixture(scope="module", params=["persistent", "transient"])
 def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    return synthesise(tmp_path_factory.mktemp("cdk.out"), app_context({"emr.mode": request.param}))
+    return synthesise("faults", {"emr.mode": request.param}, tmp_path_factory.mktemp("cdk.out")).assembly
 
 
 @pytest.fixture
@@ -378,7 +379,7 @@ class TestCluster:
 def test_lost_spot_node_loses_no_data_and_no_driver(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the definition decides: only task nodes are Spot, with on-demand capacity when there is none in time."""
     settings = {"emr.provisioning": "fleets", "emr.task.count": "2", "emr.task.spot": "true"}
-    assembly = synthesise(tmp_path_factory.mktemp("cdk.out"), app_context(settings))
+    assembly = synthesise("spot", settings, tmp_path_factory.mktemp("cdk.out")).assembly
     states = next(m["States"] for arn, m in assembly.state_machines().items() if machine_name(arn) == "emr")
     cluster = states["start a cluster"]["Parameters"]
     fleets = {fleet["InstanceFleetType"]: fleet for fleet in cluster["Instances"]["InstanceFleets"]}

@@ -19,9 +19,9 @@ from sagemaker.core.resources import Endpoint
 from comparison.record import SIDES, STAGES, Record
 from comparison.summary import checks
 from comparison.template import REGION, REPOSITORY
-from local.preflight import RunError
+from local.preflight import Options, RunError
 from local.progress import Progress
-from local.run import Options, run
+from local.run import run
 from local.runtime import endpoint
 
 

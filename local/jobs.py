@@ -1,8 +1,10 @@
 """Requests are checked, and job processes run and end, the same way for both services."""
 
+import errno
 import functools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -25,6 +27,7 @@ STOP_SECONDS = 5.0
 
 _TOKEN = "LOCAL_JOB_TOKEN"  # inherited by every process of a job, so that those which left its session are found too
 _TAIL_BYTES = 64 * 1024
+_FULL_BYTES = 1 << 20
 _ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?error: (?P<reason>.+)$", re.MULTILINE)
 _PIP_LINE = re.compile(r"^ERROR: (?P<reason>.+)$", re.MULTILINE)
 _EXCEPTION_LINE = re.compile(
@@ -260,7 +263,11 @@ def failure(job: str, log: Path, exit_code: int | None) -> JobFailed:
     """The failure of a process that ended, its reason taken from its log."""
     if JOBS.stopped:
         return JobFailed(job, "stopped", log, exit_code)
-    return JobFailed(job, reason_in(log) or f"ended with exit code {exit_code}", log, exit_code)
+    reason = reason_in(log)
+    # On a full disk a process cannot even say why it ends.
+    if not reason and shutil.disk_usage(log.parent).free < _FULL_BYTES:
+        reason = f"{log.parent}: {os.strerror(errno.ENOSPC)}"
+    return JobFailed(job, reason or f"ended with exit code {exit_code}", log, exit_code)
 
 
 def reason_in(log: Path) -> str | None:

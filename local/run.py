@@ -39,16 +39,17 @@ class Result:
     """The jobs that failed did so because of what they were given, not by a fault."""
 
 
-def run(options: Options, progress: Progress) -> Result:
-    """Run both pipelines.
+@contextmanager
+def run(options: Options, progress: Progress) -> Iterator[Result]:
+    """Run both pipelines; the caller writes what else belongs into the run's folder, and on leaving the run is over.
 
     A side that failed is in the record. Raises RunError, SettingsError or SynthesisError before anything has run,
-    SetupError when no side could be run, and OSError when this machine failed; then, and when it is interrupted, no
-    folder is left behind.
+    SetupError when no side could be run, and OSError when this machine failed; then, and when it or the caller is
+    interrupted or fails, no folder is left behind.
     """
     checked = check(options)
     with _folder(options.output / options.run_id) as folder:
-        return _run(options, checked, folder, progress)
+        yield _run(options, checked, folder, progress)
 
 
 def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: Path, progress: Progress) -> Result:
@@ -71,7 +72,6 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
     with suppress(PostureError), progress.step("app", "rules"):
         check_rules(context, folder)
     assembly.copy_templates(folder / "templates")
-    shutil.rmtree(work)
     return Result(record, folder, services.bad_input)
 
 
@@ -92,6 +92,7 @@ def _folder(folder: Path) -> Iterator[Path]:
                 raise RunError(f"run id {folder.name!r} is running in {folder}") from None
             with _removed_on_failure(folder, above), _temporary(folder / ".work" / "tmp"):
                 yield folder
+                shutil.rmtree(folder / ".work")
                 (folder / ".lock").unlink()
     except BaseException:
         for each in above:

@@ -2,16 +2,17 @@
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from comparison.commands import bad_input, terminal, whole
-from comparison.commands.run import PageError, publish, show
+from comparison.commands.run import PageError, point_latest, show, write_page
 from comparison.files import check_writable
-from comparison.record import RecordError
-from comparison.runs import OUTPUT, TEMPLATES, RunsError, check_place, run_folder
+from comparison.record import Record, RecordError, save
+from comparison.runs import OUTPUT, RECORD, TEMPLATES, RunsError, check_place, run_folder
 
 EPILOG = (
     "Exit codes: 0 recorded, whatever became of the run; 2 no such run, stack, permission or credentials, the run has "
@@ -67,8 +68,9 @@ def collect(
             with tempfile.TemporaryDirectory(dir=output, prefix=f".{run_id}-") as scratch:
                 if not write_templates(project, record, Path(scratch) / TEMPLATES):
                     errors.print("The stacks are not those of this run any longer: their templates are left out.")
-                _place(Path(scratch) / TEMPLATES, folder)
-        publish(record, folder)
+                _place(record, Path(scratch) / TEMPLATES, folder)
+        point_latest(record, folder)
+        write_page(record, folder)
     except (AccountError, ExecutionGoneError, PageError, RecordError, RunIdUsedError, RunsError) as error:
         bad_input(str(error))
     show(record, folder, errors if as_json else terminal())
@@ -76,8 +78,13 @@ def collect(
         typer.echo(record.model_dump_json(indent=2))
 
 
-def _place(templates: Path, folder: Path) -> None:
-    """Move the templates into the run's folder, unless it has them: a run's templates do not change."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _place(record: Record, templates: Path, folder: Path) -> None:
+    """Write the record into the run's folder, and the templates unless it has them: a run's templates do not change."""
+    try:
+        save(record, folder / RECORD)
+    except OSError:
+        with suppress(OSError):  # not empty: an older record stays as it is
+            folder.rmdir()
+        raise
     if templates.is_dir() and not (folder / TEMPLATES).exists():
         shutil.move(templates, folder / TEMPLATES)

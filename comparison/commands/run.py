@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -96,13 +95,11 @@ def run(
     broken = 0
     for each in options:
         try:
-            result = run_locally(each, Progress())
-            record = result.record if repeat == 1 else result.record.model_copy(update={"repeat_of": name})
-            publish(record, result.folder)
+            with run_locally(each, Progress()) as result:
+                record = result.record if repeat == 1 else result.record.model_copy(update={"repeat_of": name})
+                without_page = _publish(record, result.folder)
         except (RunError, SettingsError, SynthesisError) as error:
             bad_input(str(error))
-        except PageError as error:
-            fail(str(error), 1)
         except (OSError, SetupError) as error:
             broken += 1
             said, *log = (said_of(error) if isinstance(error, OSError) else str(error)).splitlines()
@@ -112,6 +109,10 @@ def run(
         except KeyboardInterrupt:
             errors.print("Interrupted: every job was stopped, nothing of this run is left.")
             raise
+        point_latest(record, result.folder)
+        if without_page:
+            print_comparison(record, shown)
+            fail(str(without_page), 1)
         results.append(replace(result, record=record))
         if repeat == 1:
             show(record, result.folder, shown)
@@ -151,24 +152,27 @@ class PageError(Exception):
     """A run is recorded, but its page cannot be made. The text is one line."""
 
 
-def publish(record: Record, folder: Path) -> None:
-    """Write a run's record and page, and point ``latest`` at it if both sides succeeded.
+def _publish(record: Record, folder: Path) -> PageError | None:
+    """Write a run's record and page; a run without a page is recorded all the same, and why is returned.
 
     Raises:
-        PageError: the record is there without a page; `compare report` makes one later.
-        OSError: the folder cannot be written to; nothing of the run is left then.
+        OSError: the folder cannot be written to.
     """
+    save(record, folder / RECORD)
     try:
-        save(record, folder / RECORD)
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        write_page(record, folder)
+    except PageError as error:
+        return error
+    return None
+
+
+def point_latest(record: Record, folder: Path) -> None:
+    """Point ``latest`` at a run that has its record, if both sides succeeded."""
     if succeeded(record):
         latest = folder.parent / f".{LATEST}-{os.getpid()}"
         latest.unlink(missing_ok=True)
         latest.symlink_to(folder.name)
         latest.replace(folder.parent / LATEST)
-    write_page(record, folder)
 
 
 def write_page(record: Record, folder: Path) -> None:

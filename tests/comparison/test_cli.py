@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 from comparison.cli import app
 from comparison.commands import run as run_command
 from comparison.record import Record, load, save
+from comparison.report import ReportError
 from comparison.runs import extends
 from comparison.template import REPOSITORY
 from tests.comparison.sample import failed_sample, sample, sample_data
@@ -225,16 +227,17 @@ class Laptop:
             "comparison.commands.run.make_report", lambda record, folder: (folder / "report.html").write_text("")
         )
 
-    def __call__(self, options: Any, _progress: Any) -> Any:
+    @contextmanager
+    def __call__(self, options: Any, _progress: Any) -> Iterator[Any]:
         from local.run import Result as RunResult
+        from local.run import _folder
 
         self.ran.append(options.run_id)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, BaseException):
             raise outcome
-        folder = options.output / options.run_id
-        folder.mkdir(parents=True)
-        return RunResult(outcome.model_copy(update={"run_id": options.run_id}), folder, self.bad_input)
+        with _folder(options.output / options.run_id) as folder:
+            yield RunResult(outcome.model_copy(update={"run_id": options.run_id}), folder, self.bad_input)
 
 
 @pytest.fixture
@@ -301,6 +304,48 @@ class TestRun:
         assert result.exit_code == 130
         assert (tmp_path / "a-1" / "comparison.json").exists()
 
+    @pytest.mark.parametrize("what", ["save", "make_report"])
+    @pytest.mark.parametrize(
+        ("fault", "code"), [(OSError(errno.ENOSPC, "No space left on device"), 1), (KeyboardInterrupt(), 130)]
+    )
+    def test_a_run_whose_end_cannot_be_written_leaves_nothing(
+        self,
+        what: str,
+        fault: BaseException,
+        code: int,
+        laptop: Laptop,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise fault
+
+        keep(tmp_path, "before")
+        (tmp_path / "latest").symlink_to("before")
+        monkeypatch.setattr(f"comparison.commands.run.{what}", fail)
+        laptop.outcomes = [sample()]
+        result = compare("run", "--run-id", "a", "--output", tmp_path)
+        assert result.exit_code == code, result.output
+        assert re.search("Interrupted: .*nothing of this run is left|No space left on device", result.stderr)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["before", "latest"]
+        assert (tmp_path / "latest").readlink() == Path("before")
+
+    def test_a_run_without_a_page_is_recorded_and_shown(
+        self, laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise ReportError("report.html: cannot be written: No space left on device")
+
+        monkeypatch.setattr(run_command, "make_report", fail)
+        laptop.outcomes = [sample()]
+        result = compare("run", "--run-id", "a", "--output", tmp_path)
+        assert result.exit_code == 1
+        assert "Both sides finished" in result.stdout
+        assert re.fullmatch(r"error: run a is recorded in .*, but it has no page: .* No space left.*\n", result.stderr)
+        assert [path.name for path in (tmp_path / "latest").resolve().iterdir() if path.is_file()] == [
+            "comparison.json"
+        ]
+
     @pytest.mark.parametrize(
         ("run_id", "said"),
         [
@@ -316,19 +361,6 @@ class TestRun:
         keep(tmp_path, "used-2")
         assert said in refused(compare("run", "--run-id", run_id, "--repeat", 3, "--output", tmp_path))
         assert laptop.ran == []
-
-
-def test_a_record_that_cannot_be_written_leaves_nothing_of_its_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
-
-    monkeypatch.setattr(run_command, "save", full)
-    (tmp_path / "run" / "logs").mkdir(parents=True)
-    with pytest.raises(OSError, match="No space left"):
-        run_command.publish(sample(), tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("run_id", ["latest", "a\n"])

@@ -1,5 +1,6 @@
 """`compare collect`: a run in an account, recorded from outside; `compare push` and `pull` of what it recorded."""
 
+import errno
 import gzip
 import json
 import logging
@@ -94,6 +95,23 @@ def test_the_record_is_that_of_the_account_s_own_function(account: Account, stac
     again = collect(tmp_path, "--json")
     assert again.exit_code == 0
     assert json.loads(again.stdout) == json.loads((tmp_path / RUN / "comparison.json").read_text())
+
+
+def test_a_record_that_cannot_be_written_leaves_what_was_there(
+    account: Account, stacks: Stacks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    account.run()
+    with monkeypatch.context() as disk:
+        disk.setattr("comparison.files.Path.write_bytes", full)
+        assert "No space left on device" in refused(collect(tmp_path), tmp_path)
+    assert collect(tmp_path).exit_code == 0
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr("comparison.files.Path.write_bytes", full)
+    assert collect(tmp_path).exit_code == 2
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_run_is_found_by_its_id_whatever_its_execution_is_called(account: Account, stacks: Stacks) -> None:

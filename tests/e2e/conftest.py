@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from comparison.commands.run import publish
-from comparison.record import Record, load
+from comparison.commands.run import point_latest, write_page
+from comparison.record import Record, load, save
 from local.preflight import Options
 from local.progress import Progress
 from local.run import run
@@ -18,7 +18,9 @@ SMALL = {"dataset.events": "20000", "hyperparameters.num_round": "20"}
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
     """Both pipelines over 20,000 log events: the record as it was written, and the run's folder."""
     output = tmp_path_factory.mktemp("runs")
-    result = run(Options("small", SMALL, output), Progress())
-    publish(result.record, result.folder)
+    with run(Options("small", SMALL, output), Progress()) as result:
+        save(result.record, result.folder / "comparison.json")
+        write_page(result.record, result.folder)
+    point_latest(result.record, result.folder)
     assert json.loads((result.folder / "comparison.json").read_text())["run_id"] == "small"
     return load(output / "latest" / "comparison.json"), result.folder

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -74,6 +75,14 @@ def test_a_failing_command(tmp_path: Path) -> None:
     assert str(log) in str(failed.value)
     with pytest.raises(JobFailed, match="nothing-of-that-name does not start"):
         run_logged(["nothing-of-that-name"], log=log, env=ENV)
+
+
+def test_a_full_disk_is_the_reason_of_who_could_not_say_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    with pytest.raises(JobFailed, match=f"{tmp_path}: No space left on device"):
+        run_logged(["sh", "-c", "exit 1"], log=tmp_path / "job.log", env=ENV)
+    with pytest.raises(JobFailed, match=r"job: rows\.csv: no rows"):
+        run_logged(["sh", "-c", "echo error: rows.csv: no rows; exit 2"], log=tmp_path / "job.log", env=ENV)
 
 
 def test_a_job_ends_with_everything_it_started(tmp_path: Path) -> None:

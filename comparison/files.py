@@ -40,6 +40,8 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         raise FileError(f"{path}: cannot be read: {_reason(error)}") from error
     finally:
         os.close(handle)
+    if content is None:  # of the kernel's files, some are a pipe in truth, with nothing in it now
+        raise FileError(f"{path}: cannot be read: is not a regular file")
     if len(content) > limit:
         raise FileError(f"{path}: is larger than {limit >> 20} MiB, the most that is read")
     return content

@@ -99,7 +99,7 @@ class _Model(BaseModel):
 class Price(_Model):
     """One price in one region, in US dollars for one unit."""
 
-    usd: Annotated[FiniteFloat, Field(ge=0)]
+    usd: Annotated[FiniteFloat, Field(ge=0, le=1e9)]
     unit: Unit
     source: Text
     date: date

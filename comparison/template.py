@@ -144,9 +144,14 @@ class Assembly:
         return self.properties(*found[0])
 
     def properties(self, stack: str, logical_id: str) -> dict[str, Any]:
-        """The properties of a resource, resolved."""
-        resolved = self.resolve(stack, self.templates[stack]["Resources"][logical_id].get("Properties", {}))
-        assert isinstance(resolved, dict)
+        """The properties of a resource, resolved. Raises TemplateError, which names it, when it is damaged."""
+        properties = self.templates[stack]["Resources"][logical_id].get("Properties", {})
+        try:
+            resolved = self.resolve(stack, properties)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise TemplateError(f"{stack}: {logical_id}: is damaged: {error!r}") from error
+        if not isinstance(resolved, dict):
+            raise TemplateError(f"{stack}: {logical_id}: Properties: is {_kind(properties)}; expected an object")
         return resolved
 
     def state_machines(self) -> dict[str, dict[str, Any]]:

@@ -57,7 +57,7 @@ def test_pipes_devices_folders_and_gigabytes_are_not_read(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(1 << 40)
-    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path, tmp_path / "huge"):
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/proc/kmsg"), tmp_path, tmp_path / "huge"):
         with pytest.raises(FileError):
             read_json(path)
 

@@ -130,6 +130,7 @@ def _price(data: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "place", "expected"),
     [
+        (lambda d: _price(d).update(usd=1e308), ".usd", "less than or equal to 1000000000, not 1e+308"),
         (lambda d: _price(d).update(usd=-1), ".usd", "greater than or equal to 0, not -1"),
         (lambda d: _price(d).update(usd=float("nan")), ".usd", "finite number"),
         (lambda d: _price(d).update(usd=float("inf")), ".usd", "finite number"),

@@ -108,6 +108,24 @@ def test_damaged_files_are_named(file: str, content: str | bytes | None, said: s
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"Properties": []}, "Properties: is an empty list; expected an object"),
+        ({"Properties": "x"}, "Properties: is a str"),
+        ({"Properties": {"BucketName": {"Ref": {}}}}, "is damaged: TypeError"),
+        ({"Properties": {"BucketName": {"Fn::Join": 1}}}, "is damaged: TypeError"),
+        ({"Properties": {"BucketName": {"Fn::Select": [7, ["a"]]}}}, "is damaged: IndexError"),
+        ({"Properties": {"BucketName": {"Fn::ImportValue": "nowhere"}}}, "is damaged: KeyError"),
+        ({"Properties": {"Named": {"Ref": "Bucket"}}, "Metadata": []}, "is damaged: AttributeError"),
+    ],
+)
+def test_damaged_resources_are_named(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    template = {"Resources": {"Bucket": BUCKET | change}}
+    with pytest.raises(TemplateError, match=f"^one: Bucket: {said}"):
+        assembly(tmp_path, one=template).properties("one", "Bucket")
+
+
 def test_app_message_about_a_setting_comes_through(tmp_path: Path) -> None:
     with pytest.raises(SynthesisError, match=r"^unknown setting dataset\.evnts"):
         synthesise(tmp_path / "cdk.out", app_context({"dataset.evnts": "5"}))

@@ -80,8 +80,12 @@ clean:  ## Remove what was built and installed
 	@rm -rf .venv .cache node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# An installation of which a part was taken away is installed again.
+PARTS := .cache/wheels .venv/environments node_modules/aws-cdk node_modules/plotly.js-basic-dist-min
+.PHONY: again
 .venv/installed: install.py requirements.txt requirements.lock package.json package-lock.json workloads/wheels.sh \
-  $(wildcard workloads/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py)
+  $(wildcard workloads/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py) \
+  $(if $(filter-out $(wildcard $(PARTS)),$(PARTS)),again)
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
 	@"$(PYTHON)" -I install.py
 

@@ -63,8 +63,12 @@ def load(ask: Callable[[Row], float], rows: list[Row], clients: int) -> Load:
             return None
 
     started = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
+    pool = ThreadPoolExecutor(clients)
+    try:
         answers = list(pool.map(tried, range(REQUESTS)))
+    finally:
+        # An interrupt does not wait for answers that may never come: what it ends next is the server.
+        pool.shutdown(wait=False, cancel_futures=True)
     seconds = time.perf_counter() - started
     right = [answer for answer in answers if answer is not None]
     if len(right) < 2:

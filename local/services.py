@@ -127,6 +127,8 @@ class Services:
                 raise SetupError(
                     f"{logical_id}: TERMINATED_WITH_ERRORS, BOOTSTRAP_FAILURE: {failed.reason}\n{tail}".rstrip()
                 ) from None
+            except RequestRefused as refused:  # the laptop has no such node
+                raise SetupError(f"{logical_id}: {refused}") from None
 
     def compare(self, run_id: str) -> Execution:
         """Both pipelines, as the comparison's state machine starts them. Raises SetupError if one did not start."""

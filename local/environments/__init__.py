@@ -85,7 +85,7 @@ def environment(name: str) -> Environment:
     built = _stamp(name)
     if built.get("definition") != _digest(name):
         raise EnvironmentMissing(
-            f"environment {name}: {'is of an older definition' if built else 'is not built'}; "
+            f"environment {name}: {'is of an older definition' if built else 'is not built, or no longer whole'}; "
             f"run `make .venv/installed` or `python -m local.environments {name}`"
         )
     return Environment(name, BUILT / name, built["python"], image["python"], image.get("variables", {}))
@@ -213,7 +213,11 @@ def _digest(name: str) -> str:
 
 
 def _stamp(name: str) -> dict[str, str]:
+    """What is known of a built environment: nothing where its Python or its packages are gone."""
+    folder = BUILT / name
+    if not os.access(folder / "bin" / "python", os.X_OK) or not any((folder / "lib").glob("python3.*/site-packages/*")):
+        return {}
     try:
-        return dict(json.loads((BUILT / name / _STAMP).read_text()))
+        return dict(json.loads((folder / _STAMP).read_text()))
     except (OSError, ValueError):
         return {}

@@ -96,3 +96,20 @@ def test_failures_are_counted_and_not_timed(server: Server) -> None:
 def test_an_endpoint_that_answers_nothing_has_no_times(server: Server) -> None:
     with pytest.raises(ValueError, match=f"1 clients at once got 0 right answers to {REQUESTS} requests"):
         load(lambda row: ask(server.url, row), [BREAKS], 1)
+
+
+def test_an_interrupt_waits_for_no_answer() -> None:
+    """Of a server that hangs, which is ended next."""
+    hangs = threading.Event()
+
+    def answer(row: Row) -> float:
+        if row is WRONG:
+            raise KeyboardInterrupt
+        hangs.wait(20)
+        return 1.0
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        load(answer, [WRONG, RIGHT], 2)
+    assert time.monotonic() - started < 10
+    hangs.set()

@@ -1,0 +1,29 @@
+"""What is said of a run that could not begin."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from rich.console import Console
+
+from local.jobs import RequestRefused
+from local.progress import Progress
+from local.services import Services, SetupError
+
+
+def test_a_node_that_the_laptop_does_not_have_is_one_line() -> None:
+    def refuse(*_: object) -> None:
+        raise RequestRefused("emr does not hold what the bootstrap action installs: numpy")
+
+    services = SimpleNamespace(
+        assembly=SimpleNamespace(
+            executions=list,
+            resources=lambda _: [("stack", "Cluster")],
+            properties=lambda *_: {"BootstrapActions": []},
+            resolve=lambda *_: "j-1",
+        ),
+        progress=Progress(Console(quiet=True)),
+        emr=SimpleNamespace(bootstrap=refuse),
+    )
+    with pytest.raises(SetupError, match=r"^Cluster: emr does not hold what .* installs: numpy$"):
+        Services.prepare_account(cast("Services", services))

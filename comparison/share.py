@@ -4,6 +4,7 @@ Calls s3: ListBucket, GetObject, PutObject, each below ``runs/``.
 """
 
 import os
+import re
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -42,6 +43,8 @@ def push(folder: Path, bucket: str) -> str:
     others = [*(folder / name for name in _BESIDE), *sorted((folder / TEMPLATES).rglob("*"))]
     for file in (file for file in others if file.is_file()):
         key = f"runs/{record.run_id}/{file.relative_to(folder).as_posix()}"
+        if re.search("[\ud800-\udfff]", key):
+            raise RunsError(f"{str(file)!r}: its name is no text in UTF-8, which S3 needs")
         client("s3").put_object(Bucket=bucket, Key=key, Body=_read(file), ContentType=_type(file))
     return place
 

@@ -74,13 +74,18 @@ def _read(file: Path) -> dict[str, Any]:
 def _stacks(manifest: Path) -> dict[str, str]:
     """The stacks of a cloud assembly, and their templates' file names."""
     try:
-        return {
+        stacks = {
             name: str(artifact["properties"]["templateFile"])
             for name, artifact in _read(manifest)["artifacts"].items()
             if artifact["type"] == "aws:cloudformation:stack"
         }
     except (AttributeError, KeyError, TypeError) as error:
         raise TemplateError(f"{manifest}: is no manifest of a cloud assembly: {error}") from error
+    for name, file in stacks.items():
+        # The manifest may be anybody's: no file of this machine is read in its name.
+        if Path(file).name != file:
+            raise TemplateError(f"{manifest}: {name}: templateFile {file!r}: expected the name of a file beside it")
+    return stacks
 
 
 def _template(file: Path) -> dict[str, Any]:

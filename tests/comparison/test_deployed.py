@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import logging
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -407,6 +408,14 @@ class TestShare:
             if (local / name).is_file()
         )
         assert [path.name for path in elsewhere.iterdir()] == [RUN]
+
+    def test_a_file_whose_name_is_no_text_is_not_pushed(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
+        account.run()
+        collect(tmp_path)
+        (tmp_path / RUN / "templates" / os.fsdecode(b"\xff")).touch()
+        result = compare("push", RUN, "--output", str(tmp_path), "--bucket", account.bucket)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
+        assert "its name is no text in UTF-8" in result.stderr
 
     def test_another_record_stays_in_the_bucket(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
         account.run()

@@ -85,6 +85,11 @@ def test_unknown_things_are_named(value: Any, two: Assembly) -> None:
         ("manifest.json", "{}", "is no manifest of a cloud assembly: 'artifacts'"),
         ("manifest.json", '{"artifacts": []}', "is no manifest of a cloud assembly"),
         ("manifest.json", '{"artifacts": {"a": {"type": "aws:cloudformation:stack"}}}', "'properties'"),
+        (
+            "manifest.json",
+            '{"artifacts": {"a": {"type": "aws:cloudformation:stack", "properties": {"templateFile": "/etc/passwd"}}}}',
+            "a: templateFile '/etc/passwd': expected the name of a file beside it",
+        ),
         ("manifest.json", None, "cannot be read: No such file"),
         ("one.json", '{"Resources": {', "not JSON, or cut off"),
         ("one.json", b"\xff", "byte 0 is not UTF-8"),

@@ -42,6 +42,7 @@ def test_cfn_lint_finds_nothing(stack: str, synthesised: Synthesised) -> None:
     assert linted(synthesised.templates()[stack]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", STACKS)
 def test_cfn_lint_finds_nothing_in_other_configurations(stack: str, other: Synthesised) -> None:
     assert linted(other.templates()[stack]) == []
@@ -57,6 +58,7 @@ def linted(template: dict[str, Any]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_synthesis_is_hermetic_and_deterministic(tmp_path: Path) -> None:
     """Twice, in other folders, without credentials, home or network: byte for byte the same."""
     unshare = ["unshare", "--map-root-user", "--net"]

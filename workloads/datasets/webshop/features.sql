@@ -8,11 +8,11 @@
 -- Nothing looks further back than 70 days: the history before the first cut-off. So a feature means the same at all four.
 
 WITH places AS (
-    -- The page without what follows it (?query, #fragment, ;session), and the host that the visitor came from: what
-    -- stands between // and the next / ? # or port, behind user@.
+    -- The target without what follows the page (?query, #fragment, ;session), and the host that the visitor came from:
+    -- what stands between // and the next / ? # or port, behind user@.
     SELECT
         logs.*,
-        SPLIT_PART(SPLIT_PART(SPLIT_PART(path, '?', 1), '#', 1), ';', 1) AS page_path,
+        SPLIT_PART(SPLIT_PART(SPLIT_PART(path, '?', 1), '#', 1), ';', 1) AS target,
         CASE
             WHEN referrer LIKE '%//%'
                 THEN LOWER(SPLIT_PART(SPLIT_PART(SPLIT_PART(SPLIT_PART(referrer, '//', 2), '/', 1), '?', 1), '#', 1))
@@ -22,13 +22,23 @@ WITH places AS (
     WHERE customer_id IS NOT NULL
 ),
 
-parts AS (
+pages AS (
+    -- Proxies send the whole address (GET https://shop.example.com/cart), and servers take // for /.
     SELECT
         places.*,
+        REPLACE(REPLACE(
+            CASE WHEN target LIKE '/%' THEN target ELSE REGEXP_EXTRACT(target, '^[a-zA-Z]+://[^/]*(/.*)$', 1) END,
+            '//', '/'), '//', '/') AS page_path
+    FROM places
+),
+
+parts AS (
+    SELECT
+        pages.*,
         SPLIT_PART(page_path, '/', 2) AS section,
         SPLIT_PART(page_path, '/', 3) AS item,
         REGEXP_EXTRACT(authority, '(^|@)([a-z0-9._-]+)(:[0-9]*)?$', 2) AS referrer_host
-    FROM places
+    FROM pages
 ),
 
 events AS (
@@ -53,12 +63,14 @@ events AS (
             WHEN referrer_host = '' THEN 0
             WHEN REGEXP_EXTRACT(
                 referrer_host,
-                '(^|[.])((e|g|web|hot|proton)?mail[0-9]*|outlook)[.]|^com[.]google[.]android[.]gm$',
+                '(^|[.])((e|web)?mail[0-9]*[.]|(g|google|hot|proton)mail[.](com?[.])?[a-z]{2,3}$'
+                || '|outlook[.]((live|office|office365)[.])?com$)|^com[.]google[.]android[.]gm$',
                 0
             ) <> '' THEN 3
             WHEN REGEXP_EXTRACT(
                 referrer_host,
-                '^((www|m|images|encrypted|cn|html|lite)[.])?(google[.](com?[.])?[a-z]{2,3}|bing[.]com|duckduckgo[.]com)$',
+                '^((www|m|images|encrypted|cn|html|lite)[.])?(google[.](com?[.])?[a-z]{2,3}|bing[.]com|duckduckgo[.]com)$'
+                || '|^com[.]google[.]android[.]googlequicksearchbox$',
                 0
             ) <> '' THEN 2
             WHEN REGEXP_EXTRACT(referrer_host, '(^|[.])(facebook|instagram)[.]com$', 0) <> '' THEN 4

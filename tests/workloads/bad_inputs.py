@@ -82,6 +82,12 @@ def more_people(**columns: pa.Array | None) -> Callable[[Path], object]:
     return lambda raw: pq.write_table(table, raw / "people" / "z.parquet")
 
 
+def rewrite(raw: Path, **ways: Any) -> None:
+    """Write the table of people in another way."""
+    place = raw / "people" / "part.parquet"
+    pq.write_table(pq.read_table(place), place, **ways)
+
+
 def file(name: str, content: bytes) -> Callable[[Path], object]:
     """Write a raw file."""
     return lambda raw: (raw / name).write_bytes(content)
@@ -162,6 +168,20 @@ MISTAKES = {
     "time in a struct": same(
         r"^people/z\.parquet: column 'born' has type TIME\(MICROSECONDS\)",
         damage=more_people(born=pa.array([{"at": 1}, {"at": 2}], pa.struct([("at", pa.time64("us"))]))),
+    ),
+    "column twice": same(
+        r"^people/z\.parquet: column 'age' comes twice",
+        damage=lambda raw: pq.write_table(
+            pa.Table.from_arrays([IDS, IDS, IDS], ["visitor_id", "age", "age"]), raw / "people" / "z.parquet"
+        ),
+    ),
+    "encoding": same(
+        r"^people/part\.parquet: column 'age' is written as BYTE_STREAM_SPLIT, which not every engine can read",
+        damage=lambda raw: rewrite(raw, use_dictionary=False, column_encoding={"age": "BYTE_STREAM_SPLIT"}),
+    ),
+    "compression": same(
+        r"^people/part\.parquet: column 'visitor_id' is written as BROTLI",
+        damage=lambda raw: rewrite(raw, compression="brotli"),
     ),
     "columns by case": same(
         r"^people/z\.parquet: columns 'age' and 'Age' differ in nothing but their case", damage=more_people(Age=IDS)

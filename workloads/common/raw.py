@@ -10,7 +10,7 @@ import io
 import string
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -72,6 +72,9 @@ _TYPES = {
 }
 """Parquet's physical and logical types under SQL's names."""
 
+_NOT_READ_BY_SPARK = {"BYTE_STREAM_SPLIT", "BROTLI", "LZO"}
+"""Encodings and compressions of Parquet that DuckDB reads and Spark 3.5.9 does not."""
+
 _ALSO_READABLE = ("INT(", "DECIMAL(", "TIMESTAMP(MILLI", "TIMESTAMP(MICRO", "INT96", "JSON", "BSON")
 """Other types that every reader of these files knows, by their beginnings; Spark 3.5 reads no schema with another."""
 
@@ -87,10 +90,14 @@ class RawFile:
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """What the footer of a Parquet file says; equal digests and sizes are a sign of equal files."""
+    """What the footer of a Parquet file says; equal digests and sizes are a sign of equal files.
+
+    `written` has the compressions and encodings of each column.
+    """
 
     file: RawFile
     columns: Columns
+    written: Mapping[str, Set[str]]
     rows: int
     digest: bytes
 
@@ -181,19 +188,30 @@ def parquet_file(file: RawFile, read: Read) -> ParquetFile:
     try:
         metadata = pq.read_metadata(io.BytesIO(_MAGIC + footer))
         schema = metadata.schema
-        columns: dict[str, str] = {}
+        columns: list[tuple[str, str]] = []
+        group = None
         for number in range(len(schema)):
             column = schema.column(number)
-            name = column.path.split(".")[0] if column.path != column.name else column.name
-            # A group, a list or a map has several leaves, or one at another path; only the first unreadable one counts.
             leaf = _type_of(column)
-            if column.path != column.name:
-                leaf = "a nested type" if _is_readable(leaf) else leaf
-            if name not in columns or _is_readable(columns[name]):
-                columns[name] = leaf
+            if column.path == column.name:
+                columns.append((column.name, leaf))
+                group = None
+                continue
+            # A group, a list or a map has several leaves, or one at another path; only the first unreadable one counts.
+            leaf = "a nested type" if _is_readable(leaf) else leaf
+            name = column.path.split(".")[0]
+            if name != group:
+                columns.append((name, leaf))
+            elif _is_readable(columns[-1][1]):
+                columns[-1] = name, leaf
+            group = name
+        written: dict[str, set[str]] = defaultdict(set)
+        for row_group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for chunk in map(row_group.column, range(row_group.num_columns)):
+                written[chunk.path_in_schema] |= {chunk.compression, *chunk.encodings}
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         raise InputError(f"{file.name}: not readable: {problem}") from None
-    return ParquetFile(file, list(columns.items()), metadata.num_rows, hashlib.sha256(footer).digest())
+    return ParquetFile(file, columns, written, metadata.num_rows, hashlib.sha256(footer).digest())
 
 
 def _type_of(column: pq.ColumnSchema) -> str:
@@ -222,8 +240,8 @@ def check_parquet(table: Table, files: Sequence[ParquetFile]) -> int:
     """Check the columns of every file of a table; return the number of rows.
 
     Raises:
-        InputError: in one of the files a column is missing, has another type, or has a type that not every engine can
-            read past; two columns differ in nothing but their case.
+        InputError: in one of the files a column is missing, has another type, is written in a way that not every engine
+            reads, or has a type that not every engine can read past; two columns differ in nothing but their case.
     """
     by = f"[tables.{table.name}.columns] of {DEFINITION}"
     for found in files:
@@ -234,12 +252,20 @@ def check_parquet(table: Table, files: Sequence[ParquetFile]) -> int:
                     f"{found.file.name}: column {name!r} has type {type_name}, which not every engine can read past; "
                     f"leave it out, or write it as one of {', '.join(sorted({*_TYPES.values()}))}"
                 )
+            if name in names.values():
+                raise InputError(f"{found.file.name}: column {name!r} comes twice")
             if name.lower() in names:
                 raise InputError(
                     f"{found.file.name}: columns {names[name.lower()]!r} and {name!r} differ in nothing but their case"
                 )
             names[name.lower()] = name
         check_types(table.columns, found.columns, found.file.name, by)
+        for name in table.columns:
+            for way in sorted(found.written.get(name, set()) & _NOT_READ_BY_SPARK):
+                raise InputError(
+                    f"{found.file.name}: column {name!r} is written as {way}, which not every engine can read; "
+                    "allowed: dictionary, plain and delta encodings, and snappy, gzip, zstd, lz4 or no compression"
+                )
     return sum(found.rows for found in files)
 
 

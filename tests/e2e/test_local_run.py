@@ -211,8 +211,7 @@ def test_bad_data_fails_both_sides_with_the_same_reason(small_run: tuple[Record,
     assert list((tmp_path / "runs" / "broken" / "s3").glob("*/runs/broken/*/features/*")) == []
 
 
-@pytest.mark.parametrize("moment", ["generate", "prepare"])
-def test_interrupt_leaves_nothing(moment: str, tmp_path: Path) -> None:
+def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
     command = [sys.executable, "-m", "comparison", "run", "--events", "400000", "--run-id", "stopped"]
     process = subprocess.Popen(
@@ -220,7 +219,7 @@ def test_interrupt_leaves_nothing(moment: str, tmp_path: Path) -> None:
     )
     logs = tmp_path / "stopped" / "logs"
     deadline = time.monotonic() + 600
-    while not list(logs.glob(f"**/*-{moment}.log")):
+    while not list(logs.glob("**/*-prepare.log")):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(0.1)

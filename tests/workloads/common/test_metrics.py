@@ -1,6 +1,7 @@
 """metrics.sql on both engines against scikit-learn."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,15 @@ def test_spark_agrees_with_sklearn(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize("lowest", [0.0, 2.0**-12, 2.0**-31])
-def test_no_task_of_spark_ranks_more_than_a_slice(lowest: float, spark: SparkSession) -> None:
+def test_no_task_of_spark_ranks_more_than_a_slice(lowest: float, tmp_path: Path, spark: SparkSession) -> None:
     """Of 300,000 distinct scores a task sees those of some slices, also where all are near one another or zero."""
     exact = np.linspace(lowest, lowest * 1.5 or 1, 300_000, dtype=np.float32).astype(np.float64)
     rows = pd.DataFrame({"label": np.random.default_rng(1).integers(0, 2, len(exact)), "probability": exact})
-    spark.createDataFrame(rows).repartition(4).createOrReplaceTempView("predictions")
+    # By a file: rows are handed over one by one otherwise.
+    rows.to_parquet(tmp_path / "predictions.parquet")
+    spark.read.parquet((tmp_path / "predictions.parquet").as_uri()).repartition(4).createOrReplaceTempView(
+        "predictions"
+    )
     executed = spark.sql(metrics.metrics_sql())
     found = metrics.collect([tuple(row) for row in executed.collect()], "here")
     assert found["auc"] == pytest.approx(roc_auc_score(rows.label, exact), rel=1e-12)

@@ -86,7 +86,7 @@ def test_the_number_of_shuffle_partitions_changes_no_file(place: Place, tmp_path
     """A split of few rows is one file, with the rows in order, whatever the cluster and its settings."""
     written = []
     before = spark.conf.get("spark.sql.shuffle.partitions") or ""
-    for partitions in ("3", "200"):
+    for partitions in ("3", "40"):
         output = tmp_path / partitions
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
         try:

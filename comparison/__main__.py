@@ -17,6 +17,9 @@ def main() -> None:
     _open_streams()
     # What is installed with this Python (node, this Python itself) is found, also where it is not activated.
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    # Of a terminal that does not know its width: at no column at all, nothing would be shown.
+    if not os.environ.get("COLUMNS", "80").strip("0"):
+        del os.environ["COLUMNS"]
     try:
         from comparison.cli import app
     except ModuleNotFoundError as error:

@@ -23,6 +23,9 @@ import psutil
 
 MARK = "COMPARE_PROCESS"
 
+_LOCK_SECONDS = 10.0
+"""A process that is killed may close its pipes before its locks; who has one for longer made another run there."""
+
 
 def members(belongs: Callable[[psutil.Process], bool]) -> list[int]:
     """The living processes, other than this one, of which something is true; those that vanish meanwhile are none."""
@@ -88,12 +91,23 @@ def _watch(mark: str, folder: Path, *above: Path) -> None:
     if sys.stdin.buffer.read() == b"done":
         return
     end_marked(mark, 0, lambda: True)
-    # The lock went with its owner; whoever has it now made another run of this folder.
-    with suppress(OSError), (folder / ".lock").open("r+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    with suppress(OSError):  # no lock: no folder, or one with its result
+        while not _removed(folder, above) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _removed(folder: Path, above: Sequence[Path]) -> bool:
+    """Remove a folder, with those above it that are empty then, unless somebody has its lock."""
+    with (folder / ".lock").open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
         shutil.rmtree(folder, ignore_errors=True)
         for each in above:
             each.rmdir()
+    return True
 
 
 if __name__ == "__main__":

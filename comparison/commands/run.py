@@ -104,7 +104,8 @@ def run(
             broken += 1
             said, *log = (said_of(error) if isinstance(error, OSError) else str(error)).splitlines()
             say_error(said if repeat == 1 else f"run {each.run_id}: {said}")
-            errors.print(clean("\n".join(log)), soft_wrap=True)
+            if log:
+                errors.print(clean("\n".join(log)), soft_wrap=True)
             continue
         except KeyboardInterrupt:
             errors.print("Interrupted: every job was stopped, nothing of this run is left.")

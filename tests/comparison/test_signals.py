@@ -111,3 +111,15 @@ def test_nobody_reads_what_is_written(arguments: list[str], tmp_path: Path) -> N
         assert "Traceback" not in result.stderr
         assert "Exception" not in result.stderr
         assert result.stderr.count("\n") <= 1
+
+
+def test_a_terminal_without_columns_shows_all_the_same(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "comparison", "prices", "ec2/m5.xlarge"],
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "0", "PYTHONPATH": str(REPOSITORY)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ec2/m5.xlarge" in shown.stdout, shown.stderr

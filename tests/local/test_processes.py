@@ -1,5 +1,6 @@
 """What a run started ends with it, whatever ended it."""
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from comparison.template import REPOSITORY
+from local import processes
 
 # A run in small: its folder, a job that starts a daemon deaf to SIGTERM, and a child that is no job.
 RUN = """
@@ -50,3 +52,19 @@ def test_no_process_and_no_folder_is_left(number: signal.Signals, tmp_path: Path
             time.sleep(0.1)
     assert list(tmp_path.iterdir()) == []
     assert [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
+
+
+def test_a_folder_goes_whose_lock_outlives_the_pipe_for_a_moment(tmp_path: Path) -> None:
+    """In which order the kernel closes what a killed process had open is not said."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        watcher = processes.watch("nobody's", folder)
+        assert watcher.stdin is not None
+        watcher.stdin.close()
+        with pytest.raises(subprocess.TimeoutExpired):
+            watcher.wait(timeout=1)
+        assert folder.exists()
+    watcher.wait(timeout=20)
+    assert not folder.exists()

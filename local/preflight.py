@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ _MIB = 1 << 20
 FREE_BYTES = 400 * _MIB
 """What a run of few events needs while it runs: templates, assets, what Spark spills, logs."""
 FREE_BYTES_AN_EVENT = 500
+SHARED_MEMORY = "/dev/shm"
 
 # A colon ends a folder in PATH, PYTHONPATH and Java's class path, and a line break a line in every file of settings:
 # no way of quoting helps, in the shell, in venv or in Spark.
@@ -98,6 +100,12 @@ def check_machine(output: Path, settings: Settings) -> None:
             f"--output {output}: {free // _MIB} MiB are free there, and about {needed // _MIB} MiB are needed; "
             "free some, run fewer --events, or choose another --output"
         )
+    # The locks and arrays of the jobs' processes (multiprocessing) lie there.
+    if sys.platform.startswith("linux"):
+        if not os.access(SHARED_MEMORY, os.W_OK):
+            raise RunError(f"{SHARED_MEMORY}: is not there, or cannot be written to; the jobs share memory in it")
+        if (free := shutil.disk_usage(SHARED_MEMORY).free) < _MIB:
+            raise RunError(f"{SHARED_MEMORY}: {free >> 10} KiB are free there, and 1 MiB is needed; free some")
     try:
         read_text(CHART_LIBRARY)
     except FileError as error:

@@ -1,13 +1,16 @@
 """What is looked at before a run starts."""
 
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.dataset import Dataset
-from local.preflight import RunError, check_raw
+from local import preflight
+from local.preflight import RunError, check_machine, check_raw
 from stacks.settings import DATASETS, Settings
 
 
@@ -70,3 +73,18 @@ def test_what_cannot_be_read_to_its_end_is_refused_beside_good_files(make: Calla
     said = make(raw / "logs")
     with pytest.raises(RunError, match=rf"^--raw .*/logs/.*{said}"):
         check_raw(raw, Settings())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is Linux's")
+def test_a_machine_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_machine(tmp_path / "runs", Settings())
+    monkeypatch.setattr(preflight, "SHARED_MEMORY", str(tmp_path / "none"))
+    with pytest.raises(RunError, match="none: is not there, or cannot be written to"):
+        check_machine(tmp_path / "runs", Settings())
+    monkeypatch.undo()
+    usage = shutil.disk_usage
+    full = usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: full if place == "/dev/shm" else usage(place))
+    with pytest.raises(RunError, match="/dev/shm: 4 KiB are free there, and 1 MiB is needed"):
+        check_machine(tmp_path / "runs", Settings())
+    assert not (tmp_path / "runs").exists()

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from comparison import charts, summary
 from comparison.cost_section import AXES, origin_of_run
 from comparison.evidence import Evidence
-from comparison.files import write_text
+from comparison.files import FileError, read_text, write_text
 from comparison.record import Record, RocPoint
 from comparison.reproduce import command
 from comparison.rows.scaling import ASSUMPTIONS
@@ -37,6 +37,19 @@ class ReportError(Exception):
     """The page cannot be made. The text is one line that says what is missing and how to get it."""
 
 
+def chart_library() -> str:
+    """The text of the chart library. Raises ReportError when it is not installed, or damaged."""
+    try:
+        text = read_text(CHART_LIBRARY)
+    except FileError as error:
+        raise ReportError(
+            f"{error}; it is the page's chart library: `npm ci` installs it, and so does `make`"
+        ) from error
+    if not text.strip():
+        raise ReportError(f"{CHART_LIBRARY}: is empty; it is the page's chart library: `npm ci` installs it")
+    return text
+
+
 def write_report(record: Record, path: Path, evidence: Evidence | None = None) -> None:
     """Write the page of a run, atomically; without evidence (`comparison.evidence`) it is what the record alone says.
 
@@ -44,10 +57,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
         ReportError: the chart library is not installed.
         OSError: the folder cannot be written to.
     """
-    try:
-        library = CHART_LIBRARY.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"{CHART_LIBRARY}: the chart library is missing; install it with `npm ci`") from error
+    library = chart_library()
     # Both colour schemes travel in the page, which switches between them: the charts cannot read CSS.
     found = evidence or Evidence()
     drawn: dict[str, Callable[[dict[str, str]], go.Figure | None]] = {

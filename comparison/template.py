@@ -37,8 +37,18 @@ class SynthesisError(Exception):
 
 
 def app_context(overrides: Mapping[str, object]) -> dict[str, object]:
-    """The context that the CDK CLI would hand to the app: cdk.json's, with ``-c`` overrides."""
-    context = json.loads((REPOSITORY / "cdk.json").read_text())["context"]
+    """The context that the CDK CLI would hand to the app: cdk.json's, with ``-c`` overrides.
+
+    Raises SynthesisError when that file, in which settings may be kept, cannot be read.
+    """
+    file = REPOSITORY / "cdk.json"
+    try:
+        content = read_json(file)
+    except FileError as error:
+        raise SynthesisError(str(error)) from error
+    context = content.get("context", {}) if isinstance(content, dict) else None
+    if not isinstance(context, dict):
+        raise SynthesisError(f"{file}: expected an object, and in it `context`, an object of settings")
     # The CLI asks for construct paths in the templates.
     return {**context, "aws:cdk:enable-path-metadata": True, **overrides}
 

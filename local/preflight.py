@@ -11,10 +11,10 @@ from pathlib import Path
 from common.command import InputError
 from common.dataset import Dataset
 from common.raw import is_data
-from comparison.files import FileError, check_writable, read_text
-from comparison.report import CHART_LIBRARY
+from comparison.files import check_writable
+from comparison.report import ReportError, chart_library
 from comparison.reproduce import OWN_DATA
-from comparison.template import REPOSITORY, app_context
+from comparison.template import REPOSITORY, SynthesisError, app_context
 from local import environments
 from local.build import WHEELS
 from local.container import container_mode
@@ -66,7 +66,10 @@ def check(options: Options) -> tuple[dict[str, object], Settings]:
                 "give one of them"
             )
         overrides["dataset.location"] = OWN_DATA
-    context = app_context(overrides)
+    try:
+        context = app_context(overrides)
+    except SynthesisError as error:
+        raise RunError(str(error)) from error
     settings = Settings.from_context(context)
     if options.raw is not None:
         check_raw(options.raw, settings)
@@ -107,9 +110,9 @@ def check_machine(output: Path, settings: Settings) -> None:
         if (free := shutil.disk_usage(SHARED_MEMORY).free) < _MIB:
             raise RunError(f"{SHARED_MEMORY}: {free >> 10} KiB are free there, and 1 MiB is needed; free some")
     try:
-        read_text(CHART_LIBRARY)
-    except FileError as error:
-        raise RunError(f"{error}; the page needs it: `npm ci` installs it, and so does `make compare`") from error
+        chart_library()
+    except ReportError as error:
+        raise RunError(str(error)) from error
 
 
 def _check_path(what: str, path: Path) -> None:

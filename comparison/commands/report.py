@@ -62,5 +62,5 @@ def make_report(record: Record, folder: Path) -> Path:
     try:
         write_report(record, folder / REPORT, evidence)
     except OSError as error:
-        raise ReportError(f"{folder / REPORT}: cannot be written: {error.strerror}") from error
+        raise ReportError(f"{folder / REPORT}: cannot be written: {error.strerror or error}") from error
     return folder / REPORT

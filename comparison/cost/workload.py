@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from comparison.cost import CostError
 from comparison.cost.lines import number
+from comparison.files import FileError, read_text
 from comparison.prices import PriceBook
 from comparison.record import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
 
@@ -70,8 +71,11 @@ class Workload(_Model):
 
     @classmethod
     def load(cls, path: Path = DEFAULTS) -> Self:
-        """Read the shipped figures."""
-        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        """Read the shipped figures. Raises CostError when they are damaged."""
+        try:
+            return cls.model_validate_json(read_text(path))
+        except (FileError, ValidationError) as error:
+            raise CostError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = None) -> Workload:

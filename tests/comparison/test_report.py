@@ -385,12 +385,21 @@ def test_text_of_a_record_is_text(chromium: Browser, tmp_path: Path) -> None:
     assert evil in text_of(chromium, ".failure")
 
 
-def test_missing_chart_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The message says which file and how to get it, and no half page is left."""
-    monkeypatch.setattr(report, "CHART_LIBRARY", tmp_path / "plotly.js")
-    with pytest.raises(ReportError, match=r"plotly\.js: the chart library is missing; install it with `npm ci`"):
-        write_report(sample(), tmp_path / "page.html")
-    assert not (tmp_path / "page.html").exists()
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), (b"\xff", "byte 0 is not UTF-8"), (b"\n", "is empty")]
+)
+def test_damaged_chart_library(
+    content: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library = tmp_path / "plotly.js"
+    monkeypatch.setattr(report, "CHART_LIBRARY", library)
+    if content is not None:
+        library.write_bytes(content)
+    with pytest.raises(
+        ReportError, match=rf"plotly\.js: .*{said}.*; it is the page's chart library: `npm ci` installs it"
+    ):
+        write_report(sample(), tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_missing_browser_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from comparison import template as template_module
 from comparison.template import ACCOUNT, REGION, Assembly, SynthesisError, TemplateError, app_context, synthesise
+from local.preflight import Options, RunError, check
 
 BUCKET = {"Type": "AWS::S3::Bucket", "Metadata": {"aws:cdk:path": "one/Bucket/Resource"}}
 MACHINE = {
@@ -129,6 +131,19 @@ def test_damaged_resources_are_named(change: dict[str, Any], said: str, tmp_path
     template = {"Resources": {"Bucket": BUCKET | change}}
     with pytest.raises(TemplateError, match=f"^one: Bucket: {said}"):
         assembly(tmp_path, one=template).properties("one", "Bucket")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"context": []}', '{"context": {"a": 1, "a": 2}}', None])
+def test_settings_in_a_damaged_cdk_json_are_one_line(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template_module, "REPOSITORY", tmp_path)
+    if content is not None:
+        (tmp_path / "cdk.json").write_text(content)
+    with pytest.raises(SynthesisError, match=rf"^{tmp_path}/cdk\.json: [^\n]+$"):
+        app_context({})
+    with pytest.raises(RunError, match=rf"^{tmp_path}/cdk\.json: "):
+        check(Options("a", {}, tmp_path))
 
 
 def test_app_message_about_a_setting_comes_through(tmp_path: Path) -> None:

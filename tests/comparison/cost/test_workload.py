@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +136,11 @@ def test_shipped_figures_say_where_they_come_from() -> None:
         assert set(side.stages) == set(STAGES)
         assert all("an estimate" in stage.origin and "2026" in stage.origin for stage in side.stages.values())
         assert "assumption" in side.startup_origin
+
+
+@pytest.mark.parametrize("content", ["{", "{}", None])
+def test_damaged_figures_are_one_line(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "workload.json").write_text(content)
+    with pytest.raises(CostError, match=rf"^{tmp_path}/workload\.json: [^\n]+$"):
+        Workload.load(tmp_path / "workload.json")

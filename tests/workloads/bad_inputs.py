@@ -88,6 +88,17 @@ def rewrite(raw: Path, **ways: Any) -> None:
     pq.write_table(pq.read_table(place), place, **ways)
 
 
+def overwrite(raw: Path, name: str) -> None:
+    """Damage the first page of a column of the table of people."""
+    place = raw / "people" / "part.parquet"
+    group = pq.read_metadata(place).row_group(0)
+    column = next(each for each in map(group.column, range(group.num_columns)) if each.path_in_schema == name)
+    content = bytearray(place.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + 8] = b"\xff" * 8
+    place.write_bytes(content)
+
+
 def file(name: str, content: bytes) -> Callable[[Path], object]:
     """Write a raw file."""
     return lambda raw: (raw / name).write_bytes(content)
@@ -120,6 +131,10 @@ TWICE = "(SELECT * FROM history UNION ALL SELECT * FROM history WHERE visitor_id
 
 MISTAKES = {
     "raw folder missing": Mistake(r"visits/?: no such folder", damage=lambda raw: shutil.rmtree(raw / "visits")),
+    "raw folder is a file": Mistake(
+        r"visits/?: no such folder",
+        damage=lambda raw: (shutil.rmtree(raw / "visits"), (raw / "visits").write_text("1,2,3\n")),
+    ),
     "raw folder empty": Mistake(r"people/?: holds no data file", damage=lambda raw: empty(raw / "people")),
     "other compression": same(
         r"c\.log\.bz2: a text table's files must be plain or gzip", damage=file("visits/c.log.bz2", b"x")
@@ -169,6 +184,14 @@ MISTAKES = {
         r"^people/z\.parquet: column 'born' has type TIME\(MICROSECONDS\)",
         damage=more_people(born=pa.array([{"at": 1}, {"at": 2}], pa.struct([("at", pa.time64("us"))]))),
     ),
+    "damaged page of a key": same(
+        r"^people/part\.parquet: not readable: its Parquet data is damaged$",
+        {"dataset": KEYED},
+        lambda raw: overwrite(raw, "visitor_id"),
+    ),
+    "damaged page of a feature": same(
+        r"^people/part\.parquet: not readable: its Parquet data is damaged$", damage=lambda raw: overwrite(raw, "age")
+    ),
     "column twice": same(
         r"^people/z\.parquet: column 'age' comes twice",
         damage=lambda raw: pq.write_table(
@@ -208,6 +231,10 @@ MISTAKES = {
     "not UTF-8": same(
         r"^people/z\.parquet: column 'country' holds bytes that are not UTF-8",
         damage=more_people(country=BROKEN),
+    ),
+    "many rows for one": Mistake(
+        r"features\.sql: .*More than one row returned by a subquery",
+        features("p.age AS age", "(SELECT age FROM people) AS age"),
     ),
     "overflow": Mistake(
         r"features\.sql: a number does not fit its type",

@@ -108,6 +108,9 @@ def write(folder: Path) -> tuple[Path, Path, dict[str, list[tuple[int, int]]]]:
         path = raw / "visits" / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"" if place.startswith("empty") else b"no data\n" * 99)
+    # A link to a folder is as good as the folder.
+    (raw / "visits" / "day=1").rename(folder / "elsewhere")
+    (raw / "visits" / "day=1").symlink_to(folder / "elsewhere")
     (raw / "people").mkdir()
     half = len(IDS) // 2
     people = pa.table({"visitor_id": [*keys.values()], "name": IDS, "age": pa.array(range(len(IDS)), pa.int64())})

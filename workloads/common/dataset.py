@@ -171,7 +171,7 @@ def is_definition(name: str) -> bool:
 def decode(content: bytes, where: str) -> str:
     """Decode a text of the definition, or raise InputError."""
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")  # without the mark that Windows puts before it
     except UnicodeDecodeError as problem:
         raise InputError(f"{where}: not UTF-8: {problem.reason} at byte {problem.start}") from None
 

@@ -253,7 +253,7 @@ def check_rows(
     """
     where = f"{dataset.place}/{FEATURES}"
     by_split = {row[0]: [int(str(count)) for count in row[1:]] for row in summary}
-    for split in by_split:
+    for split in sorted(by_split, key=str):
         if split not in dataset.cutoffs:
             raise InputError(f"{where}: split {split!r} is not one of {', '.join(dataset.cutoffs)}")
     doubles = [name for name, type_name in found[3:] if type_name == "DOUBLE"]

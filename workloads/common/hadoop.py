@@ -53,7 +53,7 @@ def table_files(spark: SparkSession, raw: str, table: Table) -> list[RawFile]:
 
 def _listed(spark: SparkSession, uri: str, prefix: str) -> Iterator[RawFile]:
     system, path = _open(spark, uri)
-    if not system.exists(path):
+    if not system.exists(path) or not system.getFileStatus(path).isDirectory():
         raise InputError(f"{uri}: no such folder")
     root = system.getFileStatus(path).getPath().toString().rstrip("/") + "/"
     listing = system.listFiles(path, True)

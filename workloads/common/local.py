@@ -1,6 +1,7 @@
 """Files as a SageMaker container sees them: folders. `common.hadoop` has the same functions for URIs."""
 
 import filecmp
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,11 +40,13 @@ def table_files(raw: Path, table: Table) -> list[RawFile]:
 def _listed(folder: Path, prefix: str) -> Iterator[RawFile]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    for path in folder.rglob("*"):
-        if path.is_file():
-            name, size = path.relative_to(folder).as_posix(), path.stat().st_size
-            if is_data(name, size):
-                yield RawFile(prefix + name, str(path), size)
+    # Links to folders are followed, as Hadoop does.
+    for current, _, names in os.walk(folder, followlinks=True):
+        for path in (Path(current, name) for name in names):
+            if path.is_file():
+                name, size = path.relative_to(folder).as_posix(), path.stat().st_size
+                if is_data(name, size):
+                    yield RawFile(prefix + name, str(path), size)
 
 
 def packed(files: Sequence[RawFile]) -> list[bool]:

@@ -170,6 +170,11 @@ def damaged(name: str) -> InputError:
     return InputError(f"{name}: not readable: its gzip data is cut off or damaged, or something follows it")
 
 
+def damaged_parquet(name: str) -> InputError:
+    """The error for a Parquet file whose footer is well and whose rows an engine could not read."""
+    return InputError(f"{name}: not readable: its Parquet data is damaged")
+
+
 def parquet_file(file: RawFile, read: Read) -> ParquetFile:
     """Read the footer of a Parquet file.
 

@@ -47,6 +47,13 @@ Seen on 2026-11-22; the texts of BuiltInGzipDecompressor in Hadoop 3.3.4, which 
 """
 
 
+_DAMAGED_PAGE = re.compile(
+    r"could not (read page|decode the dictionary)|can not read class org\.apache\.parquet"
+    r"|ArrayIndexOutOfBoundsException|MalformedInputException"
+)
+"""What Spark's reader of Parquet says, on the way up, about rows that are damaged (3.5.9)."""
+
+
 _LISTING = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",
@@ -178,15 +185,18 @@ def sql_of(where: str) -> Iterator[None]:
         message = re.split(r"== SQL|JVM stacktrace|\n'|\n\tat ", str(problem))[0]
         raise InputError(f"{where}: {message}") from None
     except Py4JJavaError as problem:
-        cause = problem.java_exception
+        cause, said = problem.java_exception, [""]
         while cause.getCause() is not None:
             cause = cause.getCause()
+            said.append(cause.toString().split("\n")[0])
         name, message = cause.getClass().getName(), cause.getMessage() or ""
-        if _DAMAGED.search(message):
+        if _DAMAGED.search(message) or _DAMAGED_PAGE.search("\n".join(said)):
             raise InputError(f"{where}: not readable: {message}") from None
         if meaning := features.arithmetic(f"{name} {message}"):
             raise InputError(f"{where}: {meaning}") from None
-        if re.fullmatch(r"org\.apache\.spark\.Spark\w+Exception|java\.util\.regex\.PatternSyntaxException", name):
+        if re.fullmatch(
+            r"org\.apache\.spark\.Spark\w+Exception|java\.util\.regex\.PatternSyntaxException", name
+        ) or message.startswith("[SCALAR_SUBQUERY_TOO_MANY_ROWS]"):
             # A value that an expression cannot take, found by an executor.
             raise InputError(f"{where}: {message.split('== SQL')[0]}") from None
         raise

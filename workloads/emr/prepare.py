@@ -47,7 +47,7 @@ def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str) -> 
     with hadoop.publish(engine, output) as folder:
         for table in dataset.tables:
             read_table(engine, dataset, table, raw_at, folder, stats)
-        found = make_features(engine, dataset)
+        found = make_features(engine, dataset, raw_at)
         summary = rows_of(engine, features.summary_sql(dataset, found))
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
         stats.rows = features.check_rows(dataset, found, summary, duplicates)
@@ -155,30 +155,47 @@ def check_values(engine: SparkSession, dataset: Dataset, table: Table, files: Se
     if not (table.key or table.times or features.texts_of(table)):
         return
     features.check_declared(dataset, table, columns_of(engine, table.name))
-    with sql_of(table.location):
-        found = rows_of(engine, features.values_sql(table, BROKEN_TEXT))
+    try:
+        with sql_of(table.location):
+            found = rows_of(engine, features.values_sql(table, BROKEN_TEXT))
+    except InputError:
+        check_readable(engine, table, files)
+        raise
     if found[0][3]:
-        check_texts(engine, table, files)
+        check_readable(engine, table, files)
     features.check_values(dataset, table, found[0], lambda: rows_of(engine, features.repeated_sql(table)))
 
 
-def check_texts(engine: SparkSession, table: Table, files: Sequence[RawFile]) -> None:
-    """Find the first text of a Parquet table that is not UTF-8, and raise InputError."""
+def check_readable(engine: SparkSession, table: Table, files: Sequence[RawFile]) -> None:
+    """Find the first file of a Parquet table that is damaged or has a text that is not UTF-8, and raise InputError."""
     for file in files:
         rows = parquet(engine, [file.place], table.columns)
+        try:
+            with sql_of(file.name):
+                rows.write.format("noop").mode("overwrite").save()
+        except InputError:
+            raise raw.damaged_parquet(file.name) from None
         for name in features.texts_of(table):
             if rows.where(BROKEN_TEXT.format(quoted(name))).take(1):
                 raise features.not_utf8(file.name, name)
 
 
-def make_features(engine: SparkSession, dataset: Dataset) -> features.Columns:
+def make_features(engine: SparkSession, dataset: Dataset, raw_at: str) -> features.Columns:
     """Evaluate features.sql once, into the view `features`, which spills to disk when it is large."""
     engine.sql(dataset.cutoffs_sql).createOrReplaceTempView("cutoffs")
     with sql_of(f"{dataset.place}/{FEATURES}"):
         engine.sql(dataset.features).persist(StorageLevel.MEMORY_AND_DISK).createOrReplaceTempView("features")
         found = columns_of(engine, "features")
         features.check_features(dataset, found)
-        engine.table("features").count()
+    try:
+        with sql_of(f"{dataset.place}/{FEATURES}"):
+            engine.table("features").count()
+    except InputError:
+        # Spark does not say which file it could not read.
+        for table in dataset.tables:
+            if table.format == "parquet":
+                check_readable(engine, table, hadoop.table_files(engine, raw_at, table))
+        raise
     return found
 
 

@@ -41,7 +41,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, dataset_at: Path, raw_at: Path, o
     with local.publish(output) as folder:
         for table in dataset.tables:
             read_table(engine, dataset, table, raw_at, stats)
-        found = make_features(engine, dataset)
+        found = make_features(engine, dataset, raw_at)
         summary = rows_of(engine, features.summary_sql(dataset, found))
         duplicates = rows_of(engine, features.duplicate_sql(dataset))
         stats.rows = features.check_rows(dataset, found, summary, duplicates)
@@ -126,29 +126,40 @@ def check_values(engine: duckdb.DuckDBPyConnection, dataset: Dataset, table: Tab
     try:
         # DuckDB checks each text that it reads, so any condition that reads it will do.
         found = rows_of(engine, features.values_sql(table, "LENGTH({}) < 0"))
-    except duckdb.InvalidInputException:
-        check_texts(engine, table, files)
+    except duckdb.Error:
+        check_readable(engine, table, files)
         raise
     features.check_values(dataset, table, found[0], lambda: rows_of(engine, features.repeated_sql(table)))
 
 
-def check_texts(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[RawFile]) -> None:
-    """Find the first text of a Parquet table that is not UTF-8, and raise InputError."""
+def check_readable(engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[RawFile]) -> None:
+    """Find the first file of a Parquet table that is damaged or has a text that is not UTF-8, and raise InputError."""
     for file in files:
-        for name in features.texts_of(table):
+        for name in table.columns:
             try:
-                engine.execute(f"SELECT MAX(LENGTH({quoted(name)})) FROM {parquet([Path(file.place)])}")
-            except duckdb.InvalidInputException:
-                raise features.not_utf8(file.name, name) from None
+                engine.execute(f"SELECT MAX(HASH({quoted(name)})) FROM {parquet([Path(file.place)])}")
+            except duckdb.Error as problem:
+                if "UTF" in str(problem):
+                    raise features.not_utf8(file.name, name) from None
+                if not isinstance(problem, duckdb.OutOfMemoryException):
+                    raise raw.damaged_parquet(file.name) from None
 
 
-def make_features(engine: duckdb.DuckDBPyConnection, dataset: Dataset) -> features.Columns:
+def make_features(engine: duckdb.DuckDBPyConnection, dataset: Dataset, raw_at: Path) -> features.Columns:
     """Evaluate features.sql once, into the table `features`, which spills to disk when it is large."""
     engine.execute(f"CREATE TEMP VIEW cutoffs AS {dataset.cutoffs_sql}")
     with sql_of(f"{dataset.place}/{FEATURES}"):
         found = columns_of(engine, dataset.features)
         features.check_features(dataset, found)
-        engine.execute(f"CREATE TEMP TABLE features AS {dataset.features}")
+    try:
+        with sql_of(f"{dataset.place}/{FEATURES}"):
+            engine.execute(f"CREATE TEMP TABLE features AS {dataset.features}")
+    except (InputError, duckdb.IOException):
+        # DuckDB does not say which file it could not read.
+        for table in dataset.tables:
+            if table.format == "parquet":
+                check_readable(engine, table, local.table_files(raw_at, table))
+        raise
     return found
 
 

@@ -20,6 +20,7 @@ def parse(definition: str, **files: str) -> Dataset:
 def test_small(tmp_path: Path) -> None:
     """Everything that the definition says arrives; a semicolon at the end of a SQL text does no harm."""
     folder = write_definition(tmp_path, features="SELECT 1 -- one\n;\n")
+    (folder / "dataset.toml").write_text(DATASET_TOML, "utf-8-sig")
     (folder / "generate.py").write_bytes(b"\xff")
     dataset = Dataset.load(folder)
     assert (dataset.name, dataset.entity, dataset.label, dataset.truth) == ("small", "visitor_id", "bought", "truth/")

@@ -133,7 +133,7 @@ MISTAKES = {
     "raw folder missing": Mistake(r"visits/?: no such folder", damage=lambda raw: shutil.rmtree(raw / "visits")),
     "raw folder is a file": Mistake(
         r"visits/?: no such folder",
-        damage=lambda raw: (shutil.rmtree(raw / "visits"), (raw / "visits").write_text("1,2,3\n")),
+        damage=lambda raw: (raw / "visits").rename(raw / "gone").with_name("visits").write_text("1,2,3\n"),
     ),
     "raw folder empty": Mistake(r"people/?: holds no data file", damage=lambda raw: empty(raw / "people")),
     "other compression": same(

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from comparison.files import FileError, read_json
 from comparison.record import SIDES, SideName
-from comparison.template import REPOSITORY
+from comparison.template import REPOSITORY, app_environment
 from comparison.text import clean_json, one_line
 
 RULES = "rules.json"
@@ -112,6 +112,7 @@ def check(context: Mapping[str, object], folder: Path) -> None:
         rules = subprocess.run(
             [sys.executable, "-m", "stacks.rules", json.dumps(dict(context)), str(temporary)],
             cwd=REPOSITORY,
+            env=app_environment(),
             capture_output=True,
             text=True,
             check=False,

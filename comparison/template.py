@@ -53,14 +53,19 @@ def app_context(overrides: Mapping[str, object]) -> dict[str, object]:
     return {**context, "aws:cdk:enable-path-metadata": True, **overrides}
 
 
+def app_environment() -> dict[str, str]:
+    """The environment of whatever synthesises the app here: it writes nothing outside of this folder."""
+    # aws-cdk-lib keeps fingerprints of assets below the home folder (core/lib/fs/fingerprint-disk-cache.js, 2.275.0),
+    # and tries for ever to make that where nobody can.
+    return {**os.environ, "HOME": str(REPOSITORY / ".cache" / "home")}
+
+
 def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
     """Run the app as the CDK CLI would, and read what it wrote into the folder.
 
     Raises SynthesisError with the app's message, for instance about an impossible setting.
     """
-    # aws-cdk-lib keeps fingerprints of assets below the home folder (core/lib/fs/fingerprint-disk-cache.js, 2.275.0).
-    home = {"HOME": str(REPOSITORY / ".cache" / "home")}
-    environment = {**os.environ, **home, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
+    environment = {**app_environment(), "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
     app = subprocess.run(
         [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )

@@ -27,6 +27,9 @@ FREE_BYTES = 400 * _MIB
 FREE_BYTES_AN_EVENT = 500
 SHARED_MEMORY = "/dev/shm"
 
+_MAX_PATH = 3000
+"""Below it there are paths of some hundred bytes, and Linux's longest has 4096."""
+
 # A colon ends a folder in PATH, PYTHONPATH and Java's class path, and a line break a line in every file of settings:
 # no way of quoting helps, in the shell, in venv or in Spark.
 _IMPOSSIBLE = {":": "a colon", "\n": "a line break", "\r": "a line break"}
@@ -116,6 +119,8 @@ def check_machine(output: Path, settings: Settings) -> None:
 
 
 def _check_path(what: str, path: Path) -> None:
+    if (size := len(os.fsencode(path.absolute()))) > _MAX_PATH:
+        raise RunError(f"{what} {str(path)[:60]!r}...: its path has {size} bytes; up to {_MAX_PATH} are allowed")
     for character, name in _IMPOSSIBLE.items():
         if character in str(path.absolute()):
             raise RunError(f"{what} {str(path)!r}: its path has {name}; any other character is allowed")

@@ -48,8 +48,11 @@ def test_a_damaged_report_is_named(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_check_leaves_the_report_of_the_app(tmp_path: Path) -> None:
+def test_check_leaves_the_report_of_the_app_and_nothing_at_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The rules themselves are in tests/stacks/test_rules.py."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     check(app_context({"project": "other"}), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [RULES]
     found = posture(tmp_path)

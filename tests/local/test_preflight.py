@@ -88,3 +88,8 @@ def test_a_machine_without_shared_memory_is_refused(tmp_path: Path, monkeypatch:
     with pytest.raises(RunError, match="/dev/shm: 4 KiB are free there, and 1 MiB is needed"):
         check_machine(tmp_path / "runs", Settings())
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_path_that_leaves_no_room_for_files_below_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"^--output '/.*: its path has 40\d\d bytes; up to 3000 are allowed$"):
+        check_machine(Path("/" + "d/" * 2010), Settings())

@@ -27,7 +27,7 @@ FREE_BYTES = 400 * _MIB
 FREE_BYTES_AN_EVENT = 500
 SHARED_MEMORY = "/dev/shm"
 
-_MAX_PATH = 3000
+_MAX_PATH = 3400
 """Below it there are paths of some hundred bytes, and Linux's longest has 4096."""
 
 # A colon ends a folder in PATH, PYTHONPATH and Java's class path, and a line break a line in every file of settings:
@@ -75,7 +75,7 @@ def check(options: Options) -> tuple[dict[str, object], Settings]:
         raise RunError(str(error)) from error
     settings = Settings.from_context(context)
     if options.raw is not None:
-        check_raw(options.raw, settings)
+        check_raw(options.raw, settings, options.output)
     _check_installation()
     check_machine(options.output, settings)
     return context, settings
@@ -137,7 +137,7 @@ def _nearest(folder: Path) -> Path:
     return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
 
 
-def check_raw(raw: Path, settings: Settings) -> None:
+def check_raw(raw: Path, settings: Settings, output: Path) -> None:
     """Make sure that a folder holds the tables of the chosen dataset: what is in them is for the pipelines to judge.
 
     Raises:
@@ -152,6 +152,8 @@ def check_raw(raw: Path, settings: Settings) -> None:
     expected = ", ".join(sorted({table.location for table in tables}))
     for table in tables:
         place = raw / table.location
+        if output.resolve().is_relative_to(place.resolve()):
+            raise RunError(f"--output {output}: is in {place}, which is read: table {table.name}; choose another")
         try:
             # All of them are looked at, not only the first that holds something.
             if not list(_data(place)):

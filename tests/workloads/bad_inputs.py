@@ -139,6 +139,8 @@ MISTAKES = {
     "other compression": same(
         r"c\.log\.bz2: a text table's files must be plain or gzip", damage=file("visits/c.log.bz2", b"x")
     ),
+    "lzo": same(r"^visits/c\.lzo: a text table's files must be plain or gzip", damage=file("visits/c.lzo", b"1,2,3\n")),
+    "lzop": same(r"^visits/c\.log: is lzo", damage=file("visits/c.log", b"\x89LZO\0\r\n\x1a\n" + bytes(60))),
     "cut gzip": damaged("c.log.gz", gzip.compress(bytes(range(256)) * 999)[:-30]),
     "cut gzip under another name": damaged("c.log", gzip.compress(b"1,2,3\n")[:-9]),
     "two bytes of gzip": damaged("c.log", b"\x1f\x8b"),

@@ -84,6 +84,7 @@ NO_DATA = [
     ".x.log",
     "deep/_SUCCESS",
     "visits_$folder$",
+    "x.log._COPYING_",
     "deep_$folder$/x.log",
 ]
 

@@ -47,6 +47,11 @@ _OTHER_EACH_TIME = re.compile(
 )
 """What both engines have and compute in ways of their own, or anew each time."""
 
+_READS_FILES = re.compile(
+    r"\b(READ_\w+|\w+_SCAN|GLOB|SNIFF_CSV)\s*(?=[(])|\b(FROM|JOIN)\s*['`]|\bparquet\s*[.]", re.IGNORECASE
+)
+"""Data that is in no table of the definition: nothing would have checked it, and the services have no such path."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _Value = TypeVar("_Value")
 
@@ -334,8 +339,8 @@ def _sql(files: Mapping[str, str], name: str, place: str) -> str:
                     raise InputError(
                         f"{line(part.start())}: {part[0]} means another text to Spark; put {meant} for {written}"
                     )
-    # As long as the text, with nothing but code in it.
-    code = _NO_CODE.sub(lambda part: re.sub(r"[^\n]", " ", part[0]), text).rstrip()
+    # As long as the text, with nothing but code in it, and the quotes of what was a text.
+    code = _NO_CODE.sub(lambda part: re.sub(r"[^\n']" if part[0][0] == "'" else r"[^\n]", " ", part[0]), text).rstrip()
     # Both engines take one statement without its semicolon; line numbers in messages stay those of the file.
     if code.endswith(";"):
         code = code.rstrip(";")
@@ -350,4 +355,7 @@ def _sql(files: Mapping[str, str], name: str, place: str) -> str:
             f"{line(found.start())}: {found[0].strip()} has other values in each run or on each engine; a feature must "
             "depend on the data alone"
         )
+    if found := _READS_FILES.search(code):
+        what = " ".join(found[0].split())
+        raise InputError(f"{line(found.start())}: {what} reads what is no table of {DEFINITION}; declare it there")
     return text + "\n"

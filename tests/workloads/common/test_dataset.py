@@ -126,6 +126,9 @@ def test_missing_files(tmp_path: Path) -> None:
         ("SELECT 1,\nrandom () FROM lines", r"line 2: random has other values .* on each engine"),
         ("SELECT a - current_date FROM lines", r"line 1: current_date has other values"),
         ("SELECT MOD(HASH(a), 10)", r"line 1: HASH has other"),
+        ("SELECT *\nFROM read_parquet(path)", r"line 2: read_parquet reads what is no table of dataset.toml"),
+        ("SELECT * FROM x JOIN 'orders.parquet' AS o", r"line 1: JOIN ' reads what is no table"),
+        ("SELECT * FROM parquet.`/orders`", r"line 1: parquet. reads what is no table"),
     ],
 )
 def test_mistakes_in_sql(text: str, message: str) -> None:

@@ -92,6 +92,4 @@ PARTS := .cache/wheels .venv/environments node_modules/aws-cdk node_modules/plot
 	@"$(PYTHON)" -I install.py
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
-	@echo "Installing what the tests need ..."
-	@UV_CACHE_DIR="$${UV_CACHE_DIR:-$$PWD/.cache/uv}" uv pip install --quiet --python .venv/bin/python --requirements requirements-dev.txt --constraints requirements.lock
-	@touch $@
+	@"$(PYTHON)" -I install.py tests

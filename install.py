@@ -1,4 +1,4 @@
-"""Installs what `make compare` needs into this folder; called by make.
+"""Installs what `make compare` needs into this folder; called by make. `install.py tests` adds what the tests need.
 
 Needs Python with pip and git's checkout, nothing else: no compiler, no Java, no Node, and it writes nowhere else.
 
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 STAMP = VENV / "installed"
+TESTS_STAMP = VENV / "installed-dev"
 
 # Where each tool keeps what it fetched, below .cache; a variable that is set already is left alone.
 CACHES = {
@@ -67,8 +68,8 @@ class InstallError(Exception):
     """A step failed; one line. What its command said was printed before."""
 
 
-def main() -> None:
-    """Install everything, step by step, saying what is done. Raises InstallError."""
+def main(tests: bool) -> None:
+    """Install everything, or what the tests need on top, step by step, saying what is done. Raises InstallError."""
     if os.pathsep in str(ROOT):
         raise InstallError(f"{ROOT}: the folder's path holds {os.pathsep!r}, which separates folders in PATH")
     CACHE.mkdir(exist_ok=True)
@@ -84,13 +85,15 @@ def main() -> None:
             "Node packages": _node,
             "Wheels that are published to the services": _wheels,
         }
+        if tests:
+            steps = {"What the tests need": _tests}
         print("Installing into .venv, node_modules and .cache (once)", flush=True)
         for number, (title, step) in enumerate(steps.items(), 1):
             print(f"[{number}/{len(steps)}] {title}", flush=True)
             with _timed():
                 step(environment)
         _commands()
-        STAMP.touch()
+        (TESTS_STAMP if tests else STAMP).touch()
         size = _size([VENV, CACHE, ROOT / "node_modules"])
         print(f"Installed in {time.monotonic() - started:.0f} s: {size / 1e9:.1f} GB", flush=True)
 
@@ -136,15 +139,23 @@ def _uv(environment: Mapping[str, str]) -> None:
 def _packages(environment: Mapping[str, str]) -> None:
     uv = str(CACHE / "tools" / "bin" / "uv")
     _run([uv, "venv", "--quiet", "--clear", "--relocatable", "--python", sys.executable, str(VENV)], environment)
+    _require("requirements.txt", environment)
+    (next((VENV / "lib").glob("python3.*/site-packages")) / "checkout.pth").write_text(_START)
+
+
+def _tests(environment: Mapping[str, str]) -> None:
+    _require("requirements-dev.txt", environment)
+
+
+def _require(file: str, environment: Mapping[str, str]) -> None:
     _run(
         [
-            *(uv, "pip", "install", "--python", str(VENV / "bin" / "python"), "--requirements", "requirements.txt"),
-            *("--constraints", "requirements.lock", "--build-constraints", "requirements.lock"),
+            *(str(CACHE / "tools" / "bin" / "uv"), "pip", "install", "--python", str(VENV / "bin" / "python")),
+            *("--requirements", file, "--constraints", "requirements.lock", "--build-constraints", "requirements.lock"),
         ],
         environment,
         hide=" + ",  # one line for each of some hundred packages, once all is done
     )
-    (next((VENV / "lib").glob("python3.*/site-packages")) / "checkout.pth").write_text(_START)
 
 
 def _environments(environment: Mapping[str, str]) -> None:
@@ -232,7 +243,7 @@ if __name__ == "__main__":
         os.execv(sys._base_executable, [sys._base_executable, "-I", *sys.argv])  # type: ignore[attr-defined]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        main()
+        main(tests=sys.argv[1:] == ["tests"])
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

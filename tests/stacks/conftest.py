@@ -1,6 +1,8 @@
 """The app synthesised once in each configuration, for every test of the stacks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +111,22 @@ class Synthesised:
         return {stack.rsplit("-", 1)[1]: template for stack, template in self.assembly.templates.items()}
 
 
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesised]:
+    """Synthesise a configuration by its name, once: a fixture with parameters is made anew in each file."""
+    return cache(lambda name: synthesise(name, (CONFIGURATIONS | OTHERS)[name], tmp_path_factory.mktemp("cdk")))
+
+
 @pytest.fixture(scope="session", params=list(CONFIGURATIONS))
-def synthesised(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+def synthesised(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app, once in the default configuration and once with everything changed."""
-    return synthesise(request.param, CONFIGURATIONS[request.param], tmp_path_factory.mktemp("cdk"))
+    return once(request.param)
 
 
 @pytest.fixture(scope="session", params=list(OTHERS))
-def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+def other(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app in the configurations that exclude settings of the first two."""
-    return synthesise(request.param, OTHERS[request.param], tmp_path_factory.mktemp("cdk"))
+    return once(request.param)
 
 
 def synthesise(name: str, settings: dict[str, Any], folder: Path) -> Synthesised:

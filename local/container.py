@@ -138,8 +138,6 @@ class Container:
             **{name: self.seen(value) for name, value in {**self.environment.variables, **variables}.items()},
             "PATH": f"{venv}/bin:{_SEARCH}",
         }
-        if self.environment.wheels:
-            env["PIP_FIND_LINKS"] = self.environment.wheels.as_uri()  # a URL: pip splits the variable at white space
         if self.mode == "directory":
             # No namespace keeps pip from the package index.
             env |= {"SAGEMAKER_BASE_DIR": str(self.root), "PIP_NO_INDEX": "1"}

@@ -96,8 +96,11 @@ class SageMaker:
                 _write_config(container, "config/processingjobconfig.json", {**answer, **request})
                 _write_config(container, "config/resourceconfig.json", {"current_host": host, "hosts": hosts})
                 command = [*entrypoint, *request["AppSpecification"].get("ContainerArguments", [])]
+                # Where another Python stands for the image's, the published wheels have counterparts. A URL: pip splits
+                # the variable at white space.
+                links = {"PIP_FIND_LINKS": environment.wheels.as_uri()} if environment.wheels else {}
                 try:
-                    self._run(name, log, container, command, request, append=number > 0)
+                    self._run(name, log, container, command, request, links, append=number > 0)
                 except JobFailed as failed:
                     failed.answer["FailureReason"] = f"AlgorithmError: {_SEE_LOGS}"
                     _explain(failed, _text(container.root / "output/message") or f"AlgorithmError: {failed.reason}")

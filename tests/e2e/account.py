@@ -12,7 +12,6 @@ here is what CloudFormation does and moto 5.2.5 does not:
 """
 
 import graphlib
-import hashlib
 import importlib
 import io
 import json
@@ -54,6 +53,8 @@ from moto.moto_api._internal import moto_api_backend  # noqa: E402
 from moto.s3.models import s3_backends  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 from moto.stepfunctions import models as stepfunctions  # noqa: E402
+
+from tests.stacks.handlers.support import keep_definitions, revision  # noqa: E402
 
 # What the provider framework calls a resource whose Create failed before it had an id; its Delete reaches no handler.
 _CREATE_FAILED = "AWSCDK::CustomResourceProviderFramework::CREATE_FAILED"
@@ -630,9 +631,10 @@ def _end_executions(patch: pytest.MonkeyPatch, opened: Account) -> None:
 
     def attribute_or_revision(self: Any, name: str) -> Any:
         if name == "StateMachineRevisionId":
-            return hashlib.sha256(self.definition.encode()).hexdigest()
+            return revision(self.definition)
         return attribute(self, name)
 
+    keep_definitions(patch)
     patch.setattr(stepfunctions.StepFunctionBackend, "describe_execution", describe_then_end)
     patch.setattr(stepfunctions.StateMachine, "get_cfn_attribute", attribute_or_revision)
 

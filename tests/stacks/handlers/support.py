@@ -1,5 +1,6 @@
 """Events as the provider framework sends them, and a hand on the wire between the handlers' clients and moto."""
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.stepfunctions.responses import StepFunctionResponse
 
 HANDLERS = Path(__file__).resolve().parents[3] / "stacks" / "handlers"
 REGION = "us-east-1"
@@ -53,6 +55,39 @@ def run(resources: ModuleType, asked: dict[str, Any]) -> int:
             return calls
         assert "Data" not in answer, "the framework refuses Data before the end"
     raise AssertionError(f"the last of {LONGEST} answers still was {answer}")
+
+
+def keep_definitions(patch: pytest.MonkeyPatch) -> None:
+    """What moto lacks: a machine's revision, and that an execution keeps the one that it was started with."""
+    then: dict[str, str] = {}
+    start, describe = StepFunctionResponse.start_execution, StepFunctionResponse._describe_state_machine
+    describe_then = StepFunctionResponse.describe_state_machine_for_execution
+
+    def started(self: Any) -> Any:
+        answer = start(self)
+        machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+        then.setdefault(answer.result["executionArn"], machine.definition)
+        return answer
+
+    def described(self: Any, arn: str) -> Any:
+        answer = describe(self, arn)
+        answer.result["revisionId"] = revision(answer.result["definition"])
+        return answer
+
+    def described_then(self: Any) -> Any:
+        answer = describe_then(self)
+        definition = then[self._get_param("executionArn")]
+        answer.result.update({"definition": definition, "revisionId": revision(definition)})
+        return answer
+
+    patch.setattr(StepFunctionResponse, "start_execution", started)
+    patch.setattr(StepFunctionResponse, "_describe_state_machine", described)
+    patch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described_then)
+
+
+def revision(definition: str) -> str:
+    """The revision of a machine with this definition."""
+    return hashlib.sha256(definition.encode()).hexdigest()
 
 
 class Failure(Exception):

@@ -144,24 +144,8 @@ def update(handlers: ModuleType, arn: str, request: str, run: dict[str, str], **
 
 
 @pytest.fixture
-def definitions_of_then(handlers: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What moto lacks: an execution keeps the definition that it was started with."""
-    then: dict[str, str] = {}
-    start, describe = StepFunctionResponse.start_execution, StepFunctionResponse.describe_state_machine_for_execution
-
-    def started(self: Any) -> Any:
-        answer = start(self)
-        machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
-        then.setdefault(answer.result["executionArn"], machine.definition)
-        return answer
-
-    def described(self: Any) -> Any:
-        answer = describe(self)
-        answer.result["definition"] = then[self._get_param("executionArn")]
-        return answer
-
-    monkeypatch.setattr(StepFunctionResponse, "start_execution", started)
-    monkeypatch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described)
+def definitions_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    support.keep_definitions(monkeypatch)
 
 
 @pytest.mark.usefixtures("definitions_of_then")

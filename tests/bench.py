@@ -31,7 +31,7 @@ from tests.engines import local_spark
 from workloads.emr import prepare as on_spark
 from workloads.sagemaker import prepare as on_duck
 
-SYNTH_LIMIT = 1.5
+SYNTH_LIMIT = 5
 EMPTY_APP = ["-c", "import aws_cdk; aws_cdk.App().synth()"]
 WEBSHOP = REPOSITORY / "workloads" / "datasets" / "webshop"
 EVENTS = 200_000
@@ -115,7 +115,8 @@ def bare_duck(dataset: Dataset, raw: Path, output: Path) -> None:
             files = [file.place for file in table_files(raw, table)]
             if table.format == "text":
                 engine.execute(
-                    f"CREATE VIEW lines AS FROM read_csv({files}, columns = {{'line': 'VARCHAR'}}, header = false, "
+                    "CREATE VIEW lines AS SELECT line, 0 AS file "
+                    f"FROM read_csv({files}, columns = {{'line': 'VARCHAR'}}, header = false, "
                     "delim = '\x01', quote = '', escape = '', "
                     "auto_detect = false, strict_mode = false, ignore_errors = true)"
                 )
@@ -140,7 +141,7 @@ def bare_spark(engine: SparkSession, dataset: Dataset, raw: Path, output: Path) 
     for table in dataset.tables:
         files = [file.place for file in table_files(raw, table)]
         if table.format == "text":
-            engine.read.text(files).toDF("line").createOrReplaceTempView("lines")
+            engine.read.text(files).selectExpr("value AS line", "0 AS file").createOrReplaceTempView("lines")
             cleaned = engine.sql(table.clean).cache()
             cleaned.count()  # or Spark plans what follows without knowing how little it is
             cleaned.where("reject IS NULL").createOrReplaceTempView(table.name)

@@ -1,5 +1,5 @@
 # Two commands on a fresh machine: `make compare` and `make test`. They install what they need into this folder
-# (install.py), whose path may hold anything but a colon: recipes name files by relative paths.
+# (install.py), whose path may hold anything but : $ { and }: recipes name files by relative paths.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

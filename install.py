@@ -27,6 +27,12 @@ CACHE = ROOT / ".cache"
 STAMP = VENV / "installed"
 TESTS_STAMP = VENV / "installed-dev"
 
+_IMPOSSIBLE = {
+    os.pathsep: "which separates folders in PATH",
+    # Of pyspark there is a source distribution only (setuptools/_distutils/util.py, subst_vars).
+    **dict.fromkeys("${}", "which setuptools takes for a variable where it builds packages"),
+}
+
 # Where each tool keeps what it fetched, below .cache; a variable that is set already is left alone.
 CACHES = {
     "CDK_HOME": "cdk",
@@ -70,8 +76,9 @@ class InstallError(Exception):
 
 def main(tests: bool) -> None:
     """Install everything, or what the tests need on top, step by step, saying what is done. Raises InstallError."""
-    if os.pathsep in str(ROOT):
-        raise InstallError(f"{ROOT}: the folder's path holds {os.pathsep!r}, which separates folders in PATH")
+    for character, why in _IMPOSSIBLE.items():
+        if character in str(ROOT):
+            raise InstallError(f"{ROOT}: the folder's path holds {character!r}, {why}; any other character is allowed")
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -78,7 +78,8 @@ def main(tests: bool) -> None:
     """Install everything, or what the tests need on top, step by step, saying what is done. Raises InstallError."""
     for character, why in _IMPOSSIBLE.items():
         if character in str(ROOT):
-            raise InstallError(f"{ROOT}: the folder's path holds {character!r}, {why}; any other character is allowed")
+            allowed = f"allowed is anything but {' '.join(_IMPOSSIBLE)}"
+            raise InstallError(f"{ROOT}: the folder's path holds {character!r}, {why}; {allowed}")
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

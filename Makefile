@@ -41,7 +41,7 @@ instances: .venv/installed  ## Read EC2's instance families again, from the copy
 synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
 	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"
 
-test: .venv/installed-dev  ## Lint, check types, run every test (twelve minutes on two cores)
+test: .venv/installed-dev  ## Lint, check types, run every test (thirteen minutes on two cores)
 	@ruff check . && ruff format --check . && mypy
 	@pytest --quiet --areas
 

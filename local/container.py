@@ -164,7 +164,7 @@ def base_environment(scratch: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        # The toolkits install a script's requirements.txt: here they are met already, and nothing may change them.
+        # Steps, bootstrap actions and builds have what is published, and no index.
         "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",

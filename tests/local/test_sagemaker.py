@@ -5,12 +5,13 @@ import socket
 import tarfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from local.container import container_mode
-from local.environments import environment
+from local.environments import Environment, environment
 from local.jobs import JOBS, JobFailed, RequestRefused
 from local.sagemaker import pack, unpack
 from tests.local.conftest import Account, model, processing, script_mode, training, transform
@@ -248,6 +249,29 @@ def test_a_requirements_file_in_the_submit_folder_fails_script_mode(account: Acc
     assert reason.endswith('-m pip install . -r requirements.txt", exit code: 1')
     assert failed.value.reason == " ".join(reason.split())
     assert "No matching distribution found for duckdb==2.0.0" in failed.value.log.read_text()
+
+
+def test_wheels_of_another_python_are_for_processing_jobs_alone(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another Python stands for the image's: a requirements.txt finds them no more than in the service."""
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels" / "duckdb-2.0.0-py3-none-any.whl", "w") as wheel:
+        about = "duckdb-2.0.0.dist-info"
+        wheel.writestr("duckdb.py", "")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: duckdb\nVersion: 2.0.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", f"duckdb.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")
+    monkeypatch.setattr(Environment, "wheels", tmp_path / "wheels")
+    install = "python3 -m pip install --no-index duckdb==2.0.0 && python3 -c 'import duckdb'"
+    account.put("s3://lake/code/any.py", "")
+    account.put("s3://lake/raw/any.txt", "")
+    answer = account.sagemaker.create_processing_job(processing("p", ["bash", "-c", install]))
+    assert answer["ProcessingJobStatus"] == "Completed"
+    account.put("s3://lake/code/sagemaker/requirements.txt", "duckdb==2.0.0")
+    with pytest.raises(JobFailed) as failed:
+        account.sagemaker.create_training_job(script_mode("t"))
+    assert failed.value.answer["FailureReason"].startswith("AlgorithmError: InstallModuleError:")
 
 
 @pytest.mark.parametrize("module", ["duckdb", "comparison.record", "pyspark", "pytest"])

@@ -48,7 +48,7 @@ _OTHER_EACH_TIME = re.compile(
 """What both engines have and compute in ways of their own, or anew each time."""
 
 _READS_FILES = re.compile(
-    r"\b(READ_\w+|\w+_SCAN|GLOB|SNIFF_CSV)\s*(?=[(])|\b(FROM|JOIN)\s*['`]|\bparquet\s*[.]", re.IGNORECASE
+    r"\b(READ_\w+|\w+_SCAN|GLOB|SNIFF_CSV)\s*(?=[(])|\b(FROM|JOIN)\s*(['`]|parquet\s*[.])", re.IGNORECASE
 )
 """Data that is in no table of the definition: nothing would have checked it, and the services have no such path."""
 

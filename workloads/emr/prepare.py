@@ -101,8 +101,13 @@ def read_lines(
         raise
     stats.lines(table.name, counts)
     names = {raw.number(file.name): file.name for file in files} if by_file else {}
-    recount = lambda name: count(engine, table, files, output, name)  # noqa: E731
-    features.check_lines(table, counts, names, recount, lambda name: example(engine, table, text, name))
+    features.check_lines(
+        table,
+        counts,
+        names,
+        recount=lambda name: count(engine, table, files, output, name),
+        example=lambda name: example(engine, table, text, name),
+    )
     names_of = quoted(*(name for name, _ in found if name not in features.ABOUT_LINES))
     engine.sql(f"SELECT {names_of} FROM {cleaned} WHERE reject IS NULL").createOrReplaceTempView(table.name)
 

@@ -87,8 +87,13 @@ def read_lines(
     counts = rows_of(engine, rejected_sql(cleaned, by_file))
     stats.lines(table.name, counts)
     names = {raw.number(file.name): file.name for file in files} if by_file else {}
-    recount = lambda name: count(engine, table, files, name)  # noqa: E731
-    features.check_lines(table, counts, names, recount, lambda name: example(engine, table, files, name))
+    features.check_lines(
+        table,
+        counts,
+        names,
+        recount=lambda name: count(engine, table, files, name),
+        example=lambda name: example(engine, table, files, name),
+    )
     names_of = quoted(*(name for name, _ in found if name not in features.ABOUT_LINES))
     engine.execute(f"CREATE TEMP VIEW {quoted(table.name)} AS SELECT {names_of} FROM {cleaned} WHERE reject IS NULL")
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -191,22 +192,35 @@ def test_nothing_is_taken_while_the_machine_is_not_seen_as_it_is_now(
     assert update(handlers, arn, "2222", run, Revision="another") != first
 
 
-@pytest.mark.parametrize("times", [1, 3, 9])
-def test_a_start_with_the_definition_of_before_is_stopped_and_made_again(
-    handlers: ModuleType, monkeypatch: pytest.MonkeyPatch, times: int
-) -> None:
-    """As it may be for seconds after an update; the last start runs in any case."""
+def first_looks(monkeypatch: pytest.MonkeyPatch, times: int, change: Callable[[Any], None]) -> None:
+    """The first answers to which definition an execution has are changed so; nobody pauses."""
     late = iter(range(times))
     describe = StepFunctionResponse.describe_state_machine_for_execution
 
     def described(self: Any) -> Any:
         answer = describe(self)
         if next(late, None) is not None:
-            answer.result["revisionId"] = "before"
+            change(answer)
         return answer
 
     monkeypatch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described)
     monkeypatch.setattr("execution._PAUSE_SECONDS", 0)
+
+
+def of_before(answer: Any) -> None:
+    answer.result["revisionId"] = "before"
+
+
+def not_seen(answer: Any) -> None:
+    raise ExecutionDoesNotExist("not seen yet")
+
+
+@pytest.mark.parametrize("times", [1, 3, 9])
+def test_a_start_with_the_definition_of_before_is_stopped_and_made_again(
+    handlers: ModuleType, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """As it may be for seconds after an update; the last start runs in any case."""
+    first_looks(monkeypatch, times, of_before)
     arn = machine("waits")
     asked = event("Update", arn, PhysicalResourceId="any")
     started = handlers.on_event(asked, None)["PhysicalResourceId"]
@@ -223,16 +237,7 @@ def test_an_execution_that_is_not_seen_yet_is_the_one(
     handlers: ModuleType, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """What was started may be unknown for a moment; no second one is started beside it."""
-    late = iter(range(times))
-    describe = StepFunctionResponse.describe_state_machine_for_execution
-
-    def described(self: Any) -> Any:
-        if next(late, None) is not None:
-            raise ExecutionDoesNotExist("not seen yet")
-        return describe(self)
-
-    monkeypatch.setattr(StepFunctionResponse, "describe_state_machine_for_execution", described)
-    monkeypatch.setattr("execution._PAUSE_SECONDS", 0)
+    first_looks(monkeypatch, times, not_seen)
     arn = machine("waits")
     started = handlers.on_event(event("Create", arn), None)["PhysicalResourceId"]
     running = boto3.client("stepfunctions", region_name="us-east-1").list_executions(stateMachineArn=arn)["executions"]

@@ -128,7 +128,7 @@ def test_missing_files(tmp_path: Path) -> None:
         ("SELECT MOD(HASH(a), 10)", r"line 1: HASH has other"),
         ("SELECT *\nFROM read_parquet(path)", r"line 2: read_parquet reads what is no table of dataset.toml"),
         ("SELECT * FROM x JOIN 'orders.parquet' AS o", r"line 1: JOIN ' reads what is no table"),
-        ("SELECT * FROM parquet.`/orders`", r"line 1: parquet. reads what is no table"),
+        ("SELECT * FROM parquet.`/orders`", r"line 1: FROM parquet. reads what is no table"),
     ],
 )
 def test_mistakes_in_sql(text: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -53,7 +54,8 @@ def test_who_waits_for_an_engine_that_failed_is_told(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ExecutionWorker, "_get_evaluation_environment", fail)
     machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:one"
-    with engine(lambda call: {}, {machine: {"StartAt": "only", "States": {"only": SUCCEED}}}) as machines:
-        execution = machines.execute(machine, "run", {})
+    definition = {"StartAt": "only", "States": {"only": SUCCEED}}
+    with ThreadPoolExecutor() as pool, engine(lambda call: {}, {machine: definition}) as machines:
+        execution = pool.submit(machines.execute, machine, "run", {}).result(timeout=60)
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
     assert execution.cause == "the engine failed: LookupError: no such scope"

@@ -24,16 +24,16 @@ help:  ## Show what can be made
 
 compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=...)
 	@# By the environment, since a shell would read what is in them.
-	@exec python -m comparison run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"}
+	@exec python -m cli run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"}
 
 cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HEAD: what changed; MAX_MONTHLY=500: a limit)
 	@mkdir -p build && $(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth) > build/synth.log 2>&1 \
 	  || { cat build/synth.log >&2; exit 1; }
-	@python -m comparison cost $(if $(BASE),--templates build/diff/new --against build/diff/old) \
+	@python -m cli cost $(if $(BASE),--templates build/diff/new --against build/diff/old) \
 	  $(if $(MAX_MONTHLY),--max-monthly $(MAX_MONTHLY)) $(if $(FORMAT),--format $(FORMAT))
 
 prices: .venv/installed  ## Read the price list again (needs credentials with pricing:GetProducts; review the diff)
-	@python -m comparison prices --refresh
+	@python -m cli prices --refresh
 
 instances: .venv/installed  ## Read EC2's instance families again, from the copy that moto keeps (review the diff)
 	@python -m stacks.instances

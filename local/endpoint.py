@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from comparison.record import Load, Serve
 from local.jobs import JobFailed
 from local.services import Services
+from record.schema import Load, Serve
 
 _SMOKE_ROWS = 20
 _ROWS = 200

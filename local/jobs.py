@@ -19,8 +19,7 @@ from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-from comparison import signals
-from local import processes
+from local import processes, signals
 
 STOP_SECONDS = 5.0
 """How long a process may take to end after SIGTERM before SIGKILL (SageMaker gives 120 s)."""

@@ -8,18 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assembly.template import REPOSITORY, SynthesisError, app_context
 from common.command import InputError
 from common.dataset import Dataset
 from common.raw import is_data
-from comparison.files import check_writable
-from comparison.report import ReportError, chart_library
-from comparison.reproduce import OWN_DATA
-from comparison.template import REPOSITORY, SynthesisError, app_context
+from comparison.report.page import ReportError, chart_library
+from comparison.report.reproduce import OWN_DATA
 from local import environments
 from local.build import WHEELS
 from local.container import container_mode
-from stacks.layout import RUN_ID, RUN_ID_ALLOWED
+from record.files import check_writable
 from stacks.settings import DATASETS, Settings
+from stacks.shared.layout import RUN_ID, RUN_ID_ALLOWED
 
 _MIB = 1 << 20
 FREE_BYTES = 400 * _MIB

@@ -15,8 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common import dataset as definitions
-from comparison.agreement import compare_sides
-from comparison.collector import (
+from local.container import CHECKED, container_mode
+from local.endpoint import try_endpoint
+from local.environments import DEFAULT, environment
+from local.jobs import JobFailed
+from local.services import Services, machine_name
+from record.collector import (
     Folder,
     attainable,
     cluster_instances,
@@ -24,7 +28,8 @@ from comparison.collector import (
     digest,
     requested_instances,
 )
-from comparison.record import (
+from record.runs.agreement import compare_sides
+from record.schema import (
     SIDES,
     Dataset,
     Instances,
@@ -36,13 +41,8 @@ from comparison.record import (
     Sides,
     StageName,
 )
-from local.container import CHECKED, container_mode
-from local.endpoint import try_endpoint
-from local.environments import DEFAULT, environment
-from local.jobs import JobFailed
-from local.services import Services, machine_name
-from stacks.layout import RUNS
 from stacks.settings import DATASETS, Settings
+from stacks.shared.layout import RUNS
 
 _PACKAGES = ("aws-cdk-lib", "duckdb", "moto", "pyspark", "xgboost-cpu")
 

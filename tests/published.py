@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from comparison.template import REPOSITORY
+from assembly.template import REPOSITORY
 from local.build import environment
 from local.container import scratch
 from local.s3 import LocalS3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comparison.template import REPOSITORY
+from assembly.template import REPOSITORY
 
 
 def test_every_process_collects_the_same_tests_in_the_same_order(

@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 case $1 in
   sagemaker) python=3.12 ;; # the XGBoost image's
   emr) python=3.11 ;;       # the cluster's PYSPARK_PYTHON
-  collector) python=3.14 ;; # stacks/collector.py: _RUNTIME
+  collector) python=3.14 ;; # stacks/comparison/collector.py: _RUNTIME
 esac
 # manylinux_2_28 runs on Amazon Linux 2023, as Lambda's Python does.
 python3 -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Literal
 
 from comparison.cost.lines import Estimate, Limit, number
-from comparison.record import SIDES, SideName
 from comparison.summary import TITLES
+from record.schema import SIDES, SideName
 
 __all__ = ["MAXIMUM", "Along", "Curve", "Stretch", "axis_end", "break_even", "find_stretches", "number"]
 

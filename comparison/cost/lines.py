@@ -1,7 +1,7 @@
 """Cost lines: what is billed, at which price, and how its quantity follows from the usage.
 
-The page computes the same in JavaScript with the visitor's usage (comparison/templates/cost.js), so that lines and
-parameters are plain data, and `drivers` is all that there is to compute.
+The page computes the same in JavaScript with the visitor's usage (comparison/report/templates/cost.js), so that lines
+and parameters are plain data, and `drivers` is all that there is to compute.
 """
 
 import math
@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 
+from comparison.cost.prices import HOURS_A_MONTH, Price, Unit
 from comparison.cost.usage import Usage
-from comparison.prices import HOURS_A_MONTH, Price, Unit
 
 Party = Literal["sagemaker", "emr", "shared"]
 PARTIES: tuple[Party, ...] = ("sagemaker", "emr", "shared")

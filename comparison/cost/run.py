@@ -17,14 +17,14 @@ from pydantic import BaseModel, ConfigDict
 
 from comparison.cost import CostError
 from comparison.cost.lines import GB, Money
+from comparison.cost.prices import HOURS_A_MONTH, Price, PriceBook
 from comparison.cost.workload import Workload, fitted, worker_vcpus
-from comparison.prices import HOURS_A_MONTH, Price, PriceBook
-from comparison.record import SIDES, Cluster, Instances, Record, SideName, Stage, StageName
+from record.schema import SIDES, Cluster, Instances, Record, SideName, Stage, StageName
 
 Part = Literal["start-up and idle", "work"]
 """What is there however little data there is, and what grows with the data."""
 
-_ROOT_GB = 30  # of every node of the cluster (stacks/emr_cluster.py)
+_ROOT_GB = 30  # of every node of the cluster (stacks/emr/cluster.py)
 _COMPONENTS: dict[StageName, str] = {
     "prepare": "processing",
     "train": "training",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from comparison.cost.break_even import Along, break_even
 from comparison.cost.lines import PARTIES, Estimate, Line, Money, Party, drivers, idle_drivers, run_drivers, usd
 from comparison.cost.run import RunCost
-from comparison.record import SIDES, STAGES
 from comparison.summary import TITLES
+from record.schema import SIDES, STAGES
 
 NAMES: dict[Party, str] = {"sagemaker": TITLES["sagemaker"], "emr": TITLES["emr"], "shared": "Shared by both"}
 ALONG: tuple[Along, ...] = ("runs_per_day", "events_per_run", "requests_per_second")

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from comparison.collector import CLUSTER_CALLS
+from assembly.template import Assembly
 from comparison.cost import CostError
 from comparison.cost.lines import (
     GB,
@@ -28,12 +28,12 @@ from comparison.cost.lines import (
     Term,
     number,
 )
+from comparison.cost.prices import HOURS_A_MONTH, KINDS, InstanceType, PriceBook, kind_of
 from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload
-from comparison.prices import HOURS_A_MONTH, KINDS, InstanceType, PriceBook, kind_of
-from comparison.record import SIDES, STAGES, SideName, StageName
 from comparison.summary import TITLES
-from comparison.template import Assembly
+from record.collector import CLUSTER_CALLS
+from record.schema import SIDES, STAGES, SideName, StageName
 
 # GiB of EBS that EMR attaches to an instance whose definition has no disks, by size of the instance
 # (aws-samples/aws-emr-advisor, 2025-06-05).

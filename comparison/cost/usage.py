@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from comparison.cost import CostError
-from comparison.files import FileError, read_json, read_text
+from record.files import FileError, read_json, read_text
 
 HoursADay = Annotated[FiniteFloat, Field(ge=0, le=24)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]

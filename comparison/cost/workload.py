@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from comparison.cost import CostError
 from comparison.cost.lines import number
-from comparison.files import FileError, read_text
-from comparison.prices import PriceBook
-from comparison.record import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
+from comparison.cost.prices import PriceBook
+from record.files import FileError, read_text
+from record.schema import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
 
 DEFAULTS = Path(__file__).parent / "workload.json"
 NonNegative = Annotated[FiniteFloat, Field(ge=0)]

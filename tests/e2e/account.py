@@ -33,7 +33,7 @@ from unittest.mock import MagicMock
 import boto3
 import pytest
 
-from comparison.template import ACCOUNT, REGION, REPOSITORY
+from assembly.template import ACCOUNT, REGION, REPOSITORY
 
 # moto's CloudFormation imports its API Gateway, and that a validator which nothing here needs: six packages fewer.
 for _name in ("", ".validation", ".validation.exceptions"):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from comparison.commands.run import point_latest, write_page
-from comparison.record import Record, load, save
+from cli.run import point_latest, write_page
 from local.preflight import Options
 from local.progress import Progress
 from local.run import run
+from record.schema import Record, load, save
 
 SMALL = {"dataset.events": "20000", "hyperparameters.num_round": "20"}
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from assembly.template import ACCOUNT, REGION, Assembly
 from common.hyperparameters import HYPERPARAMETERS
-from comparison.template import ACCOUNT, REGION, Assembly
 from tests.e2e.account import Account, Request, account
 
 # What moto wants of the CLI: it has no change sets that fit, and parameters of its own for a first deployment.

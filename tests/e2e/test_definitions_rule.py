@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import xgboost
 
-from comparison.record import STAGES
-from comparison.template import Assembly
+from assembly.template import Assembly
 from local.progress import Progress
 from local.s3 import LocalS3
 from local.services import Services, machine_name
 from local.states import Execution, engine
+from record.schema import STAGES
 from tests.e2e.conftest import SMALL
 from tests.stacks.conftest import synthesise
 

@@ -8,10 +8,10 @@ import pytest
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
-from comparison.record import SIDES, STAGES
-from comparison.template import Assembly
+from assembly.template import Assembly
 from local.services import machine_name
 from local.states import Answer, Call, Execution, TaskFailed, engine
+from record.schema import SIDES, STAGES
 from tests.stacks.conftest import synthesise
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]

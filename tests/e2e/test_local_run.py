@@ -16,13 +16,13 @@ from botocore.exceptions import ClientError
 from nbclient import NotebookClient
 from sagemaker.core.resources import Endpoint
 
-from comparison.record import SIDES, STAGES, Record
+from assembly.template import REGION, REPOSITORY
 from comparison.summary import checks
-from comparison.template import REGION, REPOSITORY
 from local.preflight import Options, RunError
 from local.progress import Progress
 from local.run import run
 from local.runtime import endpoint
+from record.schema import SIDES, STAGES, Record
 
 
 def test_both_sides_finish_every_stage(small_run: tuple[Record, Path]) -> None:
@@ -163,7 +163,7 @@ def test_used_run_id_is_refused_and_the_run_kept(small_run: tuple[Record, Path])
 
 
 def compare(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "comparison", "run", *arguments]
+    command = [sys.executable, "-m", "cli", "run", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900)
 
 
@@ -213,7 +213,7 @@ def test_bad_data_fails_both_sides_with_the_same_reason(small_run: tuple[Record,
 
 def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
-    command = [sys.executable, "-m", "comparison", "run", "--events", "400000", "--run-id", "stopped"]
+    command = [sys.executable, "-m", "cli", "run", "--events", "400000", "--run-id", "stopped"]
     process = subprocess.Popen(
         [*command, "--output", str(tmp_path)], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

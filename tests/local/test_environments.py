@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comparison.template import REPOSITORY
+from assembly.template import REPOSITORY
 from local import environments
 from local.environments import EnvironmentMissing, environment
 

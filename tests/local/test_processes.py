@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from comparison.template import REPOSITORY
+from assembly.template import REPOSITORY
 from local import processes
 
 # A run in small: its folder, a job that starts a daemon deaf to SIGTERM, and a child that is no job.
 RUN = """
 import subprocess, sys, time
 from pathlib import Path
-from comparison import signals
+from local import signals
 from local.jobs import JOBS
 from local.run import _folder
 signals.interrupt()

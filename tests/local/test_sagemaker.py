@@ -274,7 +274,7 @@ def test_wheels_of_another_python_are_for_processing_jobs_alone(
     assert failed.value.answer["FailureReason"].startswith("AlgorithmError: InstallModuleError:")
 
 
-@pytest.mark.parametrize("module", ["duckdb", "comparison.record", "pyspark", "pytest"])
+@pytest.mark.parametrize("module", ["duckdb", "record.schema", "pyspark", "pytest"])
 def test_what_the_image_lacks_cannot_be_imported(account: Account, module: str) -> None:
     failed = failing(account, f"import {module}")
     assert failed.reason == f"AlgorithmError: ModuleNotFoundError: No module named {module.split('.')[0]!r}"

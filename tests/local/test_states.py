@@ -9,7 +9,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-from comparison.template import ACCOUNT, REGION
+from assembly.template import ACCOUNT, REGION
 from local.states import engine
 
 SUCCEED = {"Type": "Succeed"}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comparison.template import ACCOUNT, REGION, Assembly
+from assembly.template import ACCOUNT, REGION, Assembly
 from tests.stacks.reference import ANYTHING, below, matches, named, overlap, resource_kinds, works_on
 from tests.stacks.source_code import (
     client_actions,
@@ -696,8 +696,8 @@ class Calls:
         if (folder / "framework.js").is_file():
             self._framework(role, function)
             return
-        if (folder / "comparison").is_dir():
-            self._collector(role, function, folder / "comparison")
+        if (folder / "record").is_dir():
+            self._collector(role, function, folder / "record")
             return
         modules = resource_modules(folder)
         for resource in self.templates.all_resources:

@@ -10,8 +10,8 @@ import pytest
 from aws_cdk import App
 
 from app import build
-from comparison.template import Assembly, app_context
-from stacks.network_stack import DELETE_DATA
+from assembly.template import Assembly, app_context
+from stacks.network.stack import DELETE_DATA
 
 # Every setting differs from its default, but for those that exclude one of these (see OTHERS).
 CHANGED = {

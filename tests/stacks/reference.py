@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
-from comparison.template import ACCOUNT, REGION
+from assembly.template import ACCOUNT, REGION
 
 ANYTHING = "*"
 """The resource of a call that says nothing of what it is made on."""

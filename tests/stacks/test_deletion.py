@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stacks.network_stack import DELETE_DATA
+from stacks.network.stack import DELETE_DATA
 from tests.stacks.conftest import Synthesised, synthesise
 
 SIDES = ("sagemaker", "emr")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from comparison.template import ACCOUNT, app_context
-from stacks.network_stack import DELETE_DATA
+from assembly.template import ACCOUNT, app_context
+from stacks.network.stack import DELETE_DATA
 from stacks.settings import Settings
 from tests.stacks.calls import (
     EMR_ALLOCATION_STRATEGY,

@@ -9,7 +9,7 @@ from cfnlint.helpers import REGIONS
 from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from stacks.images import XGBOOST_ACCOUNTS
+from stacks.shared.sagemaker.images import XGBOOST_ACCOUNTS
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"

@@ -15,7 +15,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from comparison.template import REPOSITORY
+from assembly.template import REPOSITORY
 from tests.stacks.conftest import Synthesised
 
 STACKS = ("network", "data", "sagemaker", "emr", "comparison")

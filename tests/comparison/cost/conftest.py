@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from assembly.template import Assembly
+from comparison.cost.prices import KINDS, InstanceType, Price, PriceBook, kind_of
 from comparison.cost.workload import SideWork, StageWork, Workload
-from comparison.prices import KINDS, InstanceType, Price, PriceBook, kind_of
-from comparison.record import STAGES
-from comparison.template import Assembly
+from record.schema import STAGES
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
 
 REGION = "us-east-1"

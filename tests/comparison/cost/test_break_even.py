@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assembly.template import Assembly
 from comparison.cost.break_even import MAXIMUM, Along, Curve, axis_end, break_even, find_stretches
 from comparison.cost.lines import Estimate, usd
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from comparison.record import SideName
-from comparison.template import Assembly
+from record.schema import SideName
 from tests.comparison.cost.conftest import book, workload
 
 EMR_WORKS_LESS = {"sagemaker": {"startup_seconds": 900}, "emr": {"startup_seconds": 100}}

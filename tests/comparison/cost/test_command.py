@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from comparison.cli import app
-from comparison.record import save
-from comparison.template import Assembly
+from assembly.template import Assembly
+from cli.main import app
+from record.schema import save
 from tests.comparison.cost.conftest import book
-from tests.comparison.sample import sample
+from tests.record.sample import sample
 
 
 def call(*arguments: object, code: int = 0) -> tuple[str, str]:

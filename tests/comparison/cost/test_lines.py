@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assembly.template import Assembly
 from comparison.cost.lines import (
     PARTIES,
     Estimate,
@@ -19,10 +20,9 @@ from comparison.cost.lines import (
     run_drivers,
     usd,
 )
+from comparison.cost.prices import PriceBook
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from comparison.prices import PriceBook
-from comparison.template import Assembly
 from tests.comparison.cost.conftest import ALL, price, workload
 
 # One estimate a configuration, and a hundred usages of it.

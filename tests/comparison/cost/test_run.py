@@ -9,9 +9,9 @@ from comparison.cost.lines import Money
 from comparison.cost.run import RunCost, run_cost
 from comparison.cost.table import run_table
 from comparison.cost.workload import fitted
-from comparison.record import Record
+from record.schema import Record
 from tests.comparison.cost.conftest import book, workload
-from tests.comparison.sample import bare_sample, failed_sample, sample, sample_data
+from tests.record.sample import bare_sample, failed_sample, sample, sample_data
 
 VOLUMES: dict[str, Any] = {
     "sagemaker.prepare.volume_gb": 30,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from assembly.template import REPOSITORY, Assembly
 from comparison.cost import CostError
 from comparison.cost.lines import Estimate, Line, Parameters, drivers, idle_drivers, run_drivers
+from comparison.cost.prices import PriceBook
 from comparison.cost.template import RULES, estimate, rule_of
 from comparison.cost.usage import Usage
-from comparison.prices import PriceBook
-from comparison.template import REPOSITORY, Assembly
 from tests.comparison.cost.conftest import ALL, book, workload
 
 A_RUN = Usage(runs_per_day=1, events_per_run=10_000_000)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from comparison.cost import CostError
 from comparison.cost.workload import Workload, fitted, line
-from comparison.record import STAGES, Record
+from record.schema import STAGES, Record
 from tests.comparison.cost.conftest import book, workload
-from tests.comparison.sample import sample_data
+from tests.record.sample import sample_data
 
 
 def run(events: int | None, seconds: float, where: str = "local") -> Record:

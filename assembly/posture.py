@@ -1,0 +1,145 @@
+"""The security posture of a run's stacks: what the rules of two packs found, and which findings are acknowledged.
+
+    check(app_context(settings), folder)     # after a run: some seconds, in a process of its own
+    posture(folder)                          # None: not measured
+
+The rules are run by `assembly.rules`, which the tests use as well.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+
+from assembly.template import REPOSITORY, app_environment
+from record.files import FileError, read_json
+from record.runs.folders import RULES
+from record.schema import SIDES, SideName
+from record.text import clean_json, one_line
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class PostureError(Exception):
+    """The rules could not be run, or their report cannot be read; one line."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _fit_to_be_shown(cls, value: Any) -> Any:
+        """A report may come from a bucket that others write to."""
+        return clean_json(value)
+
+
+class Finding(_Model):
+    """A rule that a resource breaks."""
+
+    rule: Text
+    resource: Text
+    """The construct path: the stack's name first."""
+
+    @property
+    def pack(self) -> str:
+        """The pack that the rule is of, e.g. `NIST.800.53.R5`."""
+        return self.rule.split("-", 1)[0]
+
+    @property
+    def stack(self) -> str:
+        """The stack that holds the resource."""
+        return self.resource.split("/", 1)[0]
+
+    @property
+    def side(self) -> SideName | None:
+        """The side whose stack that is; None for what both share."""
+        return next((side for side in SIDES if self.stack.endswith(f"-{side}")), None)
+
+
+class Acknowledged(Finding):
+    """A rule that does not apply to a resource, and why."""
+
+    reason: Text
+
+
+class Posture(_Model):
+    """What the rules say of all stacks."""
+
+    version: Text
+    """Of cdk-nag, whose packs these are."""
+    packs: tuple[Text, ...]
+    """The packs that ran. How many rules each holds, cdk-nag does not tell."""
+    findings: tuple[Finding, ...]
+    acknowledged: tuple[Acknowledged, ...]
+
+    def of(self, side: SideName | None) -> "Posture":
+        """The part of one side's stack; with None, of the stacks that both share."""
+        return self.model_copy(
+            update={
+                "findings": tuple(each for each in self.findings if each.side == side),
+                "acknowledged": tuple(each for each in self.acknowledged if each.side == side),
+            }
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The posture in one sentence."""
+        found = len(self.findings)
+        kept = len({each.resource for each in self.acknowledged})
+        return (
+            f"cdk-nag {self.version}'s packs {' and '.join(self.packs)} ran over every stack: {found or 'no'} "
+            f"{'finding' if found == 1 else 'findings'}; {len(self.acknowledged)} more, on {kept} resources, are "
+            "acknowledged with a reason each."
+        )
+
+
+def check(context: Mapping[str, object], folder: Path) -> None:
+    """Run the rules over the app with this context, and leave their report in the folder.
+
+    Raises:
+        PostureError: the app cannot be synthesised; nothing is written.
+    """
+    report = folder / RULES
+    temporary = folder.resolve() / f".{RULES}.{os.getpid()}.tmp"
+    try:
+        rules = subprocess.run(
+            [sys.executable, "-m", "assembly.rules", json.dumps(dict(context)), str(temporary)],
+            cwd=REPOSITORY,
+            env=app_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if rules.returncode != 0:
+            lines = rules.stderr.strip().splitlines() or [f"assembly.rules ended with {rules.returncode}"]
+            raise PostureError(f"the security rules could not be run: {lines[-1]}")
+        temporary.replace(report)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def posture(folder: Path) -> Posture | None:
+    """The posture that `check` left in a folder, None when there is none.
+
+    Raises:
+        PostureError: the report is there and cannot be read; one line that names the file.
+    """
+    report = folder / RULES
+    if not os.path.lexists(report):
+        return None
+    try:
+        return Posture.model_validate(read_json(report))
+    except FileError as error:
+        raise PostureError(one_line(str(error))) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "report"
+        raise PostureError(
+            one_line(f"{report}: {where}: {first['msg']}; expected what `assembly.rules` writes")
+        ) from error

@@ -1,0 +1,1 @@
+"""The command line: ``compare``, one module a command."""

@@ -1,0 +1,80 @@
+"""Lines of code that only one side needs."""
+
+import ast
+import io
+import tokenize
+from pathlib import Path
+
+from record.schema import SideName
+
+# Where the files of one side's stack are, below stacks/; the second is what all sides of its service share.
+_STACK = ("{side}/**/*.py", "shared/{side}/*.py", "handlers/{side}_*.py")
+_COMMENTS = {".sh": "#", ".sql": "--"}
+
+
+def lines(file: Path) -> int:
+    """Lines of a Python, SQL or shell file without blank ones, comments and docstrings."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix != ".py":
+        comment = _COMMENTS[file.suffix]
+        return sum(1 for line in text.splitlines() if line.strip() and not line.strip().startswith(comment))
+    counted: set[int] = set()
+    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in skipped:
+            counted.update(range(token.start[0], token.end[0] + 1))
+    return len(counted - _docstrings(text))
+
+
+def _docstrings(text: str) -> set[int]:
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        # A text that stands alone: a docstring, or what describes the attribute above it.
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            found.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return found
+
+
+def workload(root: Path, side: SideName) -> set[Path]:
+    """The files that only this side's jobs need: its folder, and the common modules that only it imports."""
+    other: SideName = "emr" if side == "sagemaker" else "sagemaker"
+    return _reached(root / "workloads", side) - _reached(root / "workloads", other) | {
+        *(root / "workloads" / side).glob("*.sh")
+    }
+
+
+def stack(root: Path, side: SideName) -> set[Path]:
+    """The files of one side's stack, by their names."""
+    return {file for pattern in _STACK for file in (root / "stacks").glob(pattern.format(side=side))}
+
+
+def engine(root: Path, side: SideName) -> str | None:
+    """What computes in `prepare`: the engine that the script imports, None when it is none of the known ones."""
+    names = {"duckdb": "DuckDB", "pyspark": "Spark"}
+    imported = {name.split(".")[0] for name in _imports(root / "workloads" / side / "prepare.py")}
+    return next((title for name, title in names.items() if name in imported), None)
+
+
+def _reached(folder: Path, side: SideName) -> set[Path]:
+    """A side's scripts and all that they import below the folder."""
+    found: set[Path] = set()
+    waiting = list((folder / side).glob("*.py"))
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            modules = (folder.joinpath(*name.split(".")).with_suffix(".py") for name in _imports(file))
+            waiting += [module for module in modules if module.is_file()]
+    return found
+
+
+def _imports(file: Path) -> set[str]:
+    """The modules that a file imports; `from a import b` may name the module a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found

@@ -1,0 +1,1 @@
+"""What people read: the page, its charts, and the terminal's tables."""

@@ -1,0 +1,207 @@
+"""The comparison in a terminal: the same words and pass marks as on the page, readable at 80 columns and in a pipe."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from comparison import summary
+from comparison.repeats.diff import Diff, Difference
+from comparison.repeats.spread import RULE, Spread
+from record.schema import Record, RecordError, Side, Stage
+
+_STYLES = {"pass": "green", "fail": "bold red", "failed": "bold red", "not measured": "dim", "skipped": "dim"}
+_VERDICTS = {"changed": "bold", "equal": "dim", "within noise": "dim"}
+
+
+def print_comparison(record: Record, console: Console) -> None:
+    """Print the verdict, the failures, and the tables of stages, metrics and checks."""
+    verdict = summary.verdict(record)
+    style = {"good": "bold green", "mixed": "bold yellow", "bad": "bold red"}[verdict.tone]
+    console.print()
+    console.print(Text(verdict.headline, style=style))
+    for sentence in [*verdict.sentences, *verdict.details]:
+        console.print(Text(sentence))
+    _failures(record, console)
+    if not any(side.stages for _, side in record.both()):
+        return
+    console.print()
+    console.print(_stages(record))
+    console.print(_metrics(record))
+    console.print(_checks(record))
+
+
+def _failures(record: Record, console: Console) -> None:
+    for name, side in record.both():
+        if side.error:
+            stage = f" in {side.error.stage}" if side.error.stage else ""
+            console.print()
+            console.print(Text(f"{summary.TITLES[name]} failed{stage}: ", style="bold red") + Text(side.error.message))
+            if side.error.log:
+                # Not wrapped: a path is to be copied.
+                console.print(Text(f"The log: {side.error.log}"), soft_wrap=True)
+            for line in side.error.log_tail:
+                console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right")
+    return table
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style=_STYLES.get(text, ""))
+
+
+def _stages(record: Record) -> Table:
+    table = _table(f"Stages, measured {summary.here(record)}", "", *summary.TITLES.values(), "Rows: SageMaker", "EMR")
+    for name, *both in summary.order(record):
+        table.add_row(name, *(_time(stage) for stage in both), *(_rows(stage) for stage in both))
+    totals = [summary.seconds(summary.total_seconds(side)) for _, side in record.both()]
+    table.add_section()
+    table.add_row("in all", *map(_cell, totals), "", "")
+    return table
+
+
+def _time(stage: Stage | None) -> Text:
+    if stage and stage.status == "skipped":
+        return _cell("skipped")
+    text = summary.seconds(stage.seconds if stage else None)
+    return Text(f"{text}, failed", style="bold red") if stage and stage.status == "failed" else _cell(text)
+
+
+def _rows(stage: Stage | None) -> Text:
+    skipped = stage is not None and stage.status == "skipped"
+    return _cell("skipped" if skipped else summary.count(stage.rows_out if stage else None))
+
+
+def _metrics(record: Record) -> Table:
+    table = _table("Metrics on the test split", "", "SageMaker", "EMR", "Attainable")
+    for name, (label, hint) in summary.METRICS.items():
+        values = [summary.metric(side.metrics, name) for _, side in record.both()]
+        cells = [_cell(summary.score(value)) for value in (*values, getattr(record.limits, name))]
+        table.add_row(f"{label} ({hint})", *cells)
+    return table
+
+
+def _checks(record: Record) -> Table:
+    table = _table("Do the sides agree?", "", "Found", "Allowed", "Result")
+    for check in summary.checks(record):
+        table.add_row(check.name, _cell(check.value), check.limit, _cell(check.result))
+    return table
+
+
+def print_run(record: Record, console: Console) -> None:
+    """Print a run in a line, and why a side of it failed."""
+    times = ", ".join(
+        f"{summary.TITLES[name]} {side.status}, {summary.seconds(summary.total_seconds(side))}"
+        for name, side in record.both()
+    )
+    console.print(Text(f"{record.run_id}: {times}"), soft_wrap=True)
+    for name, side in record.both():
+        if side.error:
+            stage = f" in {side.error.stage}" if side.error.stage else ""
+            console.print(Text(f"  {summary.TITLES[name]} failed{stage}: {side.error.message}"), soft_wrap=True)
+
+
+def print_repeats(
+    name: str, spreads: Mapping[tuple[str, str], Spread | None], runs: int, asked: int, console: Console
+) -> None:
+    """Print the middle and the spread of each number of several runs."""
+    if not spreads:
+        console.print(f"\nNone of {asked} runs of {name} succeeded: there is nothing to sum up.", markup=False)
+        return
+    failed = f", {asked - runs} failed and left out" if runs < asked else ""
+    columns = ("Median", "Minimum", "Maximum", "Deviation")
+    table = _table(f"{name}: {runs} of {asked} runs{failed}", "", *columns)
+    for (side, what), found in spreads.items():
+        shown = summary.score if what == summary.METRICS["auc"][0] else summary.seconds
+        values = (found.median, found.minimum, found.maximum, found.deviation) if found else (None,) * len(columns)
+        table.add_row(f"{side}, {what}", *(_cell(shown(value)) for value in values))
+    console.print()
+    console.print(table)
+    console.print("Deviation: the median of the runs' absolute deviations from the median.")
+
+
+def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Console) -> None:
+    """Print each run, in the order given; what cannot be read follows with its reason."""
+    table = _table("Runs", "Run", "Started, UTC", "Dataset", "", "Time", "AUC")
+    damaged = []
+    for name, record in runs:
+        if isinstance(record, RecordError):
+            damaged.append((name, record))
+            continue
+        events = record.dataset.events
+        sides = [side for _, side in record.both()]
+        rows = zip(
+            (record.run_id, record.where),
+            f"{record.started:%Y-%m-%d\n%H:%M}".split("\n") if record.started else ("never", ""),
+            (record.dataset.name, "" if events is None else f"{events:,}"),
+            summary.TITLES.values(),
+            [_cell("failed" if side.status == "failed" else _total(side)) for side in sides],
+            [_cell(summary.score(summary.metric(side.metrics, "auc"))) for side in sides],
+            strict=True,
+        )
+        for row in rows:
+            table.add_row(*row)
+    if table.row_count:
+        # An id is what the other commands ask for: never cut off.
+        table.columns[0].overflow = "fold"
+        console.print(table)
+    for name, error in damaged:
+        console.print(Text(f"{name}: damaged: {error}", style="red"), soft_wrap=True)
+
+
+def print_diff(a: str, b: str, diff: Diff, console: Console) -> None:
+    """Print what was given differently, what came out differently, and how the noise was judged."""
+    console.print()
+    if diff.changes:
+        table = _table("What was different", "", a, b)
+        for change in diff.changes:
+            name = change.name if change.group == "settings" else f"{change.group}: {change.name}"
+            table.add_row(name, *(_cell("none" if v is None else v) for v in (change.a, change.b)))
+        # A name is what one looks for; values that are long give way.
+        for column in table.columns[1:]:
+            column.max_width, column.overflow = 18, "fold"
+        console.print(table)
+    else:
+        console.print("Nothing was given differently.")
+    shown = [each for each in diff.differences if each.verdict not in ("equal", "not measured")]
+    for side in dict.fromkeys(each.side for each in shown):
+        table = _table(f"What came out differently: {side}", "", a, b, "Difference", "Noise", "")
+        for each in (each for each in shown if each.side == side):
+            table.add_row(each.name, *_difference(each))
+        console.print(table)
+    equal = sum(each.verdict == "equal" for each in diff.differences)
+    console.print(f"{equal} other numbers are equal." if shown else f"All {equal} numbers that both have are equal.")
+    if any(each.verdict == "not comparable" for each in diff.differences):
+        console.print("The runs are of different machines: their times are not compared.")
+    if diff.noise_known:
+        console.print(RULE)
+    elif any(each.verdict == "noise not known" for each in diff.differences):
+        console.print(
+            "How much of this is noise is not known: `compare run --repeat 5` tells, with the settings of one."
+        )
+
+
+def _total(side: Side) -> str:
+    return summary.seconds(summary.total_seconds(side))
+
+
+def _difference(each: Difference) -> Sequence[Text]:
+    def number(value: float | None, sign: str = "") -> str:
+        if value is None:
+            return ""
+        if each.unit in ("s", "ms"):
+            return f"{value:{sign}.2f} {each.unit}"
+        return f"{value:{sign}.5f}" if each.unit == "" else f"{value:{sign},.0f} {each.unit}"
+
+    noise = "" if each.noise is None else f"± {number(each.noise)}"
+    # Said once below the tables, since it holds for all of them.
+    verdict = "" if each.verdict == "noise not known" else each.verdict
+    texts = (number(each.a), number(each.b), number(each.difference, "+"), noise)
+    return [*map(Text, texts), Text(verdict, style=_VERDICTS.get(each.verdict, ""))]

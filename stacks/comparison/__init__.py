@@ -1,0 +1,1 @@
+"""What runs the sides beside each other, and records it."""

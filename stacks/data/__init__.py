@@ -1,0 +1,1 @@
+"""The bucket, the key, the dataset and the published workloads."""

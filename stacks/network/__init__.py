@@ -1,0 +1,1 @@
+"""The private network that both services work in."""

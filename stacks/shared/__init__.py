@@ -1,0 +1,1 @@
+"""What the stacks of several rooms are built of."""

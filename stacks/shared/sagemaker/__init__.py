@@ -1,0 +1,1 @@
+"""What runs on SageMaker, whichever side it is of: jobs, their roles, images."""

@@ -1,0 +1,432 @@
+"""SageMaker jobs as requests: what a Task state sends, and the role that the jobs run as.
+
+Field names are the API's (API_CreateProcessingJob, API_CreateTrainingJob, API_CreateTransformJob; botocore 1.44.5).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from aws_cdk import ArnFormat, CustomResource, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.instances import has_local_disks
+from stacks.settings import Settings
+from stacks.shared.custom_resources import CustomResources, look_at_stack
+from stacks.shared.pipeline import StageRun, Watch
+from stacks.shared.sagemaker.images import xgboost_image
+from stacks.shared.sagemaker.roles import log_group_arns, sagemaker_role
+from stacks.shared.states import Task, allow, wait_permission
+
+PROCESSING = "/opt/ml/processing"
+CHANNELS = "/opt/ml/input/data"
+
+# Names that Step Functions gives to failed calls of SageMaker: API failures and throttling
+# (docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html, archived copy of 2023, read 2026-11-22).
+ERRORS = ("SageMaker.AmazonSageMakerException",)
+
+# Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
+# (step-functions/latest/dg/supported-services-awssdk.html). CreateTrainingJob names ResourceInUse (there is a job of
+# this name), ResourceLimitExceeded and ResourceNotFound (botocore 1.44.5); any other, so throttling, is the SDK's
+# SageMakerException (public state machines retry it and ResourceLimitExceededException; all read 2026-11-27).
+SDK_ERRORS = (
+    "SageMaker.SageMakerException",
+    "SageMaker.ResourceLimitExceededException",
+    "SageMaker.ThrottlingException",
+)
+_EXISTS = "SageMaker.ResourceInUseException"
+
+# Jobs that are created by the AWS SDK and looked at: Step Functions makes no rule for their end.
+_WATCHED = ("TrainingJob",)
+
+
+def volume_key(instance_type: str, key: kms.IKey) -> str | None:
+    """The key for an instance's storage volume, or None where the instance type takes none.
+
+    Disks of the instance's own are encrypted by its hardware, and a type that has them refuses a key
+    (API_ResourceConfig, API_ProcessingClusterConfig, API_TransformResources, API_CreateEndpointConfig: VolumeKmsKeyId,
+    KmsKeyId; botocore 1.44.5, read 2026-11-27).
+    """
+    return None if has_local_disks(instance_type) else key.key_arn
+
+
+class Network(Protocol):
+    """Where the jobs run, and the key of their disks."""
+
+    key: kms.IKey
+    vpc: ec2.IVpc
+    subnet_ids: list[str]
+
+
+class SageMakerJobs(Construct):
+    """What the jobs of a stack have in common: role, image, network, key, tags. Its methods write the requests."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        settings: Settings,
+        *,
+        network: Network,
+        resources: CustomResources,
+        tags: Mapping[str, str],
+        list_buckets: Sequence[str],
+        read: Sequence[str],
+        write: Sequence[str],
+        endpoints: Sequence[str] = (),
+        log_groups: Sequence[str] = (),
+    ) -> None:
+        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use.
+
+        ``endpoints`` are the stack's own, in the jobs' network, and ``log_groups`` those that SageMaker writes to for
+        them, even after they were deleted.
+        """
+        super().__init__(scope, construct_id)
+        self.project = settings.project
+        self.vpc = network.vpc
+        self.subnet_ids = network.subnet_ids
+        self.key = network.key
+        self.minutes = settings.stage_minutes
+        self.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self.image = xgboost_image(self)
+        self.security_group = self._security_group()
+        self.role = self._role(list_buckets, read, write)
+        self.leftovers = self._leftovers(resources, endpoints, log_groups)
+
+    def name(self, stage: str) -> str:
+        """A job's name: one for run and stage, so that a call which is made twice never makes two jobs."""
+        return f"States.Format('{self.project}-{{}}-{stage}', $.run_id)"
+
+    def stop(self, stage: str, job: str) -> Task:
+        """Stop a stage's job: one that ran out of the state's time still runs, and one that ended refuses it."""
+        return Task(f"aws-sdk:sagemaker:stop{job}", {f"{job}Name.$": self.name(stage)}, ())
+
+    def processing(
+        self,
+        stage: str,
+        *,
+        instance_type: str,
+        volume_gb: int,
+        entrypoint: Sequence[str],
+        arguments: Sequence[str],
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        instance_count: int = 1,
+    ) -> dict[str, Any]:
+        """A CreateProcessingJob request; inputs and outputs map folders below /opt/ml/processing to S3 locations."""
+        return {
+            "ProcessingJobName.$": self.name(stage),
+            "RoleArn": self.role.role_arn,
+            "AppSpecification": {
+                "ImageUri": self.image,
+                "ContainerEntrypoint": list(entrypoint),
+                "ContainerArguments": list(arguments),
+            },
+            "ProcessingInputs": [
+                {
+                    "InputName": folder.replace("/", "-"),
+                    "S3Input": {
+                        **_either("S3Uri", location),
+                        "LocalPath": f"{PROCESSING}/input/{folder}",
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                        "S3DataDistributionType": "FullyReplicated",
+                        "S3CompressionType": "None",
+                    },
+                }
+                for folder, location in inputs.items()
+            ],
+            "ProcessingOutputConfig": {
+                "KmsKeyId": self.key.key_arn,
+                "Outputs": [
+                    {
+                        "OutputName": folder,
+                        "S3Output": {
+                            **_either("S3Uri", location),
+                            "LocalPath": f"{PROCESSING}/output/{folder}",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                    for folder, location in outputs.items()
+                ],
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": instance_type,
+                    "InstanceCount": instance_count,
+                    "VolumeSizeInGB": volume_gb,
+                    **_optional("VolumeKmsKeyId", volume_key(instance_type, self.key)),
+                }
+            },
+            "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": self.vpc_config()},
+            "StoppingCondition": {"MaxRuntimeInSeconds": self.minutes * 60},
+            "Environment": {"PYTHONPATH": f"{PROCESSING}/input/code"},
+            "Tags": self.tags,
+        }
+
+    def training(
+        self,
+        stage: str,
+        *,
+        instance_type: str,
+        volume_gb: int,
+        program: str,
+        hyperparameters: Mapping[str, str],
+        channels: Mapping[str, str],
+        output: str,
+    ) -> dict[str, Any]:
+        """A CreateTrainingJob request; ``program`` is a script in the channel ``code``, channels map names to S3.
+
+        It starts as AWS's own SDK starts it for every image, by an entry point within a channel (sagemaker-train
+        1.27.0, ModelTrainer; read 2026-11-26): nothing is installed, and the job's own exit code and words are kept.
+        """
+        return {
+            "TrainingJobName.$": self.name(stage),
+            "RoleArn": self.role.role_arn,
+            "AlgorithmSpecification": {
+                "TrainingImage": self.image,
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["python3", f"{CHANNELS}/code/sagemaker/run.py"],
+                "ContainerArguments": [program],
+            },
+            "HyperParameters": dict(hyperparameters),
+            "InputDataConfig": [
+                {
+                    "ChannelName": channel,
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            **_either("S3Uri", location),
+                            "S3DataDistributionType": "FullyReplicated",
+                        }
+                    },
+                }
+                for channel, location in channels.items()
+            ],
+            "OutputDataConfig": {**_either("S3OutputPath", output), "KmsKeyId": self.key.key_arn},
+            "ResourceConfig": {
+                "InstanceType": instance_type,
+                "InstanceCount": 1,
+                "VolumeSizeInGB": volume_gb,
+                **_optional("VolumeKmsKeyId", volume_key(instance_type, self.key)),
+            },
+            "VpcConfig": self.vpc_config(),
+            "EnableInterContainerTrafficEncryption": True,
+            "StoppingCondition": {"MaxRuntimeInSeconds": self.minutes * 60},
+            "Environment": {"PYTHONPATH": f"{CHANNELS}/code"},
+            "Tags": self.tags,
+        }
+
+    def trained(self, stage: str, request: Mapping[str, Any]) -> StageRun:
+        """The run of a training job; its model's location is kept at ``$.<stage>.model``.
+
+        The call is the API's own, by the AWS SDK: nothing shows that Step Functions' integration, which has a list of
+        fields of its own, knows ContainerEntrypoint; a definition with a field that it does not know is refused.
+        What describes the job is some kB, and all of it is the cause when the job has failed, as the integration's.
+        """
+        describe = {"TrainingJobName.$": self.name(stage)}
+        return StageRun(
+            Task("aws-sdk:sagemaker:createTrainingJob", request, SDK_ERRORS),
+            watch=Watch(
+                look=Task("aws-sdk:sagemaker:describeTrainingJob", describe, SDK_ERRORS, {"job.$": "$"}, stage),
+                status=f"$.{stage}.job.TrainingJobStatus",
+                slow=f"$.{stage}.job.SecondaryStatus",
+                done="Completed",
+                failed=("Failed", "Stopped"),
+                result={"model.$": f"$.{stage}.job.ModelArtifacts.S3ModelArtifacts"},
+                exists=_EXISTS,
+            ),
+            stop={f"stop {stage}": self.stop(stage, "TrainingJob")},
+        )
+
+    def transform(
+        self,
+        stage: str,
+        *,
+        model_name: str,
+        instance_type: str,
+        instance_count: int,
+        records: str,
+        output: str,
+    ) -> dict[str, Any]:
+        """A CreateTransformJob request over CSV records ``entity,feature,...`` that writes ``entity,prediction``."""
+        return {
+            "TransformJobName.$": self.name(stage),
+            "ModelName.$": model_name,
+            "BatchStrategy": "MultiRecord",
+            "MaxPayloadInMB": 6,
+            "TransformInput": {
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", **_either("S3Uri", records)}},
+                "ContentType": "text/csv",
+                "SplitType": "Line",
+            },
+            # The model sees the features only; the entity is joined to its prediction again.
+            "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"},
+            "TransformOutput": {
+                **_either("S3OutputPath", output),
+                "Accept": "text/csv",
+                "AssembleWith": "Line",
+                "KmsKeyId": self.key.key_arn,
+            },
+            "TransformResources": {
+                "InstanceType": instance_type,
+                "InstanceCount": instance_count,
+                **_optional("VolumeKmsKeyId", volume_key(instance_type, self.key)),
+            },
+            "Tags": self.tags,
+        }
+
+    def serving_environment(self, program: str) -> dict[str, str]:
+        """The environment of the model server: which script in the model's own archive answers requests."""
+        return {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code", **_NO_PACKAGE_INDEX}
+
+    def vpc_config(self) -> dict[str, list[str]]:
+        """The private subnets and the jobs' security group."""
+        return {
+            "SecurityGroupIds": [self.security_group.security_group_id],
+            "Subnets": self.subnet_ids,
+        }
+
+    def permissions(self, jobs: Mapping[str, str]) -> list[iam.PolicyStatement]:
+        """What a state machine needs to run these jobs, given as API name to ARN name.
+
+        For instance ``{"ProcessingJob": "processing-job"}``.
+        """
+        statements = [
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[self.role.role_arn],
+                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            ),
+            # ListTags of Step Functions' own look-up has no resource-level form for jobs that do not exist yet.
+            iam.PolicyStatement(actions=["sagemaker:ListTags"], resources=["*"]),
+        ]
+        for job, resource in jobs.items():
+            statements.append(
+                iam.PolicyStatement(
+                    actions=[
+                        f"sagemaker:Create{job}",
+                        f"sagemaker:Describe{job}",
+                        f"sagemaker:Stop{job}",
+                        "sagemaker:AddTags",
+                    ],
+                    resources=[self.arn(resource)],
+                )
+            )
+            if job not in _WATCHED:
+                statements.append(wait_permission(self, f"StepFunctionsGetEventsForSageMaker{job}sRule"))
+        return statements
+
+    def arn(self, resource: str) -> str:
+        """The ARN pattern of this project's jobs or models."""
+        return Stack.of(self).format_arn(
+            service="sagemaker",
+            resource=resource,
+            resource_name=f"{self.project}-*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+
+    def _security_group(self) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self, "SecurityGroup", vpc=self.vpc, description="SageMaker jobs of side by side", allow_all_outbound=False
+        )
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3, through the gateway endpoint")
+        # Encrypted traffic between the containers of a job: IKE and ESP
+        # (docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html, read 2026-11-22).
+        esp = ec2.Port(protocol=ec2.Protocol.ESP, string_representation="ESP")
+        for port in (ec2.Port.udp(500), esp):
+            group.add_ingress_rule(group, port, "Encrypted traffic between containers")
+            group.add_egress_rule(group, port, "Encrypted traffic between containers")
+        return group
+
+    def _leftovers(
+        self, resources: CustomResources, endpoints: Sequence[str], log_groups: Sequence[str]
+    ) -> CustomResource:
+        """On deletion: stop what runs, delete what runs made, wait for endpoints and for the network interfaces of all.
+
+        SageMaker's interfaces outlive its jobs by minutes, and CloudFormation does not wait for them
+        (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1327, read 2026-11-22).
+        """
+        kinds = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
+        shared = [log_group_arns(self, f"/aws/sagemaker/{kind}s") for kind in kinds]
+        own = [log_group_arns(self, name) for name in log_groups]
+        leftovers = resources.add(
+            f"{self.node.id}Leftovers",
+            "SageMakerLeftovers",
+            {
+                "Project": self.project,
+                "Endpoints": list(endpoints),
+                "SecurityGroupIds": [self.security_group.security_group_id],
+                "LogGroups": list(log_groups),
+            },
+            # Lists have no resource-level permissions (Service Authorization Reference, SageMaker, EC2; 2026-11-22).
+            iam.PolicyStatement(
+                actions=[f"sagemaker:List{kind}s" for kind in (*kinds, "Model")] + ["ec2:DescribeNetworkInterfaces"],
+                resources=["*"],
+            ),
+            iam.PolicyStatement(
+                actions=["sagemaker:ListTags"], resources=[self.arn(each) for each in (*kinds.values(), "model")]
+            ),
+            *[
+                iam.PolicyStatement(actions=[f"sagemaker:Stop{kind}"], resources=[self.arn(resource)])
+                for kind, resource in kinds.items()
+            ],
+            iam.PolicyStatement(actions=["sagemaker:DeleteModel"], resources=[self.arn("model")]),
+            *[
+                iam.PolicyStatement(
+                    actions=["sagemaker:DescribeEndpoint"],
+                    resources=[
+                        Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
+                    ],
+                )
+                for endpoint in endpoints
+            ],
+            look_at_stack(self),
+            delete_interfaces(self, self.vpc),
+            # The groups of jobs are the account's: of them the project's own streams are deleted, never the group.
+            *[
+                iam.PolicyStatement(actions=["logs:DescribeLogStreams", "logs:DeleteLogStream"], resources=arns)
+                for arns in shared
+            ],
+            *[iam.PolicyStatement(actions=["logs:DeleteLogGroup"], resources=arns) for arns in own],
+        )
+        leftovers.node.add_dependency(self.security_group, self.role)
+        return leftovers
+
+    def _role(self, list_buckets: Sequence[str], read: Sequence[str], write: Sequence[str]) -> iam.Role:
+        """What the jobs may do."""
+        role = sagemaker_role(self, "Role", key=self.key)
+        allow(role, ["s3:GetObject"], *read)
+        allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)
+        allow(role, ["s3:ListBucket"], *list_buckets)
+        allow(role, ["kms:Encrypt", "kms:GenerateDataKey"], self.key.key_arn)
+        return role
+
+
+def delete_interfaces(scope: Construct, vpc: ec2.IVpc) -> iam.PolicyStatement:
+    """Delete network interfaces of this VPC, and of no other."""
+    stack = Stack.of(scope)
+    return iam.PolicyStatement(
+        actions=["ec2:DeleteNetworkInterface"],
+        resources=[stack.format_arn(service="ec2", resource="network-interface", resource_name="*")],
+        conditions={
+            "ArnEquals": {"ec2:Vpc": stack.format_arn(service="ec2", resource="vpc", resource_name=vpc.vpc_id)}
+        },
+    )
+
+
+# Script mode installs the script's folder with pip, which would look for build tools on a package index that the
+# subnets cannot reach; pip reads 0 as "no isolation", so the image's own setuptools build it.
+_NO_PACKAGE_INDEX = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
+
+
+def _either(field: str, value: str) -> dict[str, str]:
+    """A request's field, as a path where the value is computed from the state's input."""
+    computed = value.startswith(("States.", "$."))
+    return {f"{field}.$" if computed else field: value}
+
+
+def _optional(field: str, value: str | None) -> dict[str, str]:
+    return {} if value is None else {field: value}

@@ -1,0 +1,90 @@
+"""The role that SageMaker takes on for a job, a model or an endpoint: what all of them need."""
+
+from aws_cdk import ArnFormat, Aws, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.shared.rules import acknowledge_wildcards
+from stacks.shared.sagemaker.images import XGBOOST_IMAGE
+from stacks.shared.states import allow
+
+
+def sagemaker_role(
+    scope: Construct,
+    construct_id: str,
+    *,
+    key: kms.IKey,
+    volume_key: bool = True,
+    network: bool = True,
+    log_group: str | None = None,
+) -> iam.Role:
+    """A role that may pull the image, decrypt with our key, and write logs and metrics.
+
+    With a ``volume_key`` it may have storage encrypted, in a ``network`` it may use its interfaces. It writes to the
+    one ``log_group``, which is there already, or to any of SageMaker's, which SageMaker makes.
+
+    Source: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (archived copy of 2023, 2026-11-22).
+    """
+    role = iam.Role(
+        scope,
+        construct_id,
+        # For this account only (sagemaker/latest/dg/security-confused-deputy-prevention.html, archived, 2026-11-27).
+        assumed_by=iam.ServicePrincipal(
+            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        ),
+    )
+    allow(role, ["kms:Decrypt"], key.key_arn)
+    if volume_key:
+        # Storage volumes are encrypted by grants. AWS's page asks for them without a condition; whether SageMaker's
+        # requests would meet kms:GrantIsForAWSResource is not documented, and the first job would fail if not.
+        allow(role, ["kms:CreateGrant", "kms:DescribeKey"], key.key_arn)
+    stack = Stack.of(scope)
+    image = stack.format_arn(
+        service="ecr", account="*", resource="repository", resource_name=XGBOOST_IMAGE.split(":")[0]
+    )
+    allow(role, ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], image)
+    write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    if log_group is None:
+        write = ["logs:CreateLogGroup", *write]
+    allow(role, write, *log_group_arns(scope, log_group or "/aws/sagemaker/*"))
+    # No resource-level permissions exist for these
+    # (docs.aws.amazon.com/service-authorization: Amazon ECR, CloudWatch, EC2; read 2026-11-22).
+    allow(role, ["ecr:GetAuthorizationToken"], "*")
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
+        )
+    )
+    if network:
+        allow(
+            role,
+            [
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            "*",
+        )
+    acknowledge_wildcards(
+        role,
+        "Objects below one prefix, log groups that jobs share, the image of whichever account holds it in the region; "
+        "SageMaker needs the rest without resources or conditions (sagemaker-roles.html).",
+    )
+    return role
+
+
+def log_group_arns(scope: Construct, name: str) -> list[str]:
+    """The ARNs of a log group and of its streams."""
+    group = Stack.of(scope).format_arn(
+        service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
+    return [group, f"{group}:*"]

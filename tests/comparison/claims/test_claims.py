@@ -1,0 +1,356 @@
+"""The ten rows: claims as the seed has them, and each verdict in every direction that it can take."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assembly.posture import Posture
+from assembly.template import REPOSITORY, Assembly, TemplateError
+from comparison.claims import Evidence, Row, rows
+from comparison.claims.base import Finding
+from comparison.claims.deployment import deployment
+from comparison.claims.ease import ease
+from comparison.claims.functionality import functionality
+from comparison.claims.integration import integration
+from comparison.claims.pricing import pricing
+from comparison.claims.processing import processing
+from comparison.claims.purpose import purpose
+from comparison.claims.scalability import scalability
+from comparison.claims.templates import SideTemplate
+from comparison.claims.tools import tools
+from comparison.claims.use_cases import use_cases
+from comparison.cost.lines import Estimate
+from comparison.cost.prices import PriceBook
+from comparison.cost.template import estimate
+from comparison.cost.usage import Usage
+from comparison.summary import NOT_MEASURED
+from record.schema import Record
+from tests.comparison.claims.conftest import Templates
+from tests.record.sample import bare_sample, failed_sample, sample, sample_data
+
+Make = Callable[..., Evidence]
+
+CONFIRMED, CONDITION, NOT_CONFIRMED = "confirmed", "confirmed with a condition", "not confirmed here"
+
+
+def verdict(evidence: Evidence, rule: Callable[[Evidence], Finding]) -> str:
+    finding = rule(evidence)
+    assert finding.because.endswith(".")
+    return finding.verdict
+
+
+def record(change: Callable[[dict[str, Any]], object], where: str = "local") -> Record:
+    """The sample with a change of its data."""
+    data = sample_data("aws" if where == "aws" else "local")
+    change(data)
+    return Record.model_validate(data)
+
+
+def replaced(assembly: Assembly, side: str, *pairs: tuple[str, str], count: int = 0) -> Assembly:
+    """The assembly with patterns replaced in the text of a side's template; all, or the first ``count``."""
+    stack = SideTemplate(assembly, "emr" if side == "emr" else "sagemaker").stack
+    text = json.dumps(assembly.templates[stack])
+    for pattern, by in pairs:
+        assert re.search(pattern, text), pattern
+        text = re.sub(pattern, by, text, count=count)
+    assembly.templates[stack] = json.loads(text)
+    return assembly
+
+
+def stage(data: dict[str, Any], side: str, name: str) -> dict[str, Any]:
+    return next(each for each in data["sides"][side]["stages"] if each["name"] == name)
+
+
+def test_claims_are_the_seeds(evidence: Make) -> None:
+    """The names and the order of its table; the rest of the text is data."""
+    found = rows(evidence())
+    assert [row.name for row in found] == [
+        "Primary Purpose",
+        "Core Functionality",
+        "Key Tools",
+        "Ease of Use",
+        "Scalability",
+        "Typical Use Cases",
+        "Data Processing Focus",
+        "Model Deployment",
+        "Pricing Model",
+        "AWS Integration",
+    ]
+    assert [row.number for row in found] == list(range(1, 11))
+    assert found[4].claim.emr == "Manual configuration with some auto-scaling"
+    assert all(row.claim.sagemaker_detail.endswith(".") and row.claim.emr_detail.endswith(".") for row in found)
+
+
+@pytest.mark.parametrize("made", [sample, failed_sample, bare_sample])
+def test_every_measure_has_both_sides_an_origin_and_a_place(evidence: Make, made: Callable[[], Record]) -> None:
+    given = evidence(made(), cost=cost(evidence().assembly))
+    origins = {
+        "counted in the templates",
+        "counted in the code of this checkout",
+        "counted in the steps of docs/deploy.md, of this checkout",
+        "counted in the record's settings",
+        "simulated",
+        given.measured,
+    }
+    anchors = set(re.findall(r' id="([\w-]+)"', "".join(f.read_text() for f in SECTIONS.rglob("*.j2"))))
+    for row in rows(given):
+        assert 1 <= len(row.measures) <= 9
+        for each in row.measures:
+            assert each.label
+            assert each.sagemaker
+            assert each.emr
+            assert each.origin in origins or each.origin.startswith(("list price, 20", "estimate by list price, 20"))
+            assert found_at(each.where, given, anchors), f"{row.name}: {each.label}: {each.where}"
+
+
+SECTIONS = REPOSITORY / "comparison" / "report" / "templates"
+
+
+def found_at(where: str, evidence: Evidence, anchors: set[str]) -> bool:
+    if where.startswith("#"):
+        return where[1:] in anchors
+    stack, _, resource = where.partition(" ")
+    if stack in evidence.assembly.templates:
+        return not resource or resource in evidence.assembly.templates[stack]["Resources"]
+    # The notebook may not be there; the measure says so then.
+    return (evidence.root / where).exists() or where == "notebooks/compare.ipynb"
+
+
+def test_a_run_that_tried_nothing_decides_no_row_that_needs_one(evidence: Make) -> None:
+    found = {row.number: row for row in rows(evidence(bare_sample()))}
+    assert {n for n, row in found.items() if row.verdict == NOT_MEASURED} == {1, 2, 3, 4, 6, 7, 8, 9}
+    assert found[6].measures[2].emr == NOT_MEASURED
+
+
+def test_purpose(evidence: Make, templates: Templates) -> None:
+    assert verdict(evidence(), purpose) == CONDITION
+    # A disagreement is a fault, and raises no verdict.
+    assert verdict(evidence(record(lambda d: d["agreement"].update(auc_difference=0.01))), purpose) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d["agreement"].update(features_equal=False))), purpose) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d["agreement"].update(auc_difference=None))), purpose) == NOT_MEASURED
+    same = replaced(templates(), "sagemaker", ("create(Training|Transform)Job", "createProcessingJob"))
+    assert verdict(evidence(assembly=same), purpose) == NOT_CONFIRMED
+
+
+def test_functionality(evidence: Make, templates: Templates) -> None:
+    assert verdict(evidence(), functionality) == CONDITION
+    crashed = functionality(evidence(failed_sample()))
+    assert (crashed.verdict, "not train, evaluate, score on EMR." in crashed.because) == (NOT_MEASURED, True)
+    for side, name in (("sagemaker", "train"), ("emr", "prepare"), ("emr", "score")):
+        data = sample_data()
+        stage(data, side, name)["status"] = "failed"
+        assert verdict(evidence(Record.model_validate(data)), functionality) == NOT_MEASURED
+    assert verdict(evidence(assembly=templates(emr__maximum=1)), functionality) == NOT_CONFIRMED
+    failed = {"status": "failed", "message": "no answer"}
+    assert (
+        verdict(evidence(record(lambda d: d["sides"]["sagemaker"].update(serve=failed))), functionality)
+        == NOT_CONFIRMED
+    )
+    assert (
+        verdict(evidence(record(lambda d: d["sides"]["sagemaker"].update(serve=None))), functionality) == NOT_MEASURED
+    )
+
+
+def test_tools(evidence: Make, templates: Templates, tmp_path: Path) -> None:
+    assert verdict(evidence(), tools) == CONDITION
+    notebook = tmp_path / "notebooks" / "compare.ipynb"
+    notebook.parent.mkdir()
+    notebook.write_text("{}")
+    # Every tool that is named: Hive and HBase steps, HBase on the cluster, the algorithm itself, a notebook.
+    everything = replaced(templates(), "sagemaker", (r'(File\\?",\s*\\?")ContainerEntrypoint', r"\1Unknown"))
+    everything = replaced(everything, "emr", ("'spark-submit'", "'hive-script'"), count=1)
+    everything = replaced(everything, "emr", ("'spark-submit'", "'hbase'"), count=1)
+    everything = replaced(
+        everything, "emr", (r'(\\?")Name\1:(\s*)\1Hadoop\1', r"\1Name\1:\2\1Hadoop\1},{\1Name\1:\1HBase\1")
+    )
+    assert verdict(evidence(sample("aws"), everything, root=tmp_path), tools) == CONFIRMED
+    assert verdict(evidence(sample(), everything, root=tmp_path), tools) == CONDITION  # a laptop has no Hadoop
+    notebook.unlink()
+    assert verdict(evidence(sample("aws"), everything, root=tmp_path), tools) == CONDITION
+    own = replaced(templates(), "sagemaker", (r"sagemaker-xgboost:[\d.-]+", "our-image:1"))
+    assert verdict(evidence(assembly=own), tools) == NOT_CONFIRMED
+    assert (
+        verdict(evidence(record(lambda d: stage(d, "sagemaker", "train").update(status="failed"))), tools)
+        == NOT_MEASURED
+    )
+
+
+def settings(sagemaker: int, emr: int) -> Record:
+    names = {f"sagemaker.{i}": i for i in range(sagemaker)} | {f"emr.{i}": i for i in range(emr)}
+    return record(lambda d: d.update(settings=names))
+
+
+def test_ease(evidence: Make, templates: Templates, small_code: Path) -> None:
+    assert verdict(evidence(settings(2, 3)), ease) == CONDITION
+    assert verdict(evidence(record(lambda d: d.update(settings={}))), ease) == NOT_MEASURED
+    # Less to write and no policy on SageMaker: EMR takes more of everything.
+    bare = templates()
+    without(bare, "sagemaker", "AWS::IAM::Policy")
+    assert verdict(evidence(settings(2, 3), bare, root=small_code), ease) == CONFIRMED
+    # Not more settings: only what it takes is as claimed, and that only where it is more of everything.
+    other = ease(evidence(settings(3, 2), bare, root=small_code))
+    assert (other.verdict, "EMR is not the more configurable one" in other.because) == (CONDITION, True)
+    assert verdict(evidence(settings(3, 3)), ease) == NOT_CONFIRMED
+    lean = templates()
+    without(lean, "emr", "AWS::IAM::Policy", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress")
+    assert verdict(evidence(settings(2, 3), lean), ease) == NOT_CONFIRMED
+
+
+def test_ease_shows_the_acknowledged_findings(evidence: Make) -> None:
+    each = {"rule": "AwsSolutions-EMR4", "resource": "x-emr/Security", "reason": "as it is"}
+    posture = Posture.model_validate({"version": "3", "packs": ["A"], "findings": [], "acknowledged": [each]})
+    shown = rows(evidence(posture=posture))[3].measures[-1]
+    assert (shown.sagemaker, shown.emr, shown.where) == ("0", "1", "#security")
+
+
+def without(assembly: Assembly, side: str, *types: str) -> None:
+    resources = assembly.templates[SideTemplate(assembly, "emr" if side == "emr" else "sagemaker").stack]["Resources"]
+    for name in [name for name, resource in resources.items() if resource["Type"] in types]:
+        del resources[name]
+
+
+def test_scalability(evidence: Make, templates: Templates) -> None:
+    row = rows(evidence())[4]
+    assert (row.verdict, row.chart) == (CONDITION, "scaling")
+    assert verdict(evidence(assembly=templates(emr__minimum=2, emr__maximum=2)), scalability) == CONFIRMED
+    fixed = {"sagemaker__endpoint__minimum": 2, "sagemaker__endpoint__maximum": 2}
+    assert verdict(evidence(assembly=templates(**fixed)), scalability) == NOT_CONFIRMED
+
+
+def test_a_serverless_endpoint_scales_and_has_no_instances_to_simulate(evidence: Make, templates: Templates) -> None:
+    row = rows(evidence(assembly=templates(sagemaker__endpoint__mode="serverless")))[4]
+    assert row.verdict == CONDITION
+    simulated = [each for each in row.measures if each.origin == "simulated"]
+    assert [each.sagemaker for each in simulated] == [NOT_MEASURED] * 3
+    assert all(each.emr != NOT_MEASURED for each in simulated)
+
+
+def test_use_cases(evidence: Make) -> None:
+    def seconds(**changed: float | None) -> Record:
+        def change(data: dict[str, Any]) -> None:
+            for side in ("sagemaker", "emr"):
+                for each in data["sides"][side]["stages"]:
+                    each["seconds"] = changed.get(f"{side}_{each['name']}", each["seconds"] * 100)
+
+        return record(change)
+
+    assert verdict(evidence(seconds()), use_cases) == CONDITION  # here SageMaker reads the logs faster as well
+    assert verdict(evidence(seconds(emr_prepare=31)), use_cases) == CONFIRMED
+    assert verdict(evidence(seconds(sagemaker_train=9000)), use_cases) == NOT_CONFIRMED
+    assert verdict(evidence(seconds(emr_train=None)), use_cases) == NOT_MEASURED
+    # Seconds in which mostly processes start, on either side: the rates are shown, and decide nothing.
+    short = use_cases(evidence(seconds(sagemaker_train=29)))
+    assert (short.verdict, "train on SageMaker (29.0 s) took less than 30 s" in short.because) == (NOT_MEASURED, True)
+    assert NOT_MEASURED not in (short.measures[3].sagemaker, short.measures[3].emr)
+    assert verdict(evidence(seconds(emr_prepare=29)), use_cases) == NOT_MEASURED
+    unequal = seconds(emr_prepare=31).model_dump(mode="json")
+    unequal["agreement"]["features_equal"] = False
+    assert verdict(evidence(Record.model_validate_json(json.dumps(unequal))), use_cases) == NOT_MEASURED
+
+
+def test_in_an_account_only_billed_seconds_give_a_rate(evidence: Make) -> None:
+    assert verdict(evidence(sample("aws")), use_cases) == NOT_MEASURED
+
+    def billed(data: dict[str, Any]) -> None:
+        for side in ("sagemaker", "emr"):
+            for each in data["sides"][side]["stages"]:
+                each["billable_seconds"] = 40.0 if side == "emr" else 80.0
+
+    found = evidence(record(billed, "aws"))
+    assert found.rate("emr", "prepare") == 241_310 / 40
+    assert verdict(found, use_cases) == CONDITION
+
+
+def test_processing(evidence: Make, templates: Templates) -> None:
+    assert verdict(evidence(), processing) == NOT_CONFIRMED
+    assert verdict(evidence(record(lambda d: d["agreement"].update(features_equal=False))), processing) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d["agreement"].update(rejected_equal=False))), processing) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d.update(agreement=None))), processing) == NOT_MEASURED
+    hive = replaced(templates(), "emr", ("'spark-submit'", "'hive-script'"), count=1)
+    assert verdict(evidence(assembly=hive), processing) == CONDITION
+
+
+def test_deployment(evidence: Make, templates: Templates) -> None:
+    def serve(**change: object) -> Record:
+        return record(lambda d: d["sides"]["sagemaker"]["serve"].update(**change))
+
+    assert verdict(evidence(), deployment) == CONFIRMED
+    assert verdict(evidence(serve(load=[])), deployment) == CONDITION
+    wrong = deployment(evidence(record(lambda d: d["sides"]["sagemaker"]["serve"]["load"][1].update(failures=100))))
+    assert wrong.verdict == CONDITION
+    # 400 requests in 0.75 s, of which 300 were answered.
+    assert ("Right answers a second, 4 clients", "400 requests/s") in [(m.label, m.sagemaker) for m in wrong.measures]
+    assert not any("SageMaker::" in each.emr for each in wrong.measures)
+    assert verdict(evidence(serve(status="failed", message="no answer")), deployment) == NOT_CONFIRMED
+    assert verdict(evidence(serve(status="skipped")), deployment) == NOT_MEASURED
+    served = templates()
+    served.templates["side-by-side-emr"]["Resources"]["Server"] = {"Type": "AWS::ECS::Service"}
+    assert verdict(evidence(assembly=served), deployment) == NOT_CONFIRMED
+    unserved = templates()
+    without(
+        unserved, "sagemaker", *(kind for kind in SideTemplate(unserved, "sagemaker").types if "SageMaker::" in kind)
+    )
+    without(unserved, "sagemaker", *(kind for kind in SideTemplate(unserved, "sagemaker").types if "Scaling" in kind))
+    assert verdict(evidence(assembly=unserved), deployment) == NOT_CONFIRMED
+
+
+def cost(assembly: Assembly, *usage: str) -> Estimate:
+    return estimate(assembly, Usage.of(usage), PriceBook.load())
+
+
+def test_pricing(evidence: Make, templates: Templates) -> None:
+    found = cost(templates())
+    assert verdict(evidence(cost=found), pricing) == CONDITION  # the endpoint costs while it idles
+    assert verdict(evidence(), pricing) == NOT_MEASURED
+    # Nothing stands by for SageMaker, and with much work machines are what is paid.
+    assembly = templates(sagemaker__endpoint__mode="serverless")
+    busy = ("runs_per_day=20", "events_per_run=500000000", "requests_per_second=0", "keep_days=1")
+    assert verdict(evidence(assembly=assembly, cost=cost(assembly, *busy)), pricing) == CONFIRMED
+    assert verdict(evidence(cost=cost(templates(), *busy)), pricing) == CONDITION
+    assert verdict(evidence(assembly=assembly, cost=cost(assembly)), pricing) == CONDITION
+    # A cluster's disks are of its machines, as the volumes of SageMaker's jobs are; what travels is of neither's.
+    machines, besides = pricing(evidence(cost=found)).measures[:2]
+    assert ("ebs/gp3" in machines.emr, "sagemaker/storage/training" in machines.sagemaker) == (True, True)
+    assert ("sagemaker/data-in" in besides.sagemaker, "sagemaker/data-in" in machines.sagemaker) == (True, False)
+    uncharged = [line for line in found.lines if not line.item.startswith("emr/")]
+    assert verdict(evidence(cost=found.model_copy(update={"lines": tuple(uncharged)})), pricing) == NOT_CONFIRMED
+    unknown = [
+        line.model_copy(update={"price": None}) if line.item.startswith("emr/") else line for line in found.lines
+    ]
+    assert verdict(evidence(cost=found.model_copy(update={"lines": tuple(unknown)})), pricing) == NOT_MEASURED
+
+
+def test_integration(evidence: Make, templates: Templates) -> None:
+    both = integration(evidence())
+    assert (both.verdict, "S3: on both sides, which does not tell them apart" in both.because) == (NOT_CONFIRMED, True)
+    one = replaced(templates(), "sagemaker", ('"s3:List', '"comprehend:List'))
+    assert verdict(evidence(assembly=one), integration) == CONDITION  # one as claimed, and S3 on both
+    named = replaced(templates(), "sagemaker", ('"s3:List', '"comprehend:List'), ('"s3:', '"rekognition:'), count=0)
+    named = replaced(named, "sagemaker", ('"rekognition:GetObject', '"forecast:GetObject'))
+    named = replaced(named, "emr", ('"s3:List', '"redshift:List'))
+    assert verdict(evidence(assembly=named), integration) == CONFIRMED
+    crossed = replaced(templates(), "emr", ('"s3:List', '"comprehend:List'))
+    assert verdict(evidence(assembly=crossed), integration) == NOT_CONFIRMED
+    unwired = replaced(replaced(templates(), "sagemaker", ('"s3:', '"logs:')), "emr", ('"s3:', '"logs:'))
+    assert verdict(evidence(assembly=unwired), integration) == NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"emr__provisioning": "fleets", "emr__task__count": 2, "emr__task__spot": True}, {"emr__mode": "transient"}],
+)
+def test_any_configuration_can_be_read(evidence: Make, templates: Templates, settings: dict[str, Any]) -> None:
+    found: tuple[Row, ...] = rows(evidence(assembly=templates(**settings)))
+    assert len(found) == 10
+    assert found[4].measures[0].emr == ("3 and 4 nodes" if "emr__task__count" in settings else "1 and 4 nodes")
+
+
+def test_a_side_that_is_not_there_is_named(evidence: Make, templates: Templates) -> None:
+    assembly = templates()
+    del assembly.templates["side-by-side-emr"]
+    with pytest.raises(TemplateError, match=r"0 stacks \*-emr, one is needed"):
+        rows(evidence(assembly=assembly))

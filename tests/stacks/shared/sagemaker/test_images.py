@@ -1,0 +1,28 @@
+import pytest
+from sagemaker.core import image_uris
+
+from stacks.shared.sagemaker.images import XGBOOST_ACCOUNTS, XGBOOST_IMAGE
+from tests.stacks.conftest import Synthesised
+
+REGIONS = image_uris.config_for_framework("xgboost")["training"]["versions"]["3.2-0"]["registries"]
+
+
+def test_every_region_that_the_sagemaker_package_knows_is_mapped() -> None:
+    assert XGBOOST_ACCOUNTS == REGIONS
+
+
+@pytest.mark.parametrize("region", sorted(REGIONS))
+def test_image_is_the_one_that_the_sagemaker_package_names(region: str) -> None:
+    uri = image_uris.retrieve("xgboost", region, version="3.2-0")
+    account, _, rest = uri.partition(".dkr.ecr.")
+    assert account == XGBOOST_ACCOUNTS[region]
+    assert rest.split("/", 1)[0].startswith(f"{region}.")
+    assert rest.split("/", 1)[1] == XGBOOST_IMAGE
+
+
+def test_templates_name_the_image_through_the_mapping(synthesised: Synthesised) -> None:
+    model = synthesised.assembly.templates[next(s for s in synthesised.assembly.templates if s.endswith("sagemaker"))]
+    container = next(r for r in model["Resources"].values() if r["Type"] == "AWS::SageMaker::Model")["Properties"][
+        "PrimaryContainer"
+    ]
+    assert "Fn::FindInMap" in str(container["Image"])

@@ -6,7 +6,7 @@ it is shown (`comparison.summary`). `None` always means "not measured", never ze
     record = load(Path("comparison.json"))
     save(record, Path("copy.json"))
 
-`python -m cli.record` prints the reference in docs/record.md.
+`python -m record.schema` prints the reference in docs/record.md.
 """
 
 import json
@@ -441,7 +441,7 @@ def describe() -> str:
         "# The run record",
         "",
         f"One JSON file for one run of both sides (`comparison.json`), schema version {SCHEMA_VERSION}. Written and",
-        "read by `record/schema.py`; this page is printed by `python -m cli.record`.",
+        "read by `record/schema.py`; this page is printed by `python -m record.schema`.",
         "",
         "A reader refuses unknown fields and newer schema versions, and reads older ones. `null` always means *not",
         "measured*, never zero.",

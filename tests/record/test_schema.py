@@ -141,4 +141,4 @@ def test_metrics_are_those_of_evaluation_json() -> None:
 def test_the_reference_is_up_to_date() -> None:
     """docs/record.md is the schema's own text."""
     text = (Path(__file__).parents[2] / "docs" / "record.md").read_text(encoding="utf-8")
-    assert text == describe(), "write it again: python -m cli.record > docs/record.md"
+    assert text == describe(), "write it again: python -m record.schema > docs/record.md"

@@ -55,9 +55,12 @@ def volume_key(instance_type: str, key: kms.IKey) -> str | None:
 class Network(Protocol):
     """Where the jobs run, and the key of their disks."""
 
-    key: kms.IKey
-    vpc: ec2.IVpc
-    subnet_ids: list[str]
+    @property
+    def key(self) -> kms.IKey: ...
+    @property
+    def vpc(self) -> ec2.IVpc: ...
+    @property
+    def subnet_ids(self) -> list[str]: ...
 
 
 class SageMakerJobs(Construct):

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from selenium.webdriver.common.keys import Keys
 
-from assembly.posture import RULES, Acknowledged, Finding, Posture
+from assembly.posture import Acknowledged, Finding, Posture
 from comparison import summary
 from comparison.cost.break_even import break_even
 from comparison.cost.lines import drivers
@@ -19,6 +19,7 @@ from comparison.report.cost_section import AXES
 from comparison.report.evidence import Evidence, gather
 from comparison.report.page import ReportError, write_report
 from comparison.report.terminal import print_comparison
+from record.runs.folders import RULES
 from record.schema import Record
 from tests.browser import Browser, browser
 from tests.record.sample import account_sample, bare_sample, failed_sample, sample, sample_data

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 from assembly.template import REPOSITORY, app_environment
 from record.files import FileError, read_json
 from record.runs.folders import RULES
-from record.schema import SIDES, SideName
+from record.schema import SideName
 from record.text import clean_json, one_line
+from sides import SIDES
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 

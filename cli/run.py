@@ -85,9 +85,9 @@ def run(
     except (RunError, RunsError, SettingsError) as error:
         bad_input(str(error))
     # Here, since all that takes longer than to find a mistake.
+    from local.jobs import SetupError
     from local.progress import Progress
     from local.run import run as run_locally
-    from local.services import SetupError
 
     errors = terminal(stderr=True)
     shown = errors if as_json else terminal()

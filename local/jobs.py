@@ -1,4 +1,4 @@
-"""Requests are checked, and job processes run and end, the same way for both services."""
+"""Requests are checked, and job processes run and end, the same way for every service."""
 
 import errno
 import functools
@@ -38,6 +38,10 @@ _EXCEPTION_LINE = re.compile(
 
 class RequestRefused(ValueError):
     """A request that the service would refuse (ValidationException), or that the laptop cannot carry out."""
+
+
+class SetupError(Exception):
+    """What a deployment runs before the pipelines failed; the message ends with the log's tail."""
 
 
 class JobFailed(Exception):

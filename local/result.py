@@ -4,11 +4,9 @@ import gzip
 import os
 import platform
 import zlib
-from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pyarrow as pa
@@ -16,31 +14,13 @@ import pyarrow.parquet as pq
 
 from common import dataset as definitions
 from local.container import CHECKED, container_mode
-from local.endpoint import try_endpoint
 from local.environments import DEFAULT, environment
 from local.jobs import JobFailed
-from local.services import Services, machine_name
-from record.collector import (
-    Folder,
-    attainable,
-    cluster_instances,
-    collect_side,
-    digest,
-    requested_instances,
-)
+from local.services import Services
+from record.collector import Folder, attainable, collect_side, digest
 from record.runs.agreement import compare_sides
-from record.schema import (
-    SIDES,
-    Dataset,
-    Instances,
-    Limits,
-    Machine,
-    Record,
-    Side,
-    SideName,
-    Sides,
-    StageName,
-)
+from record.schema import Dataset, Limits, Machine, Record, Side, SideName, StageName
+from record.services import service
 from stacks.settings import DATASETS, Settings
 from stacks.shared.layout import RUNS
 
@@ -48,18 +28,19 @@ _PACKAGES = ("aws-cdk-lib", "duckdb", "moto", "pyspark", "xgboost-cpu")
 
 
 def build_record(run_id: str, services: Services, settings: Settings) -> Record:
-    """Everything that is known of a laptop run, both sides compared, the endpoint tried."""
+    """Everything that is known of a laptop run, its sides compared, their endpoints tried."""
     run = services.s3.path(f"s3://{services.bucket}/{RUNS}/{run_id}")
     with services.progress.step("comparison", "agreement"):
-        sides = {side: _side(side, run / side, services) for side in SIDES}
+        sides = {name: _side(name, run / name, services) for name in services.sides}
         agreement = compare_sides(run, sides)
-    truth = next((found for side in SIDES if (found := attainable(Folder(run / side)))), None)
-    if sides["sagemaker"].status == "succeeded":
-        with services.progress.step("sagemaker", "endpoint"):
-            serve = try_endpoint(run / "sagemaker", services)
-        sides["sagemaker"] = sides["sagemaker"].model_copy(update={"serve": serve})
+    truth = next((found for name in sides if (found := attainable(Folder(run / name)))), None)
+    definitions = {name: services.definitions[side.state_machine] for name, side in services.sides.items()}
+    for name, side in sides.items():
+        if side.status == "succeeded":
+            with services.progress.step(name, "endpoint"):
+                sides[name] = side.model_copy(update={"serve": services.serve(name, run / name)})
     return Record(
-        schema_version=2,
+        schema_version=3,
         run_id=run_id,
         where="local",
         machine=Machine(
@@ -68,37 +49,40 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
             platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         ),
         dataset=_dataset(services, settings),
-        sides=Sides(**sides),
+        sides=sides,
         limits=Limits.of(truth),
         agreement=agreement,
         versions={
             **{package: version(package) for package in _PACKAGES},
-            "emr": services.cluster["ReleaseLabel"],
+            **{
+                what: version
+                for name, side in sides.items()
+                for what, version in service(side.service).versions(definitions[name]).items()
+            },
             **{f"Python of {name}": environment(name).python for name in DEFAULT},
             "containers": CHECKED[container_mode()],
         },
         settings=settings.flat(),
-        definitions={
-            side: digest(definition)
-            for side in SIDES
-            for arn, definition in services.definitions.items()
-            if machine_name(arn) == side
-        },
+        definitions={name: digest(definition) for name, definition in definitions.items()},
     )
 
 
-def _side(side: SideName, folder: Path, services: Services) -> Side:
+def _side(name: SideName, folder: Path, services: Services) -> Side:
     """One side, from its execution's history and its files."""
-
-    def instances(request: Mapping[str, Any]) -> tuple[Instances, ...]:
-        return requested_instances(request) if side == "sagemaker" else cluster_instances(services.cluster)
+    side = services.sides[name]
+    definition = services.definitions[side.state_machine]
 
     def log(stage: StageName) -> str | None:
-        failure = services.failure(side, stage)
+        failure = services.failure(name, stage)
         return str(failure.log) if isinstance(failure, JobFailed) else None
 
-    history = services.machines.history(services.sides[side].arn)
-    return collect_side(history, Folder(folder), instances, log)
+    return collect_side(
+        services.machines.history(services.executions[name].arn),
+        Folder(folder),
+        side,
+        instances=lambda request: service(side.service).instances(definition, request),
+        log=log,
+    )
 
 
 def _dataset(services: Services, settings: Settings) -> Dataset:

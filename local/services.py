@@ -1,27 +1,23 @@
 """The services of a laptop run: which executor carries out which call of a state machine."""
 
+import json
 import threading
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from assembly.template import Assembly
 from local.build import CodeBuild
-from local.emr import Emr
-from local.jobs import JobFailed, RequestRefused
-from local.node import BootstrapFailed
+from local.jobs import JobFailed, RequestRefused, SetupError
 from local.progress import Progress
 from local.s3 import LocalS3
-from local.sagemaker import SageMaker
+from local.sagemaker.service import STARTS_TRAINING, SageMaker
+from local.side import ServiceSide
 from local.states import Call, Execution, StateMachines, TaskFailed
-from record.collector import created_cluster
-from stacks.shared.layout import SIDES
-
-_STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
-
-
-class SetupError(Exception):
-    """What a deployment runs before the pipelines failed; the message ends with the log's tail."""
+from record.account import DeployedSide
+from record.schema import Serve
+from sides import SIDES
 
 
 class Services:
@@ -31,57 +27,59 @@ class Services:
         self.assembly = assembly
         self.s3 = s3
         self.logs = logs
+        self.work = work
         self.progress = progress
         self.machines: StateMachines
         """The engine that walks the machines; set before anything is answered."""
-        self.sagemaker = SageMaker(s3, logs / "sagemaker", work)
-        self.codebuild = CodeBuild(assembly, s3, logs, work)
         self.failures: dict[tuple[str, str], JobFailed | RequestRefused] = {}
-        self.sides: dict[str, Execution] = {}
+        self.executions: dict[str, Execution] = {}
+        """The sides' executions, once they have ended."""
         self.definitions = assembly.state_machines()
-        self.cluster = created_cluster(next(m for arn, m in self.definitions.items() if machine_name(arn) == "emr"))
-        persistent = [assembly.resolve(stack, {"Ref": name}) for stack, name in assembly.resources("AWS::EMR::Cluster")]
-        self.emr = Emr(
-            s3, logs / "emr", work, self.cluster["Configurations"], next(iter(persistent), None), self.cluster["LogUri"]
-        )
-        self._side_ended = {side: threading.Event() for side in SIDES}
-        self._actions = {
-            "codebuild:startBuild.sync": self.codebuild.start_build,
-            "sagemaker:createProcessingJob.sync": self.sagemaker.create_processing_job,
-            _STARTS_TRAINING: self.sagemaker.create_training_job,
-            "aws-sdk:sagemaker:describeTrainingJob": self.sagemaker.describe_training_job,
-            "sagemaker:createModel": self.sagemaker.create_model,
-            "sagemaker:createTransformJob.sync": self.sagemaker.create_transform_job,
-            "aws-sdk:sagemaker:deleteModel": self.sagemaker.delete_model,
-            "aws-sdk:emr:describeCluster": self.emr.describe_cluster,
-            "aws-sdk:emr:listSteps": self.emr.list_steps,
-            "elasticmapreduce:addStep.sync": self.emr.add_step,
-            "aws-sdk:emr:runJobFlow": self.emr.run_job_flow,
-            "aws-sdk:emr:terminateJobFlows": self.emr.terminate_job_flows,
-            "aws-sdk:emr:cancelSteps": self.emr.cancel_steps,
+        payload = self._definition("comparison")["States"]["record"]["Parameters"]["Payload"]
+        self.sides = {name: DeployedSide(**side) for name, side in json.loads(payload["deployed"]).items()}
+        """The sides of this app, in the order of the record."""
+        self.raw: str = payload["dataset"]["raw"]
+        """Where the raw tables lie."""
+        self._services = {name: self._service(name, side) for name, side in self.sides.items()}
+        self._side_ended = {name: threading.Event() for name in self.sides}
+        # What the stacks below the sides call: code is published, and a Processing job generates the data.
+        codebuild = CodeBuild(assembly, s3, logs, work)
+        self._shared = {
+            **SageMaker(s3, logs / "data", work).actions,
+            "codebuild:startBuild.sync": codebuild.start_build,
             "lambda:invoke": _recorded_here,
-            # A job ends before its answer: there is nothing to stop.
-            "aws-sdk:sagemaker:stopProcessingJob": _nothing_runs,
-            "aws-sdk:sagemaker:stopTrainingJob": _nothing_runs,
-            "aws-sdk:sagemaker:stopTransformJob": _nothing_runs,
         }
+
+    def _service(self, name: str, side: DeployedSide) -> ServiceSide:
+        """Who answers a side's calls: the ServiceSide of the folder that its service has here."""
+        module = import_module(f"local.{side.service.replace('-', '_')}.side")
+        stack = side.state_machine.rsplit(":", 1)[1]
+        made: ServiceSide = module.ServiceSide(
+            self.assembly, stack, self.definitions[side.state_machine], self.s3, self.logs / name, self.work
+        )
+        return made
+
+    def _definition(self, name: str) -> dict[str, Any]:
+        return next(definition for arn, definition in self.definitions.items() if machine_name(arn) == name)
 
     def answer(self, call: Call) -> dict[str, Any]:
         """Carry out what a Task state asks for."""
         if call.action == "states:startExecution.sync:2":
             return self._start_execution(call)
-        if call.action not in self._actions:
+        name = machine_name(call.machine)
+        actions = self._services[name].actions if name in self._services else self._shared
+        if call.action not in actions:
             raise TaskFailed("States.Runtime", f"{call.state}: the laptop run has no answer to {call.action}")
         try:
-            with self.progress.step(machine_name(call.machine), call.state) if _is_job(call.action) else ExitStack():
-                return self._actions[call.action](call.request)
+            with self.progress.step(name, call.state) if _is_job(call.action) else ExitStack():
+                return actions[call.action](call.request)
         except RequestRefused as refused:
             self.failures[call.machine, call.state] = refused
             error = "Emr.InvalidRequestException" if call.action.startswith("aws-sdk:emr:") else "ValidationException"
             raise TaskFailed(error, str(refused)) from refused
         except JobFailed as failed:
             self.failures[call.machine, call.state] = failed
-            if call.action == _STARTS_TRAINING and failed.answer:  # what describes the job says how it ended
+            if call.action == STARTS_TRAINING and failed.answer:  # what describes the job says how it ended
                 return {"TrainingJobArn": failed.answer["TrainingJobArn"]}
             raise TaskFailed("States.TaskFailed", failed.reason) from failed
         except OSError as error:  # of this machine, a full disk for one: the engine would lose it in a thread
@@ -91,15 +89,16 @@ class Services:
             raise TaskFailed("States.TaskFailed", what) from error
 
     def _start_execution(self, call: Call) -> dict[str, Any]:
-        """One side after the other, in the order of SIDES, so that neither disturbs the other's times."""
+        """One side after the other, in their order, so that none disturbs another's times."""
         machine = call.request["StateMachineArn"]
-        side = next(side for side in SIDES if machine.endswith(f"-{side}"))
-        for earlier in SIDES[: SIDES.index(side)]:
+        side = machine_name(machine)
+        names = list(self.sides)
+        for earlier in names[: names.index(side)]:
             self._side_ended[earlier].wait()
         try:
             run_input = call.request["Input"]
             execution = self.machines.execute(machine, call.request["Name"], run_input)
-            self.sides[side] = execution
+            self.executions[side] = execution
         finally:
             self._side_ended[side].set()
         if execution.status != "SUCCEEDED":
@@ -109,7 +108,7 @@ class Services:
     def prepare_account(self) -> None:
         """What a deployment runs before the pipelines: code is published, data generated, a cluster started."""
         for logical_id, machine, run_input in self.assembly.executions():
-            if machine_name(machine) in SIDES:
+            if machine_name(machine) in self.sides:
                 continue
             execution = self.machines.execute(machine, logical_id, {"run_id": "deploy-local", **run_input})
             if execution.status != "SUCCEEDED":
@@ -117,24 +116,18 @@ class Services:
                 tail = "\n".join(failure.tail()) if isinstance(failure, JobFailed) else ""
                 raise SetupError(f"{machine_name(machine)}: {execution.cause or execution.status}\n{tail}".rstrip())
             self.assembly.attributes[logical_id] = execution.output
-        for stack, logical_id in self.assembly.resources("AWS::EMR::Cluster"):
-            actions = self.assembly.properties(stack, logical_id)["BootstrapActions"]
-            try:
-                with self.progress.step("emr", "cluster"):
-                    self.emr.bootstrap(self.assembly.resolve(stack, {"Ref": logical_id}), actions)
-            except BootstrapFailed as failed:
-                tail = "\n".join(failed.tail())
-                raise SetupError(
-                    f"{logical_id}: TERMINATED_WITH_ERRORS, BOOTSTRAP_FAILURE: {failed.reason}\n{tail}".rstrip()
-                ) from None
-            except RequestRefused as refused:  # the laptop has no such node
-                raise SetupError(f"{logical_id}: {refused}") from None
+        for service in self._services.values():
+            service.deploy(self.progress)
+
+    def serve(self, side: str, run: Path) -> Serve | None:
+        """Try a side's endpoint, of which ``run`` is the run prefix; None if it has none."""
+        return self._services[side].serve(run, self.executions[side].output)
 
     def compare(self, run_id: str) -> Execution:
-        """Both pipelines, as the comparison's state machine starts them. Raises SetupError if one did not start."""
+        """All pipelines, as the comparison's state machine starts them. Raises SetupError if one did not start."""
         machine = next(arn for arn in self.definitions if machine_name(arn) == "comparison")
         execution = self.machines.execute(machine, run_id, {"run_id": run_id, "raw": self.raw})
-        if len(self.sides) < len(SIDES):
+        if len(self.executions) < len(self.sides):
             raise SetupError(f"comparison: {execution.cause or execution.status}")
         return execution
 
@@ -150,26 +143,13 @@ class Services:
 
     @property
     def bucket(self) -> str:
-        """The data bucket's name: the one that the cluster writes its logs to."""
-        return str(self.cluster["LogUri"]).split("/")[2]
-
-    @property
-    def first_run(self) -> str:
-        """The logical id of the deployment's first run of the SageMaker pipeline."""
-        return next(
-            logical_id for logical_id, machine, _ in self.assembly.executions() if machine_name(machine) == "sagemaker"
+        """The data bucket's name."""
+        (bucket,) = (
+            self.assembly.resolve(stack, {"Ref": logical_id})
+            for stack, logical_id in self.assembly.resources("AWS::S3::Bucket")
+            if logical_id.startswith("Bucket")
         )
-
-    @property
-    def raw(self) -> str:
-        """Where the raw tables lie: what the deployment's first run is given."""
-        return next(
-            run["raw"] for _, machine, run in self.assembly.executions() if machine_name(machine) == "sagemaker"
-        )
-
-
-def _nothing_runs(_request: dict[str, Any]) -> dict[str, Any]:
-    return {}
+        return str(bucket)
 
 
 def _recorded_here(request: dict[str, Any]) -> dict[str, Any]:
@@ -182,10 +162,11 @@ def _recorded_here(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine_name(arn: str) -> str:
-    """What a machine is: the end of its name, which begins with the project's."""
-    return arn.rsplit("-", 1)[1]
+    """What a state machine is: a side's name or one word, the end of its own name, which begins with the project's."""
+    sides = sorted((side for side in SIDES if arn.endswith(f"-{side}")), key=len)
+    return sides[-1] if sides else arn.rsplit("-", 1)[1]
 
 
 def _is_job(action: str) -> bool:
     """Whether a call is work that takes a while, and is worth a line."""
-    return action.endswith(".sync") or action == _STARTS_TRAINING
+    return action.endswith(".sync") or action == STARTS_TRAINING

@@ -1,66 +1,31 @@
-"""The record of a run in an account, from Step Functions, S3, SageMaker and EMR.
+"""The record of a run in an account, from Step Functions, S3 and the sides' services.
 
 Calls s3: ListBucket (of the runs' bucket and the raw data's), GetObject (below a side's run prefix); states:
-GetExecutionHistory, DescribeStateMachineForExecution (of the sides' executions); sagemaker: DescribeProcessingJob,
-DescribeTrainingJob, DescribeTransformJob (of the run's jobs); elasticmapreduce: ListSteps, ListInstances (of the
-cluster that the run used).
+GetExecutionHistory, DescribeStateMachineForExecution (of the sides' executions); and what the services' modules call.
 """
 
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
 
 from record.clients import client
 from record.collector import (
+    DescribedSide,
     agreement_of,
     attainable,
-    cluster_instances,
     collect_side,
-    created_cluster,
-    described,
     digest,
-    requested_instances,
     stage_requests,
 )
-from record.schema import (
-    SIDES,
-    Cluster,
-    Dataset,
-    Instances,
-    Limits,
-    Record,
-    Side,
-    SideName,
-    Sides,
-    StageName,
-)
+from record.schema import Dataset, Limits, Record, Side, SideName
+from record.services import service
 
 STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 """The field of a side's input that names the comparison's execution, as Step Functions itself shows it."""
-
-# Where the jobs' logs are (sagemaker/latest/dg/logging-cloudwatch.html); a job's streams begin with its name.
-_LOG_GROUPS = {
-    "ProcessingJobName": "/aws/sagemaker/ProcessingJobs",
-    "TrainingJobName": "/aws/sagemaker/TrainingJobs",
-    "TransformJobName": "/aws/sagemaker/TransformJobs",
-}
-
-# How SageMaker says when a job ran: start and end, or what it bills (API_DescribeProcessingJob,
-# API_DescribeTrainingJob, API_DescribeTransformJob; botocore 1.44.5).
-_JOBS: dict[str, Callable[[str], Mapping[str, Any]]] = {
-    "ProcessingJobName": lambda name: client("sagemaker").describe_processing_job(ProcessingJobName=name),
-    "TrainingJobName": lambda name: client("sagemaker").describe_training_job(TrainingJobName=name),
-    "TransformJobName": lambda name: client("sagemaker").describe_transform_job(TransformJobName=name),
-}
-
-_REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 _log = logging.getLogger(__name__)
 
@@ -74,20 +39,26 @@ class ExecutionGoneError(Exception):
 
 
 @dataclass(frozen=True)
+class DeployedSide(DescribedSide):
+    """A side in an account, with the ARN of its state machine."""
+
+    state_machine: str
+
+
+@dataclass(frozen=True)
 class Run:
     """A run of the comparison's state machine in an account.
 
-    ``runs`` is where all runs lie (``s3://.../runs``), ``machines`` has the ARN of each side's machine, ``execution``
-    is the comparison's own. ``refused`` says of a side that did not end well why, in the comparison's words; it counts
-    for a side that could not be started. ``dataset`` is what was
-    deployed: its name and ``tables`` (locations below the raw prefix), and of a generated one ``events`` and ``raw``,
-    where it lies.
+    ``runs`` is where all runs lie (``s3://.../runs``), ``sides`` are those of the comparison in their order,
+    ``execution`` is the comparison's own. ``refused`` says of a side that did not end well why, in the comparison's
+    words; it counts for a side that could not be started. ``dataset`` is what was deployed: its name and ``tables``
+    (locations below the raw prefix), and of a generated one ``events`` and ``raw``, where it lies.
     """
 
     run_id: str
     runs: str
     raw: str
-    machines: Mapping[SideName, str]
+    sides: Mapping[SideName, DeployedSide]
     execution: str
     refused: Mapping[str, str]
     dataset: Mapping[str, Any]
@@ -150,30 +121,34 @@ def collect(run: Run, *, strict: bool = False) -> Record:
     RunIdUsedError if the sides' executions of this name are all another comparison's, ExecutionGoneError if one that
     ended well is no longer there.
     """
-    arns = {side: execution_arn(run.machines[side], run.run_id) for side in SIDES}
+    arns = {name: execution_arn(side.state_machine, run.run_id) for name, side in run.sides.items()}
     found = {side: execution_history(arn) for side, arn in arns.items()}
     histories = {side: history for side, history in found.items() if history and _is_ours(run, history)}
     if any(found.values()) and not histories:
         raise RunIdUsedError(f"run id {run.run_id} is already used: its record stays as it is")
-    gone = [side for side in SIDES if not found[side] and side not in run.refused]
+    gone = [side for side in arns if not found[side] and side not in run.refused]
     if gone:
         raise ExecutionGoneError(
             f"run {run.run_id}: the execution of side {gone[0]} is no longer there: {arns[gone[0]]}"
         )
     definitions = {side: executed_definition(arns[side]) for side in histories}
-    sides = {side: _side(run, side, histories.get(side, []), definitions.get(side, {}), strict) for side in SIDES}
-    evaluated = [S3Storage(f"{run.location}/{side}") for side in SIDES if sides[side].metrics is not None]
+    sides = {side: _side(run, side, histories.get(side, []), definitions.get(side, {}), strict) for side in arns}
+    evaluated = [S3Storage(f"{run.location}/{side}") for side in arns if sides[side].metrics is not None]
     truth = next((truth for storage in evaluated if (truth := attainable(storage))), None)
     return Record(
-        schema_version=2,
+        schema_version=3,
         run_id=run.run_id,
         where="aws",
-        region=run.machines["sagemaker"].split(":")[3],
+        region=next(iter(arns.values())).split(":")[3],
         dataset=_dataset(run),
-        sides=Sides(**sides),
+        sides=sides,
         limits=Limits.of(truth),
         agreement=agreement_of(sides),
-        versions=_versions(definitions),
+        versions={
+            what: version
+            for side, definition in definitions.items()
+            for what, version in service(run.sides[side].service).versions(definition).items()
+        },
         settings=dict(run.settings),
         definitions={side: digest(definition) for side, definition in definitions.items()},
     )
@@ -202,136 +177,25 @@ def executed_definition(execution: str) -> dict[str, Any]:
     return dict(json.loads(answer["definition"]))
 
 
-def _side(run: Run, side: SideName, history: list[dict[str, Any]], definition: Mapping[str, Any], strict: bool) -> Side:
+def _side(run: Run, name: SideName, history: list[dict[str, Any]], definition: Mapping[str, Any], strict: bool) -> Side:
     """One side, from its execution's history and its files, and from what the service says of its jobs."""
-    cluster = created_cluster(definition) if side == "emr" and definition else {}
+    deployed = run.sides[name]
+    asked = service(deployed.service)
     requests = stage_requests(history)
-
-    def instances(request: Mapping[str, Any]) -> tuple[Instances, ...]:
-        return requested_instances(request) if side == "sagemaker" else cluster_instances(cluster)
-
-    def log(stage: StageName) -> str | None:
-        request = requests[stage]
-        return _job_log(request) if side == "sagemaker" else _step_log(history, cluster, request)
-
-    storage = S3Storage(f"{run.location}/{side}")
-    collected = collect_side(history, storage, instances, log, run.refused.get(side, ""))
+    collected = collect_side(
+        history,
+        S3Storage(f"{run.location}/{name}"),
+        deployed,
+        instances=lambda request: asked.instances(definition, request),
+        log=lambda stage: asked.log(history, definition, requests[stage]),
+        refused=run.refused.get(name, ""),
+    )
     started = {stage.name: requests[stage.name] for stage in collected.stages if requests.get(stage.name)}
-    used = None
-    if side == "sagemaker":
-        billable = {stage: _job_seconds(request, strict) for stage, request in started.items()}
-    else:
-        billable = _step_seconds(started, strict)
-        used = _cluster(history, strict)
-    stages = [stage.model_copy(update={"billable_seconds": billable.get(stage.name)}) for stage in collected.stages]
-    return collected.model_copy(update={"stages": tuple(stages), "cluster": used})
-
-
-@contextmanager
-def not_measured(what: str, strict: bool) -> Iterator[None]:
-    """What a service does not say of its jobs costs what it would have said, and not the record.
-
-    ``strict``: that it refuses to say is raised, as ClientError.
-    """
-    try:
-        yield
-    except ClientError as error:
-        if strict and error.response["Error"]["Code"] in _REFUSED:
-            raise
-        _log.warning("%s: not measured: %s", what, error)
-
-
-def _job_seconds(request: Mapping[str, Any], strict: bool) -> float | None:
-    """The seconds that SageMaker bills for a job, for each of its instances; None if it does not say."""
-    field = next(field for field in _JOBS if field in request)
-    with not_measured(request[field], strict):
-        answer = _JOBS[field](request[field])
-        if "BillableTimeInSeconds" in answer:  # training
-            return float(answer["BillableTimeInSeconds"])
-        kind = field.removesuffix("JobName")
-        return _seconds(answer.get(f"{kind}StartTime"), answer.get(f"{kind}EndTime"))
-    return None
-
-
-def _step_seconds(started: Mapping[StageName, Mapping[str, Any]], strict: bool) -> dict[StageName, float | None]:
-    """How long the steps of these stages ran, start to end; a step that was sent again counts each time."""
-    clusters = {request["ClusterId"] for request in started.values()}
-    ran: dict[str, list[float | None]] = defaultdict(list)
-    for cluster in clusters:
-        with not_measured(f"the steps of {cluster}", strict):
-            for page in client("emr").get_paginator("list_steps").paginate(ClusterId=cluster):
-                for step in page["Steps"]:
-                    timeline = step["Status"]["Timeline"]
-                    ran[step["Name"]].append(_seconds(timeline.get("StartDateTime"), timeline.get("EndDateTime")))
-    return {stage: _sum(ran[request["Step"]["Name"]]) for stage, request in started.items()}
-
-
-def _cluster(history: list[dict[str, Any]], strict: bool) -> Cluster | None:
-    """The cluster of a run and what of its instances the run occupied; None if the run had none.
-
-    An instance is paid for from the request to its end (aws.amazon.com/emr/faqs, as quoted 2026-11-22).
-    """
-    id_, own = _cluster_id(history)
-    if id_ is None:
-        return None
-    first, last = history[0]["timestamp"], history[-1]["timestamp"]
-    seconds: dict[str, float] = defaultdict(float)
-    spot: dict[str, float] = defaultdict(float)
-    with not_measured(f"the instances of {id_}", strict):
-        for page in client("emr").get_paginator("list_instances").paginate(ClusterId=id_):
-            for instance in page["Instances"]:
-                timeline = instance["Status"]["Timeline"]
-                begun, ended = timeline.get("CreationDateTime"), timeline.get("EndDateTime")
-                if own:
-                    lived = _seconds(begun, ended)
-                else:
-                    lived = _seconds(max(begun, first), min(ended or last, last)) if begun else None
-                if lived is None:
-                    # A cluster of the run's own goes with the run, and takes some minutes; its hours are known then.
-                    _log.warning("%s has not ended: its instances' hours are not measured yet", id_)
-                    return Cluster(id=id_, own=own)
-                if lived:
-                    seconds[instance["InstanceType"]] += lived
-                    if instance["Market"] == "SPOT":
-                        spot[instance["InstanceType"]] += lived
-        return Cluster(id=id_, own=own, instance_seconds=dict(seconds), spot_seconds=dict(spot))
-    return Cluster(id=id_, own=own)
-
-
-def _cluster_id(history: list[dict[str, Any]]) -> tuple[str | None, bool]:
-    """The id of the cluster that a run worked on, and whether the run started it."""
-    for event in reversed(history):
-        details = event.get("taskSucceededEventDetails", {})
-        if details.get("resource") == "runJobFlow":
-            return json.loads(details["output"])["JobFlowId"], True
-    requests = stage_requests(history).values()
-    return next((request["ClusterId"] for request in requests if "ClusterId" in request), None), False
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
-    """From start to end, None if one of them is not known; nothing if the end comes first."""
-    return None if start is None or end is None else max((end - start).total_seconds(), 0.0)
-
-
-def _sum(values: list[float | None]) -> float | None:
-    """The sum, None if there are none or one of them is not known."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None
-
-
-def _job_log(request: Mapping[str, Any]) -> str | None:
-    """The log group and stream of a SageMaker job."""
-    return next((f"{group} {request[name]}/" for name, group in _LOG_GROUPS.items() if name in request), None)
-
-
-def _step_log(history: list[dict[str, Any]], cluster: Mapping[str, Any], request: Mapping[str, Any]) -> str | None:
-    """The log of an EMR step that failed: the file that EMR found the cause in, or where the cluster's steps log."""
-    for event in reversed(history):
-        status = described(event.get("taskFailedEventDetails", {}).get("cause", "")).get("Status")
-        file = status.get("FailureDetails", {}).get("LogFile") if isinstance(status, dict) else None
-        if file:
-            return str(file)
-    return f"{cluster['LogUri']}{request['ClusterId']}/steps/" if "ClusterId" in request else None
+    billed = asked.billed_seconds(started, strict=strict)
+    stages = [stage.model_copy(update={"billable_seconds": billed.get(stage.name)}) for stage in collected.stages]
+    return collected.model_copy(
+        update={"stages": tuple(stages), "cluster": asked.cluster(history, strict=strict) if history else None}
+    )
 
 
 def _dataset(run: Run) -> Dataset:
@@ -345,15 +209,3 @@ def _dataset(run: Run) -> Dataset:
         size = None
     events = run.dataset.get("events") if run.raw == run.dataset.get("raw") else None
     return Dataset(name=run.dataset["name"], events=events, bytes=size)
-
-
-def _versions(definitions: Mapping[SideName, Mapping[str, Any]]) -> dict[str, str]:
-    """What the services ran: the release of EMR, the image of SageMaker."""
-    versions = {}
-    if "sagemaker" in definitions:
-        train = definitions["sagemaker"]["States"]["train"]["Parameters"]
-        image, _, version = train["AlgorithmSpecification"]["TrainingImage"].rpartition("/")[2].partition(":")
-        versions[image] = version
-    if "emr" in definitions:
-        versions["emr"] = created_cluster(definitions["emr"])["ReleaseLabel"]
-    return versions

@@ -10,6 +10,7 @@ import logging
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -17,18 +18,7 @@ from typing import IO, Any, Protocol, TypeVar
 from pydantic import BaseModel, NonNegativeInt
 from pydantic_core import from_json
 
-from record.schema import (
-    SIDES,
-    STAGES,
-    Agreement,
-    Instances,
-    Metrics,
-    Side,
-    SideError,
-    SideName,
-    Stage,
-    StageName,
-)
+from record.schema import STAGES, Agreement, Instances, Metrics, Side, SideError, SideName, Stage, StageName
 
 OUTPUTS: dict[StageName, str] = {
     "prepare": "features",
@@ -64,6 +54,15 @@ class Storage(Protocol):
         """A file's content, as a stream. FileNotFoundError if there is no such file."""
 
 
+@dataclass(frozen=True)
+class DescribedSide:
+    """What a side is; the fields are `record.schema.Side`'s."""
+
+    title: str
+    service: str
+    engine: str
+
+
 class Folder:
     """A run prefix on a disk."""
 
@@ -86,6 +85,8 @@ class Folder:
 def collect_side(
     history: list[dict[str, Any]],
     storage: Storage,
+    side: DescribedSide,
+    *,
     instances: Callable[[Mapping[str, Any]], tuple[Instances, ...]],
     log: Callable[[StageName], str | None],
     refused: str = "",
@@ -93,7 +94,7 @@ def collect_side(
     """One side of the record.
 
     ``history`` is the side's execution history, oldest event first; none if it was never started, and then ``refused``
-    says why, where that is known. ``instances`` reads from a stage's request what machines it asks for; ``log`` says
+    says why, where that is known. ``instances`` reads from a stage's request what instances it asks for; ``log`` says
     where a stage's log is.
     """
     spans = _spans(history)
@@ -104,6 +105,9 @@ def collect_side(
     # What lies at the place of a stage that did not end well is not of this run.
     evaluation = _evaluation(storage) if "evaluate" in done else _Evaluation()
     return Side(
+        title=side.title,
+        service=side.service,
+        engine=side.engine,
         status="failed" if message else "succeeded",
         error=SideError(stage=failed, message=message, log=log(failed) if failed else None) if message else None,
         started=history[0]["timestamp"] if history else None,
@@ -120,56 +124,25 @@ def attainable(storage: Storage) -> Metrics | None:
     return _evaluation(storage).attainable
 
 
-def agreement_of(sides: Mapping[SideName, Side]) -> Agreement:
-    """What can be compared without reading data; the rest is not measured."""
-    auc = [side.metrics.auc for side in sides.values() if side.metrics is not None]
-    rejected = [side.rejected for side in sides.values() if side.rejected is not None]
-    return Agreement(
-        auc_difference=abs(auc[0] - auc[1]) if len(auc) == len(SIDES) else None,
-        rejected_equal=rejected[0] == rejected[1] if len(rejected) == len(SIDES) else None,
+def agreement_of(sides: Mapping[SideName, Side]) -> tuple[Agreement, ...]:
+    """What can be compared without reading data, of each other side with the first; the rest is not measured."""
+    (first, one), *others = sides.items()
+    return tuple(
+        Agreement(
+            first=first,
+            second=second,
+            auc_difference=abs(one.metrics.auc - other.metrics.auc) if one.metrics and other.metrics else None,
+            rejected_equal=one.rejected == other.rejected
+            if one.rejected is not None and other.rejected is not None
+            else None,
+        )
+        for second, other in others
     )
 
 
 def stage_requests(history: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The request that each state sent last, by the state's name."""
     return {name: span.request for name, span in _spans(history).items()}
-
-
-def requested_instances(request: Mapping[str, Any]) -> tuple[Instances, ...]:
-    """The machines that a SageMaker request asks for."""
-    resources = (
-        request.get("ProcessingResources", {}).get("ClusterConfig")
-        or request.get("ResourceConfig")
-        or request.get("TransformResources")
-    )
-    return (Instances(type=resources["InstanceType"], count=resources["InstanceCount"]),) if resources else ()
-
-
-def cluster_instances(cluster: Mapping[str, Any]) -> tuple[Instances, ...]:
-    """The machines that an EMR cluster's definition starts with: one type once."""
-    counts: dict[str, int] = {}
-    for group in cluster["Instances"].get("InstanceGroups", []):
-        counts[group["InstanceType"]] = counts.get(group["InstanceType"], 0) + int(group["InstanceCount"])
-    for fleet in cluster["Instances"].get("InstanceFleets", []):
-        # A fleet takes the first of its types where there is capacity; every type counts as one unit.
-        first = fleet["InstanceTypeConfigs"][0]["InstanceType"]
-        units = fleet.get("TargetOnDemandCapacity", 0) + fleet.get("TargetSpotCapacity", 0)
-        counts[first] = counts.get(first, 0) + units
-    return tuple(Instances(type=name, count=count) for name, count in counts.items())
-
-
-CLUSTER_CALLS = ("aws-sdk:emr:runJobFlow", "elasticmapreduce:createCluster")
-"""What starts a cluster; the second only in templates of earlier commits, which costs and reports still read."""
-
-
-def created_cluster(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """The cluster's definition, as a run of this state machine sends it that starts a cluster of its own."""
-    request: dict[str, Any] = next(
-        state["Parameters"]
-        for state in definition["States"].values()
-        if state.get("Resource", "").endswith(CLUSTER_CALLS)
-    )
-    return request
 
 
 def digest(definition: Mapping[str, Any]) -> str:

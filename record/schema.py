@@ -1,4 +1,4 @@
-"""The run record: everything that one run of both sides leaves behind, as one JSON file.
+"""The run record: everything that one run of its sides leaves behind, as one JSON file.
 
 A record holds what was measured and what the definitions say. Sums, pass marks and verdicts are computed from it when
 it is shown (`comparison.summary`). `None` always means "not measured", never zero.
@@ -31,13 +31,11 @@ from pydantic import (
 from record.files import FileError, read_json, write_text
 from record.text import clean_json, one_line
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
-SideName = Literal["sagemaker", "emr"]
 StageName = Literal["prepare", "train", "evaluate", "score"]
 Outcome = Literal["succeeded", "failed"]
 
-SIDES: tuple[SideName, ...] = ("sagemaker", "emr")
 STAGES: tuple[StageName, ...] = ("prepare", "train", "evaluate", "score")
 
 RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
@@ -57,6 +55,8 @@ _YEARS = (1970, 2199)
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_utc)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+# A side's name becomes a folder and the end of a state machine's name.
+SideName = Annotated[str, StringConstraints(pattern=r"^[a-z](-?[a-z0-9]){0,30}$")]
 RunId = Annotated[str, StringConstraints(pattern=rf"^{RUN_ID}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # The bounds are far above what can be measured, and low enough to be summed, rounded and shown.
@@ -90,7 +90,7 @@ class Machine(_Model):
 
 
 class Dataset(_Model):
-    """The raw data that both sides read."""
+    """The raw data that all sides read."""
 
     name: Text = Field(description="folder name below `workloads/datasets/`")
     events: Count | None = Field(
@@ -110,7 +110,7 @@ class Instances(_Model):
 class Stage(_Model):
     """One stage of one side."""
 
-    name: StageName = Field(description="the same four names, in the same order, on both sides")
+    name: StageName = Field(description="the same four names, in the same order, on every side")
     status: Literal["succeeded", "failed", "skipped"] = Field(
         description="`skipped`: never started, because an earlier stage failed"
     )
@@ -250,8 +250,11 @@ class Cluster(_Model):
 
 
 class Side(_Model):
-    """One service's run of the pipeline."""
+    """One side's run of the pipeline: a service with an engine."""
 
+    title: Text = Field(description="its name for people, e.g. `SageMaker`")
+    service: Text = Field(description="the service that ran it: `sagemaker`, `emr`")
+    engine: Text = Field(description="what computed: `single node` or `Spark`")
     status: Outcome = Field(description="whether the side's state machine ended well")
     error: SideError | None = Field(default=None, description="why it failed; null when it succeeded")
     started: UtcDatetime | None = Field(default=None, description="when its execution started, UTC")
@@ -268,8 +271,10 @@ class Side(_Model):
     )
     metrics: Metrics | None = Field(default=None, description="on the test split")
     validation: Metrics | None = Field(default=None, description="on the validation split, which training watched")
-    serve: Serve | None = Field(default=None, description="endpoint smoke test; sagemaker only")
-    cluster: Cluster | None = Field(default=None, description="the cluster of a run in an account; emr only")
+    serve: Serve | None = Field(default=None, description="endpoint smoke test, of a side that has an endpoint")
+    cluster: Cluster | None = Field(
+        default=None, description="the cluster of a run in an account, of a side that has one"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -284,21 +289,6 @@ class Side(_Model):
     def stage(self, name: StageName) -> Stage | None:
         """Return the stage of that name, None when the record has none."""
         return next((stage for stage in self.stages if stage.name == name), None)
-
-
-class Sides(_Model):
-    """Both sides, always: one that never started has status failed and no stages."""
-
-    sagemaker: Side = Field(description="the SageMaker side")
-    emr: Side = Field(description="the EMR side")
-
-    @model_validator(mode="after")
-    def _each_has_its_own(self) -> Self:
-        if self.emr.serve is not None:
-            raise ValueError("`serve` belongs to the sagemaker side only")
-        if self.sagemaker.cluster is not None:
-            raise ValueError("`cluster` belongs to the emr side only")
-        return self
 
 
 class Limits(_Model):
@@ -319,13 +309,15 @@ class Limits(_Model):
 class CrossScoring(_Model):
     """Each side's model on the other side's features, compared with that model on its own side's features."""
 
-    sagemaker_model_on_emr_features: NonNegative = Field(description="largest absolute difference of a probability")
-    emr_model_on_sagemaker_features: NonNegative = Field(description="largest absolute difference of a probability")
+    first_model_on_second_features: NonNegative = Field(description="largest absolute difference of a probability")
+    second_model_on_first_features: NonNegative = Field(description="largest absolute difference of a probability")
 
 
 class Agreement(_Model):
-    """What was compared between the sides; null fields were not measured."""
+    """How far another side agrees with the first one; null fields were not measured."""
 
+    first: SideName = Field(description="the first side of the record")
+    second: SideName = Field(description="the side that is compared with it")
     features_equal: bool | None = Field(
         default=None, description="every feature table is equal, row for row and value for value"
     )
@@ -342,9 +334,9 @@ class Agreement(_Model):
 
 
 class Record(_Model):
-    """One run of both sides."""
+    """One run of one side or more, over the same raw data."""
 
-    schema_version: Literal[2] = Field(
+    schema_version: Literal[3] = Field(
         description="version of this schema; a reader refuses a newer one and brings an older one up to this"
     )
     run_id: RunId = Field(description="name of the run, as in the S3 prefix `runs/<run id>/`")
@@ -359,10 +351,14 @@ class Record(_Model):
         default=None, description="the machine that was measured; where=local only, and always there"
     )
     dataset: Dataset = Field(description="the raw data")
-    sides: Sides = Field(description="what each side did")
+    sides: dict[SideName, Side] = Field(
+        min_length=1,
+        description="what each side did, in the order of the run; one that never started has status failed and no "
+        "stages",
+    )
     limits: Limits = Field(default_factory=Limits, description="what is attainable on this dataset")
-    agreement: Agreement | None = Field(
-        default=None, description="comparison of the sides; null when a side failed too early for any"
+    agreement: tuple[Agreement, ...] = Field(
+        default=(), description="each other side compared with the first, in their order; empty when there is one side"
     )
     versions: dict[str, str] = Field(default_factory=dict, description="package (or service release) and its version")
     settings: dict[str, JsonValue] = Field(default_factory=dict, description="settings and hyper-parameters of the run")
@@ -376,15 +372,21 @@ class Record(_Model):
             raise ValueError("`machine` is there when `where` is local, and only then")
         return self
 
+    @model_validator(mode="after")
+    def _sides_are_there(self) -> Self:
+        first, *others = self.sides
+        pairs = [(pair.first, pair.second) for pair in self.agreement]
+        if pairs and pairs != [(first, other) for other in others]:
+            raise ValueError("`agreement` compares each other side with the first, in their order")
+        if unknown := [name for name in self.definitions if name not in self.sides]:
+            raise ValueError(f"`definitions` has {unknown[0]!r}, which is no side of the run")
+        return self
+
     @property
     def started(self) -> datetime | None:
-        """When the first stage of either side started (UTC), None when none did."""
-        times = [stage.started for _, side in self.both() for stage in side.stages if stage.started]
+        """When the first stage of any side started (UTC), None when none did."""
+        times = [stage.started for side in self.sides.values() for stage in side.stages if stage.started]
         return min(times, default=None)
-
-    def both(self) -> tuple[tuple[SideName, Side], tuple[SideName, Side]]:
-        """Return the two sides with their names, in the order used everywhere."""
-        return ("sagemaker", self.sides.sagemaker), ("emr", self.sides.emr)
 
 
 def load(path: Path) -> Record:
@@ -403,9 +405,8 @@ def load(path: Path) -> Record:
             f"{path}: schema_version: {version} is newer than this program reads; "
             f"expected {SCHEMA_VERSION} or older, or a newer program"
         )
-    if type(version) is int and version == 1:
-        # Version 2 only added fields.
-        data["schema_version"] = SCHEMA_VERSION
+    if type(version) is int and version in (1, 2):
+        data = _upgraded(data)
     try:
         # Strict, so that "3" is not silently taken for 3; JSON mode, so that times and lists may be what JSON has.
         return Record.model_validate_json(json.dumps(data), strict=True)
@@ -416,6 +417,38 @@ def load(path: Path) -> Record:
         more = f" (and {len(others)} more)" if others else ""
         expected = "is not a field of this schema" if first["type"] == "extra_forbidden" else first["msg"]
         raise RecordError(one_line(f"{path}: {_cut(field)}: {expected}{given}{more}")) from error
+
+
+# The two sides that there were before version 3.
+_EARLIER = {
+    "sagemaker": {"title": "SageMaker", "service": "sagemaker", "engine": "single node"},
+    "emr": {"title": "EMR", "service": "emr", "engine": "Spark"},
+}
+_CROSSED = {
+    "sagemaker_model_on_emr_features": "first_model_on_second_features",
+    "emr_model_on_sagemaker_features": "second_model_on_first_features",
+}
+
+
+def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
+    """A record of version 1 or 2 as one of version 3; what is damaged in it stays so, and is named as it is read.
+
+    Version 2 only added fields. Version 3 has any number of sides, which say what they are, and an agreement a pair.
+    """
+    data = {**data, "schema_version": SCHEMA_VERSION}
+    if isinstance(sides := data.get("sides"), dict):
+        # In their order, whatever the file's is.
+        ordered = {name: sides[name] for name in (*_EARLIER, *sides) if name in sides}
+        data["sides"] = {
+            name: {**_EARLIER.get(name, {}), **side} if isinstance(side, dict) else side
+            for name, side in ordered.items()
+        }
+    if isinstance(agreement := data.pop("agreement", None), dict):
+        pair = {"first": "sagemaker", "second": "emr", **agreement}
+        if isinstance(crossed := pair.get("cross_scoring_max_difference"), dict):
+            pair["cross_scoring_max_difference"] = {_CROSSED.get(name, name): value for name, value in crossed.items()}
+        data["agreement"] = [pair]
+    return data
 
 
 def save(record: Record, path: Path) -> None:
@@ -440,7 +473,7 @@ def describe() -> str:
     lines = [
         "# The run record",
         "",
-        f"One JSON file for one run of both sides (`comparison.json`), schema version {SCHEMA_VERSION}. Written and",
+        f"One JSON file for one run of all its sides (`comparison.json`), schema version {SCHEMA_VERSION}. Written and",
         "read by `record/schema.py`; this page is printed by `python -m record.schema`.",
         "",
         "A reader refuses unknown fields and newer schema versions, and reads older ones. `null` always means *not",
@@ -449,7 +482,7 @@ def describe() -> str:
     ]
     schema = Record.model_json_schema(mode="serialization")
     # pydantic sorts $defs by name; follow the order of the file, outermost first.
-    models = [Record, Dataset, Machine, Sides, Side, SideError, Stage, Instances, Metrics, CalibrationBin, RocPoint]
+    models = [Record, Dataset, Machine, Side, SideError, Stage, Instances, Metrics, CalibrationBin, RocPoint]
     for model in [*models, Serve, Load, Traffic, Cluster, Limits, Agreement, CrossScoring]:
         lines += [
             "",

@@ -1,10 +1,11 @@
-"""How far the two sides of a run agree, computed from the files that both wrote."""
+"""How far the sides of a run agree, computed from the files that they wrote."""
 
 import glob
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -14,30 +15,46 @@ import xgboost
 
 from common.duck import literal, parquet
 from record.collector import agreement_of
-from record.schema import SIDES, Agreement, CrossScoring, Side, SideName
+from record.schema import Agreement, CrossScoring, Side, SideName
 
 _SPLITS = ("train", "validation", "test", "score")
-_OTHER: dict[SideName, SideName] = {"sagemaker": "emr", "emr": "sagemaker"}
 
 
-def compare_sides(run: Path, sides: dict[SideName, Side]) -> Agreement:
-    """Compare what both sides wrote below ``run`` (the folder that holds sagemaker/ and emr/).
+def compare_sides(run: Path, sides: dict[SideName, Side]) -> tuple[Agreement, ...]:
+    """Compare what each other side wrote below ``run``, the folder that holds one of each side, with the first's.
 
     What a failed side did not write is not measured, and None. Features, predictions and models are streamed; nothing
     grows with the data.
     """
     with TemporaryDirectory() as scratch, duckdb.connect(config={"temp_directory": scratch}) as engine:
-        features = all(_succeeded(sides[side], "prepare") for side in SIDES)
-        predictions = all(_succeeded(sides[side], "score") for side in SIDES)
-        rows, equal = _compare_features(engine, run) if features else (None, None)
-        return agreement_of(sides).model_copy(
-            update={
-                "features_equal": equal,
-                "features_rows": rows,
-                "predictions_max_difference": _predictions(engine, run) if predictions else None,
-                "cross_scoring_max_difference": _cross_scoring(engine, run, Path(scratch)) if predictions else None,
-            }
+        return tuple(
+            pair.model_copy(update=_compare(engine, run, (pair.first, pair.second), sides, Path(scratch)))
+            for pair in agreement_of(sides)
         )
+
+
+def _compare(
+    engine: duckdb.DuckDBPyConnection,
+    run: Path,
+    pair: tuple[SideName, SideName],
+    sides: dict[SideName, Side],
+    scratch: Path,
+) -> dict[str, Any]:
+    """The fields of a pair that are read from its files."""
+    compared: dict[str, Any] = {}
+    if all(_succeeded(sides[side], "prepare") for side in pair):
+        rows, equal = _compare_features(engine, run, pair)
+        compared |= {"features_rows": rows, "features_equal": equal}
+    if all(_succeeded(sides[side], "score") for side in pair):
+        first, second = pair
+        compared |= {
+            "predictions_max_difference": _largest_difference(engine, _scores(run, first), _scores(run, second)),
+            "cross_scoring_max_difference": CrossScoring(
+                first_model_on_second_features=_cross_score(engine, run, first, second, scratch),
+                second_model_on_first_features=_cross_score(engine, run, second, first, scratch),
+            ),
+        }
+    return compared
 
 
 def _succeeded(side: Side, stage: str) -> bool:
@@ -48,36 +65,33 @@ def _features(run: Path, side: SideName, split: str) -> str:
     return parquet(sorted((run / side / "features" / split).glob("*.parquet")))
 
 
-def _compare_features(engine: duckdb.DuckDBPyConnection, run: Path) -> tuple[int, bool]:
+def _compare_features(
+    engine: duckdb.DuckDBPyConnection, run: Path, pair: tuple[SideName, SideName]
+) -> tuple[int, bool]:
     """Rows compared over all splits, and whether every row, column name and type is the same on both sides."""
     rows, equal = 0, True
     for split in _SPLITS:
-        sagemaker, emr = (_features(run, side, split) for side in SIDES)
+        first, second = (_features(run, side, split) for side in pair)
         columns = [
             engine.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall()
-            for table in (sagemaker, emr)
+            for table in (first, second)
         ]
-        rows += int(_number(engine, f"SELECT count(*) FROM {sagemaker}"))
+        rows += int(_number(engine, f"SELECT count(*) FROM {first}"))
         equal = equal and columns[0] == columns[1]
-        for left, right in ((sagemaker, emr), (emr, sagemaker)):
+        for left, right in ((first, second), (second, first)):
             equal = equal and _number(engine, f"SELECT count(*) FROM (FROM {left} EXCEPT ALL FROM {right})") == 0
     return rows, equal
 
 
 def _scores(run: Path, side: SideName) -> str:
-    pattern = {"sagemaker": "*.out", "emr": "*.csv"}[side]
-    files = sorted((run / side / "predictions").glob(pattern))
+    # Batch Transform names its files .out, Spark .csv.
+    files = sorted(path for path in (run / side / "predictions").iterdir() if path.suffix in {".out", ".csv"})
     names = ", ".join(literal(glob.escape(str(file))) for file in files)
     # Nothing is guessed: an id keeps its white space, its quotes and its zeros, and may be empty.
     return (
         f"read_csv([{names}], hive_partitioning=false, auto_detect=false, header=false, delim=',', quote='\"', "
         "escape='\"', force_not_null=['entity'], columns={'entity': 'VARCHAR', 'probability': 'DOUBLE'})"
     )
-
-
-def _predictions(engine: duckdb.DuckDBPyConnection, run: Path) -> float:
-    sagemaker, emr = (_scores(run, side) for side in SIDES)
-    return _largest_difference(engine, sagemaker, emr)
 
 
 def _largest_difference(engine: duckdb.DuckDBPyConnection, left: str, right: str) -> float:
@@ -89,15 +103,11 @@ def _largest_difference(engine: duckdb.DuckDBPyConnection, left: str, right: str
     )
 
 
-def _cross_scoring(engine: duckdb.DuckDBPyConnection, run: Path, scratch: Path) -> CrossScoring:
-    differences = {}
-    for side in SIDES:
-        crossed = scratch / f"{side}.parquet"
-        _predict(_model(run, side, scratch), run / _OTHER[side] / "features" / "score", crossed)
-        differences[side] = _largest_difference(engine, parquet([crossed]), _scores(run, side))
-    return CrossScoring(
-        sagemaker_model_on_emr_features=differences["sagemaker"], emr_model_on_sagemaker_features=differences["emr"]
-    )
+def _cross_score(engine: duckdb.DuckDBPyConnection, run: Path, side: SideName, other: SideName, scratch: Path) -> float:
+    """How far a side's model predicts on another side's features from what it predicted on its own."""
+    crossed = scratch / f"{side}-on-{other}.parquet"
+    _predict(_model(run, side, scratch), run / other / "features" / "score", crossed)
+    return _largest_difference(engine, parquet([crossed]), _scores(run, side))
 
 
 def _model(run: Path, side: SideName, scratch: Path) -> xgboost.Booster:

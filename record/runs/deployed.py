@@ -18,24 +18,24 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+import sides as registry
 from record.account import (
+    DeployedSide,
     Run,
     S3Storage,
     executed_definition,
     execution_arn,
     execution_history,
-    not_measured,
     started_by,
 )
 from record.clients import client
 from record.collector import digest
-from record.schema import SIDES, Record, Serve, Side, SideName, StageName, Traffic
+from record.schema import Record, Serve, Side, SideName, StageName, Traffic
+from record.services import not_measured
 from record.text import clean
 
 TAIL_LINES = 20
 _LONGEST_LINE = 500
-
-_STACKS = ("network", "data", "sagemaker", "emr", "comparison")
 
 # Where the jobs' metrics are, as far as their host's name is known before: `<job>/algo-1`
 # (sagemaker/latest/dg/monitoring-cloudwatch.html, archived, 2026-11-22).
@@ -95,8 +95,7 @@ def find_run(project: str, run_id: str) -> Run:
         "AWS::StepFunctions::StateMachine",
         lambda _, arn: arn.endswith(f":{project}-comparison"),
     )
-    machines: dict[SideName, str] = {side: f"{machine.removesuffix('-comparison')}-{side}" for side in SIDES}
-    execution = _execution(machine, machines, run_id)
+    execution = _execution(machine, run_id)
     described = client("stepfunctions").describe_execution(executionArn=execution)
     if described["status"] == "RUNNING":
         since = f"{described['startDate'].astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -105,15 +104,16 @@ def find_run(project: str, run_id: str) -> Run:
     try:
         payload = definition["States"]["record"]["Parameters"]["Payload"]
         dataset, settings = payload["dataset"], json.loads(payload["settings"])
+        sides = {name: DeployedSide(**side) for name, side in json.loads(payload["deployed"]).items()}
     except KeyError as error:
         raise AccountError(f"{execution}: its definition records no runs: {error} is missing") from error
     return Run(
         run_id=run_id,
         runs=f"s3://{bucket(project)}/runs",
         raw=json.loads(described["input"])["raw"],
-        machines=machines,
+        sides=sides,
         execution=execution,
-        refused=_refused(execution_history(execution)),
+        refused=_refused(execution_history(execution), sides),
         dataset=dataset,
         settings=settings,
     )
@@ -121,17 +121,17 @@ def find_run(project: str, run_id: str) -> Run:
 
 def with_details(record: Record, project: str, endpoint_hours: int | None) -> Record:
     """The record with what CloudWatch has of it: log tails, the jobs' metrics, the endpoint's requests."""
-    sides = record.sides
-    changed: dict[str, Side] = {name: _with_tail(side) for name, side in record.both()}
-    used = _utilisation(record, project)
-    stages = tuple(stage.model_copy(update=used.get(stage.name, {})) for stage in sides.sagemaker.stages)
-    serve = sides.sagemaker.serve
-    if endpoint_hours is not None:
-        serve = (serve or Serve(status="skipped")).model_copy(
-            update={"traffic": _traffic(project, endpoint_hours, datetime.now(UTC))}
-        )
-    changed["sagemaker"] = changed["sagemaker"].model_copy(update={"stages": stages, "serve": serve})
-    return record.model_copy(update={"sides": sides.model_copy(update=changed)})
+    sides = {name: _with_tail(side) for name, side in record.sides.items()}
+    for name in (name for name, side in sides.items() if side.service == "sagemaker"):
+        used = _utilisation(sides[name], f"{project}-{record.run_id}")
+        stages = tuple(stage.model_copy(update=used.get(stage.name, {})) for stage in sides[name].stages)
+        serve = sides[name].serve
+        if endpoint_hours is not None:
+            serve = (serve or Serve(status="skipped")).model_copy(
+                update={"traffic": _traffic(project, endpoint_hours, datetime.now(UTC))}
+            )
+        sides[name] = sides[name].model_copy(update={"stages": stages, "serve": serve})
+    return record.model_copy(update={"sides": sides})
 
 
 def write_templates(project: str, record: Record, folder: Path) -> bool:
@@ -149,7 +149,7 @@ def write_templates(project: str, record: Record, folder: Path) -> bool:
         if digest(json.loads(now)) != executed:
             return False
     templates = {}
-    for stack in (f"{project}-{name}" for name in _STACKS):
+    for stack in (f"{project}-{name}" for name in ("network", "data", *record.sides, "comparison")):
         try:
             body = client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
         except ClientError as error:
@@ -202,10 +202,10 @@ def _is_missing(error: ClientError) -> bool:
     return details["Code"] == "ValidationError" and "does not exist" in details.get("Message", "")
 
 
-def _execution(machine: str, machines: dict[SideName, str], run_id: str) -> str:
+def _execution(machine: str, run_id: str) -> str:
     """The comparison's execution that started the sides' executions of this name, or has the name itself."""
-    for side in SIDES:
-        history = execution_history(execution_arn(machines[side], run_id))
+    for side in registry.SIDES:
+        history = execution_history(execution_arn(f"{machine.removesuffix('-comparison')}-{side}", run_id))
         comparison = started_by(history) if history else None
         if comparison is not None:
             return comparison
@@ -217,7 +217,7 @@ def _execution(machine: str, machines: dict[SideName, str], run_id: str) -> str:
     raise AccountError(f"no run {run_id!r} of {machine}" + (f"; its latest executions: {others}" if others else ""))
 
 
-def _refused(history: Iterable[dict[str, Any]]) -> dict[str, str]:
+def _refused(history: Iterable[dict[str, Any]], names: Iterable[SideName]) -> dict[str, str]:
     """Why a side did not end well, as the comparison's function would be told it."""
     left = {
         event["stateExitedEventDetails"]["name"]: json.loads(event["stateExitedEventDetails"]["output"])
@@ -226,7 +226,7 @@ def _refused(history: Iterable[dict[str, Any]]) -> dict[str, str]:
     }
     return {
         side: left.get(f"{side} failed", {}).get("cause", "the comparison was stopped")
-        for side in SIDES
+        for side in names
         if f"{side} ended" not in left
     }
 
@@ -267,16 +267,19 @@ def _tail(log: str) -> Sequence[str]:
     return [event["message"].rstrip("\n") for event in answer["events"]]
 
 
-def _utilisation(record: Record, project: str) -> dict[StageName, dict[str, float]]:
-    """Means of CPUUtilization and MemoryUtilization of the jobs that CloudWatch has some of, by stage and field."""
-    ran = [stage for stage in record.sides.sagemaker.stages if stage.name in _JOB_METRICS and stage.started]
+def _utilisation(side: Side, jobs: str) -> dict[StageName, dict[str, float]]:
+    """Means of CPUUtilization and MemoryUtilization of the jobs that CloudWatch has some of, by stage and field.
+
+    ``jobs`` is what their names begin with.
+    """
+    ran = [stage for stage in side.stages if stage.name in _JOB_METRICS and stage.started]
     begun = [stage.started for stage in ran if stage.started]
     if not begun:
         return {}
     fields = {"cpu_percent": "CPUUtilization", "memory_percent": "MemoryUtilization"}
     queries = {
         f"{stage.name}_{field}": _query(
-            _JOB_METRICS[stage.name], metric, {"Host": f"{project}-{record.run_id}-{stage.name}/algo-1"}, 60, "Average"
+            _JOB_METRICS[stage.name], metric, {"Host": f"{jobs}-{stage.name}/algo-1"}, 60, "Average"
         )
         for stage in ran
         for field, metric in fields.items()

@@ -13,6 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from sides import SIDES
 from stacks.data.stack import DataStack
 from stacks.settings import Settings
 from stacks.shared.custom_resources import execution_arns
@@ -60,6 +61,15 @@ class Collector(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._data = data
+        self._deployed = {
+            name: {
+                "title": SIDES[name].title,
+                "service": SIDES[name].service,
+                "engine": SIDES[name].engine,
+                "state_machine": machine.state_machine_arn,
+            }
+            for name, machine in machines.items()
+        }
         log = log_group(self, "Log", data.key)
         role = function_role(self, "Role", log)
         policy = iam.Policy(self, "Permissions", statements=self._statements(machines), roles=[role])
@@ -82,7 +92,6 @@ class Collector(Construct):
             layers=[self._layer()],
             environment={
                 "RUNS": f"s3://{data.bucket.bucket_name}/{RUNS}",
-                "MACHINES": json.dumps({side: machine.state_machine_arn for side, machine in machines.items()}),
             },
             timeout=Duration.minutes(self.minutes),
             memory_size=1024,
@@ -105,10 +114,13 @@ class Collector(Construct):
                 "dataset": {
                     "name": self._settings.dataset.name,
                     "tables": [table.location for table in dataset.definition.tables],
-                    **({"events": self._settings.dataset.events, "raw": dataset.raw} if dataset.generated else {}),
+                    "raw": dataset.raw,
+                    **({"events": self._settings.dataset.events} if dataset.generated else {}),
                 },
                 # As a text, since a definition's own JSON loses what is null.
                 "settings": json.dumps(self._settings.flat()),
+                # What the record says of each side, in their order, and where its execution is.
+                "deployed": json.dumps(self._deployed),
             },
         }
         return Task("lambda:invoke", request, _ERRORS, {"location.$": "$.Payload.record"})

@@ -275,7 +275,7 @@ class TestRun:
         assert "a: 3 of 3 runs" in result.stderr
 
     def test_failing_repeat_is_reported_and_the_rest_still_runs(self, laptop: Laptop, tmp_path: Path) -> None:
-        from local.services import SetupError
+        from local.jobs import SetupError
 
         laptop.outcomes = [timed(10), failed_sample(), SetupError("publish: States.TaskFailed"), timed(20)]
         result = compare("run", "--run-id", "a", "--repeat", 4, "--output", tmp_path)

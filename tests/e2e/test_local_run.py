@@ -21,7 +21,7 @@ from comparison.summary import checks
 from local.preflight import Options, RunError
 from local.progress import Progress
 from local.run import run
-from local.runtime import endpoint
+from local.sagemaker.runtime import endpoint
 from record.schema import SIDES, STAGES, Record
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from local.container import container_mode
 from local.s3 import LocalS3
-from local.sagemaker import SageMaker
+from local.sagemaker.service import SageMaker
 
 ROLE = "arn:aws:iam::123456789012:role/service"
 NO_INDEX = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}

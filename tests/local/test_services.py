@@ -6,9 +6,9 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from local.jobs import RequestRefused
+from local.jobs import RequestRefused, SetupError
 from local.progress import Progress
-from local.services import Services, SetupError
+from local.services import Services
 from local.states import Execution
 
 

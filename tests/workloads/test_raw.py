@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from common import duck
 from common.command import InputError
 from common.dataset import SPLITS, Dataset
-from local.transform import ColumnFilter, Transform
+from local.sagemaker.transform import ColumnFilter, Transform
 from record.runs.agreement import _scores
 from tests.workloads import small
 from workloads.emr import prepare as emr_prepare

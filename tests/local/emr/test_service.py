@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from local.container import container_mode
-from local.emr import Emr
+from local.emr.node import Step
+from local.emr.service import Emr
 from local.jobs import JOBS, JobFailed, RequestRefused
-from local.node import Step
 from local.s3 import LocalS3
 from tests.local.conftest import Account
 from tests.local.test_sagemaker import stop_when

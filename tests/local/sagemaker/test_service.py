@@ -13,7 +13,7 @@ import pytest
 from local.container import container_mode
 from local.environments import Environment, environment
 from local.jobs import JOBS, JobFailed, RequestRefused
-from local.sagemaker import pack, unpack
+from local.sagemaker.service import pack, unpack
 from tests.local.conftest import Account, model, processing, script_mode, training, transform
 
 PREPARE = """\

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.runtime import MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES, runtime
+from local.sagemaker.runtime import MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES, runtime
 
 
 class Container(http.server.BaseHTTPRequestHandler):

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from local.container import container_mode
-from local.emr import Emr
+from local.emr.node import BootstrapFailed, bootstrap, installed
+from local.emr.service import Emr
 from local.jobs import RequestRefused
-from local.node import BootstrapFailed, bootstrap, installed
 from local.s3 import LocalS3
 from tests.local.conftest import Account
 from tests.published import CODE, publish

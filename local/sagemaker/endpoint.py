@@ -7,12 +7,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from local.jobs import JobFailed
-from local.services import Services
 from record.schema import Load, Serve
 
 _SMOKE_ROWS = 20
@@ -33,16 +33,15 @@ class Row:
     batch: float
 
 
-def try_endpoint(run: Path, services: Services) -> Serve:
+def try_endpoint(run: Path, serve: Callable[[], AbstractContextManager[str]]) -> Serve:
     """Ask for predictions, one row a request, one client and then several at once.
 
-    Each answer must be what Batch Transform wrote for the same customer. ``run`` is the side's run prefix.
+    Each answer must be what Batch Transform wrote for the same customer. ``run`` is the side's run prefix; ``serve``
+    starts the model server and gives its address.
     """
-    services.assembly.attributes[services.first_run] = services.sides["sagemaker"].output
-    model = {"ModelName": "endpoint", **services.assembly.only("AWS::SageMaker::Model")}
     try:
         rows = _rows(run)
-        with services.sagemaker.serve(model) as url:
+        with serve() as url:
             # The first calls find caches cold, which no client sees that comes later.
             milliseconds = [ask(url, row) for row in rows[:_SMOKE_ROWS]]
             loads = tuple(load(lambda row: ask(url, row), rows, clients) for clients in _CLIENTS)

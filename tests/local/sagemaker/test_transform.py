@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.transform import ColumnFilter, RecordError, Transform
+from local.sagemaker.transform import ColumnFilter, RecordError, Transform
 
 FIELD = st.text(st.characters(codec="utf-8", exclude_characters="\r\n", exclude_categories=["Cs", "Cc"]), max_size=5)
 FIELDS = st.lists(FIELD, min_size=1, max_size=6)

@@ -24,7 +24,7 @@ import boto3
 
 from assembly.template import ACCOUNT, REGION, Assembly
 from local.s3 import LocalS3
-from local.sagemaker import SageMaker
+from local.sagemaker.service import SageMaker
 
 _URL = "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
 """Where boto3 finds a service (docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html, 2026-11-22)."""

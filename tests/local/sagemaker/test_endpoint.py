@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.endpoint import REQUESTS, Row, ask, load
+from local.sagemaker.endpoint import REQUESTS, Row, ask, load
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import string
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ import pyspark
 
 from assembly.template import ACCOUNT, REGION
 from local.container import base_environment, scratch
+from local.emr.node import BootstrapFailed, Step, bootstrap, installed
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
-from local.node import BootstrapFailed, Step, bootstrap, installed
 from local.s3 import LocalS3
 
 DRIVER_MEMORY = "2g"
@@ -95,6 +95,15 @@ class Emr:
         self.work = work.absolute()
         self.defaults = _properties(configurations, "spark-defaults")
         self.exports = _properties(configurations, "spark-env", "export")
+        self.actions: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "aws-sdk:emr:describeCluster": self.describe_cluster,
+            "aws-sdk:emr:listSteps": self.list_steps,
+            "elasticmapreduce:addStep.sync": self.add_step,
+            "aws-sdk:emr:runJobFlow": self.run_job_flow,
+            "aws-sdk:emr:terminateJobFlows": self.terminate_job_flows,
+            "aws-sdk:emr:cancelSteps": self.cancel_steps,
+        }
+        """Who carries out which call of a state machine."""
 
     def run_job_flow(self, request: dict[str, Any]) -> dict[str, Any]:
         """A cluster that is ready at once: the answer of `aws-sdk:emr:runJobFlow`."""

@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -30,7 +30,10 @@ from local import environments
 from local.container import Container, container_mode, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, failure, reason_in, run_logged, running
 from local.s3 import LocalS3
-from local.transform import ColumnFilter, RecordError, Transform
+from local.sagemaker.transform import ColumnFilter, RecordError, Transform
+
+STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
+"""The call that starts a job and does not wait for it."""
 
 START_SECONDS = 240.0
 """How long a model server may take to answer /ping."""
@@ -50,6 +53,10 @@ _PROCESSING = "/opt/ml/processing/"
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through the machine's proxy
 
 
+def _nothing_runs(_request: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
 class SageMaker:
     """The jobs and models of one laptop run. Job and model names are unique in it, as they are in an account."""
 
@@ -62,6 +69,19 @@ class SageMaker:
         self._training_jobs: dict[str, dict[str, Any]] = {}
         self._names: set[str] = set()
         self._lock = threading.Lock()
+        self.actions: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "sagemaker:createProcessingJob.sync": self.create_processing_job,
+            STARTS_TRAINING: self.create_training_job,
+            "aws-sdk:sagemaker:describeTrainingJob": self.describe_training_job,
+            "sagemaker:createModel": self.create_model,
+            "sagemaker:createTransformJob.sync": self.create_transform_job,
+            "aws-sdk:sagemaker:deleteModel": self.delete_model,
+            # A job ends before its answer: there is nothing to stop.
+            "aws-sdk:sagemaker:stopProcessingJob": _nothing_runs,
+            "aws-sdk:sagemaker:stopTrainingJob": _nothing_runs,
+            "aws-sdk:sagemaker:stopTransformJob": _nothing_runs,
+        }
+        """Who carries out which call of a state machine."""
 
     def create_processing_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a processing job to its end: DescribeProcessingJob's answer.

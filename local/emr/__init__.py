@@ -1,0 +1,1 @@
+"""EMR on the laptop: clusters, their nodes and steps."""

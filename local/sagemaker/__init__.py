@@ -1,0 +1,1 @@
+"""SageMaker on the laptop: its jobs, its model server, its runtime API."""

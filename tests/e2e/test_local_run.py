@@ -22,12 +22,13 @@ from local.preflight import Options, RunError
 from local.progress import Progress
 from local.run import run
 from local.sagemaker.runtime import endpoint
-from record.schema import SIDES, STAGES, Record
+from record.schema import STAGES, Record
+from sides import DEFAULT
 
 
 def test_both_sides_finish_every_stage(small_run: tuple[Record, Path]) -> None:
     record, _ = small_run
-    for _, side in record.both():
+    for _, side in record.sides.items():
         assert side.status == "succeeded"
         assert [stage.name for stage in side.stages] == list(STAGES)
         assert all(stage.status == "succeeded" and stage.seconds and stage.instances for stage in side.stages)
@@ -36,8 +37,7 @@ def test_both_sides_finish_every_stage(small_run: tuple[Record, Path]) -> None:
 
 def test_sides_agree(small_run: tuple[Record, Path]) -> None:
     record, _ = small_run
-    agreement = record.agreement
-    assert agreement is not None
+    (agreement,) = record.agreement
     assert agreement.features_equal
     assert agreement.features_rows
     assert agreement.rejected_equal
@@ -45,21 +45,21 @@ def test_sides_agree(small_run: tuple[Record, Path]) -> None:
     assert agreement.auc_difference <= 0.002
     crossed = agreement.cross_scoring_max_difference
     assert crossed is not None
-    assert max(crossed.sagemaker_model_on_emr_features, crossed.emr_model_on_sagemaker_features) <= 1e-6
+    assert max(crossed.first_model_on_second_features, crossed.second_model_on_first_features) <= 1e-6
     # 1,000 customers are too few to come close to the attainable AUC; that is asserted at the default scale.
     assert {check.result for check in checks(record) if "attainable" not in check.name} <= {"pass", "reported"}
 
 
 def test_dirty_lines_are_counted(small_run: tuple[Record, Path]) -> None:
     record, _ = small_run
-    for _, side in record.both():
+    for _, side in record.sides.items():
         assert side.rejected
         assert sum(side.rejected["logs"].values()) > 0
 
 
 def test_rows_go_through_the_stages(small_run: tuple[Record, Path]) -> None:
     record, _ = small_run
-    for _, side in record.both():
+    for _, side in record.sides.items():
         prepare, train, evaluate, score = side.stages
         assert prepare.rows_in == sum(record.dataset.rows.values())
         assert train.rows_in
@@ -71,7 +71,7 @@ def test_rows_go_through_the_stages(small_run: tuple[Record, Path]) -> None:
 
 
 def test_endpoint_answers_like_the_batch_job(small_run: tuple[Record, Path]) -> None:
-    serve = small_run[0].sides.sagemaker.serve
+    serve = small_run[0].sides["sagemaker"].serve
     assert serve is not None
     assert (serve.status, serve.message) == ("succeeded", None)
     assert [load.clients for load in serve.load] == [1, 2, 4, 8]
@@ -86,7 +86,7 @@ def test_roc_curves_enclose_the_auc(small_run: tuple[Record, Path]) -> None:
     record, _ = small_run
     for auc, curve in [
         (record.limits.auc, record.limits.roc),
-        *((side.metrics.auc, side.metrics.roc) for _, side in record.both() if side.metrics),
+        *((side.metrics.auc, side.metrics.roc) for _, side in record.sides.items() if side.metrics),
     ]:
         area = sum(
             (right.false_positive_rate - left.false_positive_rate)
@@ -144,7 +144,7 @@ def test_run_leaves_what_the_readme_says_and_nothing_else(small_run: tuple[Recor
         "s3",
     }
     assert (folder.parent / "latest").resolve() == folder
-    for side in SIDES:
+    for side in DEFAULT:
         assert {path.name for path in (folder / "s3").glob(f"*/runs/small/{side}/*")} == {
             "features",
             "model",
@@ -201,7 +201,7 @@ def test_bad_data_fails_both_sides_with_the_same_reason(small_run: tuple[Record,
     result = compare("--raw", str(broken), "--output", str(tmp_path / "runs"), "--run-id", "broken")
     assert result.returncode == 2, result.stderr
     record = Record.model_validate_json((tmp_path / "runs" / "broken" / "comparison.json").read_text())
-    for _, side in record.both():
+    for _, side in record.sides.items():
         assert side.error is not None
         assert side.error.stage == "prepare"
         assert "orders" in side.error.message

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from record.schema import Record
+from sides import DEFAULT, SIDES
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -41,21 +42,22 @@ def failed_sample() -> Record:
         stage.clear()
         stage |= {"name": name, "status": "skipped", "instances": _INSTANCES["emr"]}
     emr |= {"metrics": None, "validation": None}
-    data["agreement"] = {"features_equal": True, "features_rows": 31_204, "rejected_equal": True}
+    pair = {"first": "sagemaker", "second": "emr"}
+    data["agreement"] = [pair | {"features_equal": True, "features_rows": 31_204, "rejected_equal": True}]
     return Record.model_validate(data)
 
 
 def bare_sample() -> Record:
     """Return the smallest valid record: nothing but the failure of both sides."""
     error = {"message": "AccessDenied: states:StartExecution"}
-    side = {"status": "failed", "error": error}
+    sides = {name: _described(name) | {"status": "failed", "error": error} for name in DEFAULT}
     return Record.model_validate(
         {
-            "schema_version": 2,
+            "schema_version": 3,
             "run_id": "20261122-093000",
             "where": "aws",
             "dataset": {"name": "webshop"},
-            "sides": {"sagemaker": side, "emr": side},
+            "sides": sides,
         }
     )
 
@@ -63,7 +65,7 @@ def bare_sample() -> Record:
 def sample_data(where: Literal["local", "aws"] = "local") -> dict[str, Any]:
     """Return the input of `sample` as plain data, to be changed by a test before it is validated."""
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "run_id": "20261122-093000",
         "where": where,
         "machine": {"cpus": 2, "memory_bytes": 8_214_700_032, "platform": "Linux-6.1-x86_64-with-glibc2.36"}
@@ -81,17 +83,21 @@ def sample_data(where: Literal["local", "aws"] = "local") -> dict[str, Any]:
             "emr": _side("emr", START + timedelta(seconds=14), 0.00031),
         },
         "limits": {"auc": 0.8342, "average_precision": 0.4911, "log_loss": 0.3127, "brier": 0.0962, "roc": _roc(-0.02)},
-        "agreement": {
-            "features_equal": True,
-            "features_rows": 31_204,
-            "auc_difference": 0.00031,
-            "predictions_max_difference": 0.0071,
-            "cross_scoring_max_difference": {
-                "sagemaker_model_on_emr_features": 0.0,
-                "emr_model_on_sagemaker_features": 5.96e-08,
-            },
-            "rejected_equal": True,
-        },
+        "agreement": [
+            {
+                "first": "sagemaker",
+                "second": "emr",
+                "features_equal": True,
+                "features_rows": 31_204,
+                "auc_difference": 0.00031,
+                "predictions_max_difference": 0.0071,
+                "cross_scoring_max_difference": {
+                    "first_model_on_second_features": 0.0,
+                    "second_model_on_first_features": 5.96e-08,
+                },
+                "rejected_equal": True,
+            }
+        ],
         "versions": {"duckdb": "2.0.0", "pyspark": "3.5.9", "xgboost": "3.2.0", "emr release": "emr-7.14.0"},
         "settings": {"events": 200_000, "seed": 7, "num_round": 120, "max_depth": 5, "eta": 0.1, "spot": False},
         "definitions": {"sagemaker": "3f" * 32, "emr": "a7" * 32},
@@ -115,13 +121,18 @@ def _side(name: str, start: datetime, shift: float) -> dict[str, Any]:
             }
         )
         start += timedelta(seconds=seconds + 0.12)
-    return {
+    return _described(name) | {
         "status": "succeeded",
         "stages": stages,
         "rejected": _REJECTED,
         "metrics": _metrics(0.8214 - shift, 0.4702, 0.3191, 0.0984, shift),
         "validation": _metrics(0.8239 - shift, 0.4764, 0.3178, 0.0979, shift),
     }
+
+
+def _described(name: str) -> dict[str, str]:
+    side = SIDES[name]
+    return {"title": side.title, "service": side.service, "engine": side.engine}
 
 
 def _load() -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ from record.account import RunIdUsedError, S3Storage, execution_history
 from record.clients import client
 from record.collector import digest
 from record.handler import handler
-from record.schema import SIDES, STAGES, Record, SideName, StageName
+from record.schema import STAGES, Record, SideName, StageName
+from sides import DEFAULT
 from stacks.settings import Settings
 from tests.stacks.handlers.support import Failure, Wire
 
@@ -255,7 +256,7 @@ def test_both_sides_succeed(account: Account) -> None:
     assert execution.output["record"] == {"location": f"s3://{account.bucket}/runs/{RUN}/comparison.json"}
     record = account.record()
     assert (record.run_id, record.where, record.machine) == (RUN, "aws", None)
-    for name, side in record.both():
+    for name, side in record.sides.items():
         assert (side.status, side.error) == ("succeeded", None)
         assert [(stage.name, stage.status) for stage in side.stages] == [(stage, "succeeded") for stage in STAGES]
         assert all(stage.seconds is not None and stage.instances and stage.bytes_out for stage in side.stages)
@@ -285,11 +286,11 @@ def test_what_was_deployed_is_in_the_record(account: Account) -> None:
     assert record.definitions == {
         side: digest(definition)
         for arn, definition in account.definitions.items()
-        for side in SIDES
+        for side in DEFAULT
         if machine_name(arn) == side
     }
     assert record.versions == {"sagemaker-xgboost": "3.2-0", "emr": "emr-7.14.0"}
-    stages = {name: [each.instances for each in side.stages] for name, side in record.both()}
+    stages = {name: [each.instances for each in side.stages] for name, side in record.sides.items()}
     assert {instances.type for each in stages["sagemaker"] for instances in each} == {"ml.m5.xlarge"}
     assert [(instances.type, instances.count) for instances in stages["emr"][0]] == [("m5.xlarge", 2)]
     dataset = record.dataset
@@ -299,7 +300,7 @@ def test_what_was_deployed_is_in_the_record(account: Account) -> None:
 
 def test_seconds_that_the_services_bill_for(account: Account) -> None:
     account.run()
-    sides = account.record().both()
+    sides = account.record().sides.items()
     billed = {name: {each.name: each.billable_seconds for each in side.stages} for name, side in sides}
     assert billed == {"sagemaker": SECONDS | {"train": 190}, "emr": SECONDS}
 
@@ -314,9 +315,9 @@ def test_jobs_that_the_services_no_longer_know_are_not_measured(account: Account
     account.before = forget
     assert account.run().status == "SUCCEEDED", account.refusals
     record = account.record()
-    assert {each.billable_seconds for _, side in record.both() for each in side.stages} == {None}
-    assert record.sides.emr.cluster is not None
-    assert record.sides.emr.cluster.instance_seconds == {}
+    assert {each.billable_seconds for _, side in record.sides.items() for each in side.stages} == {None}
+    assert record.sides["emr"].cluster is not None
+    assert record.sides["emr"].cluster.instance_seconds == {}
 
 
 def instance(kind: str, market: str, begun: float, ended: float | None) -> dict[str, Any]:
@@ -336,7 +337,7 @@ def test_hours_of_a_shared_cluster_are_those_within_the_run(account: Account) ->
     emr = next(arn for arn in account.definitions if machine_name(arn) == "emr")
     history = execution_history(f"{emr.replace('stateMachine', 'execution')}:{RUN}")
     seconds = (history[-1]["timestamp"] - history[0]["timestamp"]).total_seconds()
-    used = account.record().sides.emr.cluster
+    used = account.record().sides["emr"].cluster
     assert used is not None
     (cluster,) = [account.assembly.resolve(*_ref(each)) for each in account.assembly.resources("AWS::EMR::Cluster")]
     assert (used.id, used.own) == (cluster, False)
@@ -354,7 +355,7 @@ def test_hours_of_a_run_s_own_cluster_are_its_instances_whole_lives(account: Acc
         instance("m5.xlarge", "SPOT", BEGAN, BEGAN + 600),
     ]
     account.run()
-    used = account.record().sides.emr.cluster
+    used = account.record().sides["emr"].cluster
     assert used is not None
     assert used.model_dump() == {
         "id": "j-own",
@@ -373,7 +374,7 @@ def test_own_cluster_that_still_ends_has_no_hours_yet(account: Account) -> None:
         instance("m5.xlarge", "ON_DEMAND", BEGAN, None),
     ]
     account.run()
-    used = account.record().sides.emr.cluster
+    used = account.record().sides["emr"].cluster
     assert used is not None
     assert (used.own, used.instance_seconds) == (True, {})
 
@@ -428,7 +429,7 @@ def test_failed_side_is_recorded_with_its_message_and_log_and_the_other_side_as_
     account.failing[side, stage] = cause
     execution = account.run()
     assert (execution.status, execution.error) == ("FAILED", "SideFailed")
-    sides = dict(account.record().both())
+    sides = dict(account.record().sides.items())
     failed = sides.pop(side)
     assert failed.error is not None
     assert (failed.status, failed.error.stage, failed.error.message) == ("failed", stage, message)
@@ -452,10 +453,10 @@ def test_what_a_failed_stage_left_is_not_recorded(account: Account) -> None:
     account.failing["emr", "prepare"] = STEP_FAILED
     account.run()
     record = account.record()
-    assert (record.sides.emr.rejected, record.sides.emr.metrics) == (None, None)
-    assert all(stage.rows_in is None and stage.bytes_out is None for stage in record.sides.emr.stages)
+    assert (record.sides["emr"].rejected, record.sides["emr"].metrics) == (None, None)
+    assert all(stage.rows_in is None and stage.bytes_out is None for stage in record.sides["emr"].stages)
     assert record.agreement is not None
-    assert (record.agreement.auc_difference, record.agreement.rejected_equal) == (None, None)
+    assert (record.agreement[0].auc_difference, record.agreement[0].rejected_equal) == (None, None)
     assert record.limits.auc == 0.875, "the other side's evaluation has it as well"
 
 
@@ -463,20 +464,20 @@ def test_side_that_never_started_says_why(account: Account) -> None:
     account.gone = {"emr"}
     assert account.run().status == "FAILED"
     record = account.record()
-    emr = record.sides.emr
+    emr = record.sides["emr"]
     assert (emr.status, {stage.status for stage in emr.stages}) == ("failed", {"skipped"})
     assert emr.error is not None
     assert emr.error.message.startswith("did not start: State Machine Does Not Exist: 'arn:")
-    assert record.sides.sagemaker.status == "succeeded"
+    assert record.sides["sagemaker"].status == "succeeded"
     assert set(record.definitions) == {"sagemaker"}
     assert set(record.versions) == {"sagemaker-xgboost"}
 
 
 def test_both_sides_are_gone(account: Account) -> None:
-    account.gone = {*SIDES}
+    account.gone = {*DEFAULT}
     assert account.run().status == "FAILED"
     record = account.record()
-    assert [side.status for _, side in record.both()] == ["failed", "failed"]
+    assert [side.status for _, side in record.sides.items()] == ["failed", "failed"]
     assert record.definitions == {}
 
 
@@ -511,10 +512,10 @@ def test_side_that_somebody_else_ran_under_this_id_did_not_start(account: Accoun
     assert account.machines.execute(machine, RUN, {"run_id": RUN, "raw": account.raw}).status == "SUCCEEDED"
     account.run()
     record = account.record()
-    assert record.sides.sagemaker.error is not None
-    assert record.sides.sagemaker.error.message.startswith("did not start: ")
-    assert record.sides.sagemaker.metrics is None
-    assert record.sides.emr.status == "succeeded"
+    assert record.sides["sagemaker"].error is not None
+    assert record.sides["sagemaker"].error.message.startswith("did not start: ")
+    assert record.sides["sagemaker"].metrics is None
+    assert record.sides["emr"].status == "succeeded"
 
 
 @pytest.mark.parametrize(
@@ -529,7 +530,7 @@ def test_counts_that_are_missing_or_cut_off_are_not_measured(
     left = {"other": b"rows"} if damage == "missing" else {name: content[: len(content) // 2]}
     account.files[side, stage] = left
     assert account.run().status == "SUCCEEDED", account.refusals
-    recorded = dict(account.record().both())[side]
+    recorded = dict(account.record().sides.items())[side]
     counted = recorded.stage(stage)
     assert counted is not None
     assert (counted.status, counted.rows_in, counted.rows_out) == ("succeeded", None, None)
@@ -540,7 +541,7 @@ def test_counts_that_are_missing_or_cut_off_are_not_measured(
 def test_more_predictions_than_can_be_read_are_not_counted(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("record.collector._COUNTED_BYTES", 10)
     account.run()
-    score = account.record().sides.sagemaker.stage("score")
+    score = account.record().sides["sagemaker"].stage("score")
     assert score is not None
     assert (score.rows_in, score.rows_out, score.bytes_out) == (3, None, 19)
 
@@ -555,7 +556,7 @@ def test_throttled_calls_are_made_again(account: Account, monkeypatch: pytest.Mo
 
     account.before = throttle
     assert account.run().status == "SUCCEEDED", account.refusals
-    assert [side.status for _, side in account.record().both()] == ["succeeded", "succeeded"]
+    assert [side.status for _, side in account.record().sides.items()] == ["succeeded", "succeeded"]
     assert len(pauses) == 11
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from record import emr, sagemaker
 from record.collector import (
+    DescribedSide,
     Folder,
     agreement_of,
     attainable,
-    cluster_instances,
     collect_side,
     digest,
     message_of,
-    requested_instances,
     stage_requests,
 )
 from record.schema import STAGES, Instances, Side, StageName
@@ -54,6 +54,12 @@ def log(stage: StageName) -> str:
     return f"logs/{stage}.log"
 
 
+def collected(events: list[dict[str, Any]], folder: Path, refused: str = "") -> Side:
+    """A side called after its folder."""
+    side = DescribedSide(title="Ours", service="sagemaker", engine="Spark")
+    return collect_side(events, Folder(folder), side, instances=instances, log=log, refused=refused)
+
+
 def write(folder: Path, name: str, content: Any) -> None:
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
@@ -67,8 +73,8 @@ def test_finished_side(tmp_path: Path) -> None:
     for number, stage in enumerate(("prepare", "train", "evaluate", "score"), start=1):
         history.stage(stage, number)
     # Ending the run's cluster takes a while, too.
-    side = collect_side(history.add("ExecutionSucceeded", 30).events, Folder(tmp_path), instances, log)
-    assert side.status == "succeeded"
+    side = collected(history.add("ExecutionSucceeded", 30).events, tmp_path)
+    assert (side.title, side.service, side.engine, side.status) == ("Ours", "sagemaker", "Spark", "succeeded")
     assert (side.started, side.seconds) == (START, 1 + 2 + 3 + 4 + 30)
     assert [stage.seconds for stage in side.stages] == [1, 2, 3, 4]
     assert side.stages[0].started == START
@@ -83,7 +89,7 @@ def test_finished_side(tmp_path: Path) -> None:
 def test_failed_stage_is_named_with_its_cause_and_log_and_the_rest_is_skipped(tmp_path: Path) -> None:
     history = History().add("ExecutionStarted").stage("prepare", 1).stage("train", 2, end="TaskFailed")
     history.add("ExecutionFailed", executionFailedEventDetails={"error": "TrainFailed", "cause": "no rows"})
-    side = collect_side(history.events, Folder(tmp_path), instances, log)
+    side = collected(history.events, tmp_path)
     assert side.error is not None
     assert (side.error.stage, side.error.message, side.error.log) == ("train", "no rows", "logs/train.log")
     assert [stage.status for stage in side.stages] == ["succeeded", "failed", "skipped", "skipped"]
@@ -96,7 +102,7 @@ def test_retried_stage_counts_from_its_first_try(tmp_path: Path) -> None:
     history.add("TaskScheduled", 5, taskScheduledEventDetails={"parameters": '{"for": "prepare"}'}).add(
         "TaskSucceeded", 3
     )
-    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    side = collected(history.add("ExecutionSucceeded").events, tmp_path)
     assert side.stages[0].status == "succeeded"
     assert side.stages[0].seconds == 9
 
@@ -117,7 +123,7 @@ def test_a_step_ends_when_it_says_so(form: str, end: str, details: str, tmp_path
     task = f"{end[0].lower()}{end[1:]}EventDetails"
     history.add(end, 300, **{task: {details: json.dumps(step)}})
     history.add("TaskStateExited", stateExitedEventDetails={"name": "train"})
-    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    side = collected(history.add("ExecutionSucceeded").events, tmp_path)
     assert side.stages[1].seconds == 42
 
 
@@ -131,7 +137,7 @@ def test_without_a_steps_own_time_a_stage_ends_when_it_was_noticed(answer: str, 
     history = History().add("ExecutionStarted").add("TaskStateEntered", stateEnteredEventDetails={"name": "train"})
     history.add("TaskScheduled", taskScheduledEventDetails={"parameters": '{"for": "train"}'})
     history.add("TaskSucceeded", 300, taskSucceededEventDetails={"output": answer})
-    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    side = collected(history.add("ExecutionSucceeded").events, tmp_path)
     assert side.stages[1].seconds == 300
 
 
@@ -161,7 +167,7 @@ def test_a_watched_job_lasts_from_its_creation_to_its_own_end(create: str, tmp_p
     history = watched(
         {"TrainingJobStatus": "InProgress"}, {"TrainingJobStatus": "Completed", "TrainingEndTime": ended}, create=create
     )
-    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    side = collected(history.add("ExecutionSucceeded").events, tmp_path)
     assert (side.stages[1].status, side.stages[1].started, side.stages[1].seconds) == ("succeeded", START, 90)
     assert side.stages[1].instances == (Instances(type="ml.train", count=1),)
     assert stage_requests(history.events)["train"] == {"TrainingJobName": "job", "for": "train"}
@@ -170,14 +176,14 @@ def test_a_watched_job_lasts_from_its_creation_to_its_own_end(create: str, tmp_p
 @pytest.mark.parametrize("answers", [[], [{"TrainingJobStatus": "InProgress"}], [{"TrainingJobStatus": "Failed"}]])
 def test_a_watched_job_that_did_not_complete_is_no_success(answers: list[dict[str, Any]], tmp_path: Path) -> None:
     history = watched(*answers).add("ExecutionFailed", executionFailedEventDetails={"cause": "no rows"})
-    side = collect_side(history.events, Folder(tmp_path), instances, log)
+    side = collected(history.events, tmp_path)
     assert (side.stages[1].status, side.stages[1].seconds) == ("failed", 1 + 60 * len(answers))
     assert side.error is not None
     assert (side.error.stage, side.error.message) == ("train", "no rows")
 
 
 def test_interrupted_execution_is_not_a_success(tmp_path: Path) -> None:
-    side = collect_side(History().add("ExecutionStarted").events, Folder(tmp_path), instances, log)
+    side = collected(History().add("ExecutionStarted").events, tmp_path)
     assert side.status == "failed"
     assert {stage.status for stage in side.stages} == {"skipped"}
 
@@ -187,7 +193,7 @@ def finished(folder: Path) -> Side:
     history = History().add("ExecutionStarted")
     for stage in STAGES:
         history.stage(stage, 1)
-    return collect_side(history.add("ExecutionSucceeded").events, Folder(folder), instances, log)
+    return collected(history.add("ExecutionSucceeded").events, folder)
 
 
 def test_execution_that_was_continued_from_its_failure_ended_as_it_did_last(tmp_path: Path) -> None:
@@ -195,7 +201,7 @@ def test_execution_that_was_continued_from_its_failure_ended_as_it_did_last(tmp_
     history.add("ExecutionFailed", executionFailedEventDetails={"cause": "no rows"}).add("ExecutionRedriven")
     for stage in STAGES:
         history.stage(stage, 1)
-    side = collect_side(history.add("ExecutionSucceeded").events, Folder(tmp_path), instances, log)
+    side = collected(history.add("ExecutionSucceeded").events, tmp_path)
     assert (side.status, side.error) == ("succeeded", None)
 
 
@@ -211,7 +217,7 @@ def test_execution_that_was_continued_from_its_failure_ended_as_it_did_last(tmp_
 def test_every_bad_end_has_a_message(end: str, details: dict[str, Any], message: str, tmp_path: Path) -> None:
     history = History().add("ExecutionStarted").add("TaskStateEntered", stateEnteredEventDetails={"name": "prepare"})
     history.add("TaskScheduled", taskScheduledEventDetails={"parameters": '{"for": "prepare"}'}).add(end, **details)
-    side = collect_side(history.events, Folder(tmp_path), instances, log)
+    side = collected(history.events, tmp_path)
     assert side.error is not None
     assert (side.status, side.error.stage, side.error.message) == ("failed", "prepare", message)
 
@@ -221,7 +227,7 @@ def test_every_bad_end_has_a_message(end: str, details: dict[str, Any], message:
 )
 def test_execution_that_never_was_takes_nothing_from_the_folder(refused: str, message: str, tmp_path: Path) -> None:
     write(tmp_path, "features/stats.json", {"rejected": {"logs": {"malformed": 2}}})
-    side = collect_side([], Folder(tmp_path), instances, log, refused)
+    side = collected([], tmp_path, refused)
     assert side.error is not None
     assert (side.error.stage, side.error.message, side.rejected) == (None, message, None)
     assert {stage.status for stage in side.stages} == {"skipped"}
@@ -344,15 +350,20 @@ def test_cause_that_was_cut_off_still_says_what_it_says() -> None:
 def test_instances_of_requests() -> None:
     machine = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
     found = (Instances(type="ml.m5.xlarge", count=2),)
-    assert requested_instances({"ProcessingResources": {"ClusterConfig": machine}}) == found
-    assert requested_instances({"ResourceConfig": machine}) == found
-    assert requested_instances({"TransformResources": machine}) == found
-    assert requested_instances({}) == ()
+    assert sagemaker.instances({}, {"ProcessingResources": {"ClusterConfig": machine}}) == found
+    assert sagemaker.instances({}, {"ResourceConfig": machine}) == found
+    assert sagemaker.instances({}, {"TransformResources": machine}) == found
+    assert sagemaker.instances({}, {}) == ()
+
+
+def created(request: dict[str, Any]) -> dict[str, Any]:
+    """A state machine that starts this cluster."""
+    return {"States": {"start": {"Resource": "arn:aws:states:::aws-sdk:emr:runJobFlow", "Parameters": request}}}
 
 
 def test_instances_of_clusters() -> None:
     groups = [{"InstanceType": "m5.xlarge", "InstanceCount": 1}, {"InstanceType": "m5.xlarge", "InstanceCount": "3"}]
-    assert cluster_instances({"Instances": {"InstanceGroups": groups}}) == (Instances(type="m5.xlarge", count=4),)
+    assert emr.instances(created({"Instances": {"InstanceGroups": groups}}), {}) == (Instances(type="m5.xlarge", count=4),)
     fleets = [
         {"InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}], "TargetOnDemandCapacity": 1},
         {
@@ -360,7 +371,7 @@ def test_instances_of_clusters() -> None:
             "TargetSpotCapacity": 2,
         },
     ]
-    assert cluster_instances({"Instances": {"InstanceFleets": fleets}}) == (
+    assert emr.instances(created({"Instances": {"InstanceFleets": fleets}}), {}) == (
         Instances(type="m5.xlarge", count=1),
         Instances(type="c5.xlarge", count=2),
     )
@@ -382,21 +393,21 @@ def evaluated(folder: Path, auc: float, rejected: int) -> Side:
     return finished(folder)
 
 
-def test_sides_are_compared_where_both_were_measured(tmp_path: Path) -> None:
+def test_each_other_side_is_compared_with_the_first_where_both_were_measured(tmp_path: Path) -> None:
     one, other = evaluated(tmp_path / "one", 0.75, 2), evaluated(tmp_path / "other", 0.5, 3)
-    agreement = agreement_of({"sagemaker": one, "emr": other})
-    assert (agreement.auc_difference, agreement.rejected_equal) == (0.25, False)
-    assert agreement_of({"sagemaker": one, "emr": one}).rejected_equal is True
     (tmp_path / "none").mkdir()
-    agreement = agreement_of({"sagemaker": one, "emr": finished(tmp_path / "none")})
-    assert (agreement.auc_difference, agreement.rejected_equal) == (None, None)
+    pairs = agreement_of({"a": one, "b": other, "c": one, "d": finished(tmp_path / "none")})
+    assert [(pair.first, pair.second) for pair in pairs] == [("a", "b"), ("a", "c"), ("a", "d")]
+    assert [pair.auc_difference for pair in pairs] == [0.25, 0.0, None]
+    assert [pair.rejected_equal for pair in pairs] == [False, True, None]
+    assert agreement_of({"a": one}) == ()
 
 
 def test_what_lies_where_a_failed_stage_would_write_is_not_of_this_run(tmp_path: Path) -> None:
     evaluated(tmp_path, 0.75, 2)
     for failing, stage in (("prepare", 0), ("evaluate", 2)):
         history = History().add("ExecutionStarted").stage(failing, 1, end="TaskFailed").add("ExecutionFailed")
-        side = collect_side(history.events, Folder(tmp_path), instances, log)
+        side = collected(history.events, tmp_path)
         assert (side.stages[stage].status, side.stages[stage].rows_in) == ("failed", None)
         assert (side.metrics, side.validation, side.rejected) == (None, None, None)
 

@@ -43,8 +43,8 @@ def _change(data: dict[str, Any], *path: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "expected"),
     [
-        (lambda d: _change(d, "schema_version", value=3), "schema_version", "3 is newer than this program reads"),
-        (lambda d: _change(d, "schema_version", value=0), "schema_version", "should be 2, not 0"),
+        (lambda d: _change(d, "schema_version", value=4), "schema_version", "4 is newer than this program reads"),
+        (lambda d: _change(d, "schema_version", value=0), "schema_version", "should be 3, not 0"),
         (lambda d: d.pop("schema_version"), "schema_version", "Field required"),
         (lambda d: _change(d, "colour", value=1), "colour", "is not a field of this schema"),
         (lambda d: _change(d, "where", value="moon"), "where", "'local' or 'aws', not \"moon\""),
@@ -66,7 +66,11 @@ def _change(data: dict[str, Any], *path: Any, value: Any) -> None:
         ),
         (lambda d: d["sides"]["emr"]["stages"].reverse(), "sides.emr", "in the order prepare, train, evaluate, score"),
         (lambda d: _change(d, "sides", "emr", "status", value="failed"), "sides.emr", "a failed side has an `error`"),
-        (lambda d: _change(d, "sides", "emr", "serve", value={"status": "skipped"}), "sides", "sagemaker side only"),
+        (lambda d: _change(d, "sides", "a b", value=d["sides"]["emr"]), "sides.a b.[key]", "should match pattern"),
+        (lambda d: _change(d, "sides", value={}), "sides", "at least 1 item"),
+        (lambda d: d["sides"].pop("emr"), "record", "compares each other side with the first"),
+        (lambda d: _change(d, "definitions", "other", value="3f" * 32), "record", "'other', which is no side"),
+        (lambda d: d["sides"]["emr"].pop("engine"), "sides.emr.engine", "Field required"),
         (lambda d: _change(d, "machine", value=None), "record", "`machine` is there when `where` is local"),
         (lambda d: _change(d, "definitions", "emr", value="abc"), "definitions.emr", "should match pattern"),
     ],
@@ -132,7 +136,7 @@ def test_metrics_are_those_of_evaluation_json() -> None:
     assert list(Metrics.model_fields) == [*metrics.NAMES, "calibration", "roc"]
     assert list(CalibrationBin.model_fields) == list(metrics.KEYS)
     assert list(RocPoint.model_fields) == list(metrics.POINT_KEYS)
-    attainable = sample().sides.emr.metrics
+    attainable = sample().sides["emr"].metrics
     assert attainable is not None
     assert Limits.of(attainable).auc == attainable.auc
     assert Limits.of(None) == Limits()

@@ -16,7 +16,7 @@ from local.emr.service import Emr
 from local.jobs import JOBS, JobFailed, RequestRefused
 from local.s3 import LocalS3
 from tests.local.conftest import Account
-from tests.local.test_sagemaker import stop_when
+from tests.local.sagemaker.test_service import stop_when
 
 CLUSTER: list[dict[str, Any]] = [
     {

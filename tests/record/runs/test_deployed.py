@@ -167,8 +167,8 @@ def test_tail_of_a_failed_job_s_log(account: Account, stacks: Stacks, tmp_path: 
         logs.put_log_events(logGroupName=group, logStreamName=name, logEvents=events)
     collect(tmp_path)
     record = load(tmp_path / RUN / "comparison.json")
-    assert record.sides.sagemaker.error is not None
-    assert record.sides.sagemaker.error.log_tail == tuple(f"line {n} of {job}/algo-1-1" for n in range(10, 30))
+    assert record.sides["sagemaker"].error is not None
+    assert record.sides["sagemaker"].error.log_tail == tuple(f"line {n} of {job}/algo-1-1" for n in range(10, 30))
     assert extends(record, account.record())
 
 
@@ -180,7 +180,7 @@ def test_tail_of_a_failed_step_s_log(account: Account, stacks: Stacks, tmp_path:
     assert place == account.bucket
     account.put(key, gzip.compress(text.encode()))
     collect(tmp_path)
-    error = load(tmp_path / RUN / "comparison.json").sides.emr.error
+    error = load(tmp_path / RUN / "comparison.json").sides["emr"].error
     assert error is not None
     assert error.log_tail == (*(f"line {number}" for number in range(21, 40)), "\\x1b[31m" + "x" * 492)
 
@@ -216,7 +216,7 @@ def test_endpoint_s_requests_and_jobs_metrics(account: Account, stacks: Stacks, 
     metrics.service = answer
     result = collect(tmp_path, "--endpoint-hours", "2")
     assert result.exit_code == 0, result.output
-    sagemaker = load(tmp_path / RUN / "comparison.json").sides.sagemaker
+    sagemaker = load(tmp_path / RUN / "comparison.json").sides["sagemaker"]
     assert sagemaker.serve is not None
     traffic = sagemaker.serve.traffic
     assert traffic is not None
@@ -369,7 +369,7 @@ def test_stopped_comparison_s_sides_did_not_start(account: Account, stacks: Stac
     account.run()
     run = find_run(PROJECT, RUN)
     assert run.refused == {"sagemaker": "the comparison was stopped", "emr": "the comparison was stopped"}
-    assert {side.status for _, side in collect_run(run).both()} == {"failed"}
+    assert {side.status for _, side in collect_run(run).sides.items()} == {"failed"}
 
 
 def test_bucket_is_the_one_of_the_data_stack(account: Account, stacks: Stacks) -> None:

@@ -443,10 +443,12 @@ def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
             name: {**_EARLIER.get(name, {}), **side} if isinstance(side, dict) else side
             for name, side in ordered.items()
         }
-    if isinstance(agreement := data.pop("agreement", None), dict):
-        pair = {"first": "sagemaker", "second": "emr", **agreement}
+    pair = data.pop("agreement", None)
+    if isinstance(pair, dict):
+        pair = {"first": "sagemaker", "second": "emr", **pair}
         if isinstance(crossed := pair.get("cross_scoring_max_difference"), dict):
             pair["cross_scoring_max_difference"] = {_CROSSED.get(name, name): value for name, value in crossed.items()}
+    if pair is not None:
         data["agreement"] = [pair]
     return data
 
@@ -517,7 +519,9 @@ def _type_name(field: dict[str, Any]) -> str:
             return f"list of {_type_name(field['items'])}"
         case "object":
             key = _type_name(field["propertyNames"]) if "propertyNames" in field else "text"
-            return f"map of {key} to {_type_name(field['additionalProperties'])}"
+            # Of names with a pattern there is one kind of value: `patternProperties` has it by the pattern.
+            (values,) = field.get("patternProperties", {"": field.get("additionalProperties")}).values()
+            return f"map of {key} to {_type_name(values)}"
         case kind:
             return {"string": "text", "boolean": "true or false", None: "any JSON value"}.get(kind, str(kind))
 

@@ -363,7 +363,9 @@ def created(request: dict[str, Any]) -> dict[str, Any]:
 
 def test_instances_of_clusters() -> None:
     groups = [{"InstanceType": "m5.xlarge", "InstanceCount": 1}, {"InstanceType": "m5.xlarge", "InstanceCount": "3"}]
-    assert emr.instances(created({"Instances": {"InstanceGroups": groups}}), {}) == (Instances(type="m5.xlarge", count=4),)
+    assert emr.instances(created({"Instances": {"InstanceGroups": groups}}), {}) == (
+        Instances(type="m5.xlarge", count=4),
+    )
     fleets = [
         {"InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}], "TargetOnDemandCapacity": 1},
         {

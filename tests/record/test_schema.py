@@ -10,7 +10,18 @@ import pytest
 from pydantic import ValidationError
 
 from common import metrics
-from record.schema import CalibrationBin, Limits, Metrics, Record, RecordError, RocPoint, describe, load, save
+from record.schema import (
+    Agreement,
+    CalibrationBin,
+    Limits,
+    Metrics,
+    Record,
+    RecordError,
+    RocPoint,
+    describe,
+    load,
+    save,
+)
 from tests.record.sample import bare_sample, failed_sample, sample, sample_data
 
 
@@ -21,6 +32,41 @@ def test_round_trip(tmp_path: Path, record: Record) -> None:
     save(record, path)
     assert load(path) == record
     assert [file.name for file in path.parent.iterdir()] == ["comparison.json"], "no temporary file is left"
+
+
+def test_a_record_of_an_earlier_version_says_the_same_in_this_one(tmp_path: Path) -> None:
+    """Two sides by name, in any order, and one object for the pair; a version 1 has nothing that this one has not."""
+    expected = sample()
+    data = json.loads(expected.model_dump_json())
+    for side in data["sides"].values():
+        for field in ("title", "service", "engine"):
+            del side[field]
+    data["sides"] = dict(reversed(data["sides"].items()))
+    (pair,) = data["agreement"]
+    del pair["first"], pair["second"]
+    crossed = pair["cross_scoring_max_difference"]
+    crossed["sagemaker_model_on_emr_features"] = crossed.pop("first_model_on_second_features")
+    crossed["emr_model_on_sagemaker_features"] = crossed.pop("second_model_on_first_features")
+    path = tmp_path / "comparison.json"
+    for version in (1, 2):
+        path.write_text(json.dumps(data | {"schema_version": version, "agreement": pair}))
+        assert load(path) == expected
+        assert list(load(path).sides) == ["sagemaker", "emr"]
+        path.write_text(json.dumps(data | {"schema_version": version, "agreement": None}))
+        assert load(path).agreement == ()
+
+
+@pytest.mark.parametrize("part", ["sides", "agreement"])
+@pytest.mark.parametrize("value", [[], "x", 3, {}, {"emr": None}, {"cross_scoring_max_difference": 1}])
+def test_a_damaged_record_of_an_earlier_version_is_one_line(tmp_path: Path, part: str, value: object) -> None:
+    path = tmp_path / "comparison.json"
+    path.write_text(json.dumps(json.loads(sample().model_dump_json()) | {"schema_version": 2, part: value}))
+    if (part, value) == ("agreement", {}):
+        assert load(path).agreement == (Agreement(first="sagemaker", second="emr"),)
+        return
+    with pytest.raises(RecordError) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_times_are_utc_whatever_zone_they_came_in() -> None:

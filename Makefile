@@ -41,15 +41,18 @@ instances: .venv/installed  ## Read EC2's instance families again, from the copy
 synth: .venv/installed  ## Write the CloudFormation templates to cdk.out/
 	@cdk synth --quiet && echo "Templates: cdk.out/*.template.json"
 
-test: .venv/installed-dev  ## Lint, check types, run every test (thirteen minutes on two cores)
-	@ruff check . && ruff format --check . && mypy
-	@pytest --quiet --areas
+# The type checker runs beside the tests.
+define lint-and-test
+  ruff check . && ruff format --check .
+  mkdir -p build; failed=0; mypy > build/mypy.log 2>&1 & types=$$!; \
+    pytest --quiet --areas $(1) || failed=$$?; wait $$types || failed=$$?; cat build/mypy.log; exit $$failed
+endef
+
+test: .venv/installed-dev  ## Lint, check types, test (twelve minutes on two cores; FULL=1: every test)
+	@$(call lint-and-test,$(if $(FULL),,-m "not full"))
 
 check: .venv/installed-dev  ## Lint, check types, test the stacks (a minute on two cores)
-	@ruff check . && ruff format --check .
-	@mkdir -p build ; failed=0; mypy > build/mypy.log 2>&1 & types=$$!; \
-	  pytest --quiet --areas --snapshot-warn-unused -m "not slow" --ignore tests/stacks/handlers tests/stacks || failed=$$?; \
-	  wait $$types || failed=$$?; cat build/mypy.log; exit $$failed
+	@$(call lint-and-test,--snapshot-warn-unused -m "not slow" --ignore tests/stacks/handlers tests/stacks)
 	@echo 'Left out, `make test` has it: tests/stacks/handlers, what is marked slow, everything outside of tests/stacks'
 
 bench: .venv/installed-dev  ## What this costs on top of the bare engines: synthesis, features (some minutes)

@@ -1,8 +1,9 @@
-"""What holds for every test: names that are given, no clock in Hypothesis, and progress by area."""
+"""What holds for every test: names that are given, no clock in Hypothesis, progress by area, and what was left out."""
 
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,8 +44,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: AREAS.index(area) if (area := area_of(item.nodeid)) in AREAS else len(AREAS))
 
 
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """A worker's share of Progress: the process that writes the summary collects no tests."""
+    for item in items:
+        if hasattr(item.config, "workeroutput"):
+            item.config.workeroutput.setdefault("left_out", []).append(item.nodeid)
+
+
 class Progress:
-    """Lines instead of dots: each failure when it happens, each area at its end, and all every half minute."""
+    """Lines instead of dots: each failure when it happens, each area at its end, and all every half minute.
+
+    At the end the tests that were left out, by name: nobody takes a part for the whole.
+    """
 
     EVERY_SECONDS = 30
 
@@ -54,6 +65,7 @@ class Progress:
         self._all: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
+        self._left_out: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without workers: the tests are here."""
@@ -63,6 +75,21 @@ class Progress:
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """With workers: each has collected them all."""
         self._all = Counter(map(area_of, ids))
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Without workers."""
+        self._left_out |= {item.nodeid for item in items}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """With workers; one that died tells nothing, and fails the run."""
+        self._left_out |= set(getattr(node, "workeroutput", {}).get("left_out", []))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._left_out:
+            terminalreporter.section("left out; `make test FULL=1` has them", sep="=")
+            for nodeid in sorted(self._left_out):
+                terminalreporter.line(nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self) -> Generator[None, tuple[str, str, str], tuple[str, str, str]]:

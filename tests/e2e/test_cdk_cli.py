@@ -22,6 +22,8 @@ from common.hyperparameters import HYPERPARAMETERS
 from tests.e2e.account import Account, Request, account
 
 # What moto wants of the CLI: it has no change sets that fit, and parameters of its own for a first deployment.
+pytestmark = pytest.mark.full
+
 DEPLOY = ("--all", "--method=direct", "--no-previous-parameters", "--require-approval=never")
 CHANGES = (
     "--context=sagemaker.endpoint.maximum=6",

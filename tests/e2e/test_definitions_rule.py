@@ -20,6 +20,8 @@ from record.schema import STAGES
 from tests.e2e.conftest import SMALL
 from tests.stacks.conftest import synthesise
 
+pytestmark = pytest.mark.full
+
 Change = Callable[[str], str]
 
 

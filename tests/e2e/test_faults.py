@@ -25,7 +25,7 @@ TRIES = 5
 STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|runJobFlow")
 
 
-@pytest.fixture(scope="module", params=["persistent", "transient"])
+@pytest.fixture(scope="module", params=["persistent", pytest.param("transient", marks=pytest.mark.full)])
 def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesise("faults", {"emr.mode": request.param}, tmp_path_factory.mktemp("cdk.out")).assembly
 

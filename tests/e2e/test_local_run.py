@@ -114,6 +114,7 @@ def test_a_kept_run_is_asked_as_an_endpoint_in_an_account(small_run: tuple[Recor
     assert "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME" not in os.environ
 
 
+@pytest.mark.full
 def test_notebook_runs(small_run: tuple[Record, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell of it, as Jupyter runs them; its predictions are the batch job's."""
     _, folder = small_run
@@ -186,6 +187,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.full
 def test_bad_data_fails_both_sides_with_the_same_reason(small_run: tuple[Record, Path], tmp_path: Path) -> None:
     """A raw table without rows: every engine says so, the record says which stage, and the exit code is 2."""
     _, folder = small_run
@@ -211,6 +213,7 @@ def test_bad_data_fails_both_sides_with_the_same_reason(small_run: tuple[Record,
     assert list((tmp_path / "runs" / "broken" / "s3").glob("*/runs/broken/*/features/*")) == []
 
 
+@pytest.mark.full
 def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
     command = [sys.executable, "-m", "cli", "run", "--events", "400000", "--run-id", "stopped"]

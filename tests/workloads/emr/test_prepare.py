@@ -46,6 +46,7 @@ def test_a_finished_result_is_not_replaced(place: Place, tmp_path: Path, spark: 
     assert (tmp_path / "_SUCCESS").exists()
 
 
+@pytest.mark.full
 def test_a_driver_that_dies_leaves_nothing_that_is_taken_for_a_result(
     place: Place, tmp_path: Path, spark: SparkSession
 ) -> None:

@@ -82,6 +82,7 @@ train.SparkXGBClassifier = lambda **given: estimator(callbacks=[Kill()], **given
 """The executor of a training worker is killed in its sixth round: every time, or the first of all."""
 
 
+@pytest.mark.full
 def test_training_that_loses_an_executor_starts_again(place: Place, features: Path, tmp_path: Path) -> None:
     """Two workers train together; the end of one is the end of both, and not of the step."""
     kill = KILL.format(often=False, marker=str(tmp_path / "killed"))
@@ -92,6 +93,7 @@ def test_training_that_loses_an_executor_starts_again(place: Place, features: Pa
     assert (tmp_path / "model" / "_SUCCESS").exists()
 
 
+@pytest.mark.full
 def test_executors_that_are_killed_again_end_the_step(place: Place, features: Path, tmp_path: Path) -> None:
     """With the reason; as it is with every step, whose executors Spark would replace without end."""
     marker = tmp_path / "killed"

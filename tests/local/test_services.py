@@ -4,30 +4,10 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from rich.console import Console
 
-from local.jobs import RequestRefused, SetupError
-from local.progress import Progress
-from local.services import Services
+from local.jobs import SetupError
+from local.services import Services, machine_name
 from local.states import Execution
-
-
-def test_a_node_that_the_laptop_does_not_have_is_one_line() -> None:
-    def refuse(*_: object) -> None:
-        raise RequestRefused("emr does not hold what the bootstrap action installs: numpy")
-
-    services = SimpleNamespace(
-        assembly=SimpleNamespace(
-            executions=list,
-            resources=lambda _: [("stack", "Cluster")],
-            properties=lambda *_: {"BootstrapActions": []},
-            resolve=lambda *_: "j-1",
-        ),
-        progress=Progress(Console(quiet=True)),
-        emr=SimpleNamespace(bootstrap=refuse),
-    )
-    with pytest.raises(SetupError, match=r"^Cluster: emr does not hold what .* installs: numpy$"):
-        Services.prepare_account(cast("Services", services))
 
 
 def test_a_comparison_that_started_no_side_is_one_line() -> None:
@@ -36,8 +16,15 @@ def test_a_comparison_that_started_no_side_is_one_line() -> None:
     services = SimpleNamespace(
         definitions=["arn:aws:states:us-east-1:123456789012:stateMachine:side-by-side-comparison"],
         machines=SimpleNamespace(execute=lambda *_: ended),
-        sides={"sagemaker": ended},
+        sides=["sagemaker", "emr"],
+        executions={"sagemaker": ended},
         raw="s3://lake/raw/",
     )
     with pytest.raises(SetupError, match=r"^comparison: the engine failed: LookupError: scope$"):
         Services.compare(cast("Services", services), "one")
+
+
+@pytest.mark.parametrize("name", ["sagemaker", "emr", "comparison", "generate"])
+@pytest.mark.parametrize("project", ["side-by-side", "emr"])
+def test_a_state_machine_is_known_by_the_end_of_its_name(project: str, name: str) -> None:
+    assert machine_name(f"arn:aws:states:us-east-1:123456789012:stateMachine:{project}-{name}") == name

@@ -7,9 +7,9 @@ from aws_cdk import aws_iam as iam
 
 from stacks.comparison.stack import ComparisonStack
 from stacks.data.stack import DataStack
-from stacks.emr.stack import EmrStack
+from stacks.emr.stack import SideStack as EmrStack
 from stacks.network.stack import NetworkStack
-from stacks.sagemaker.stack import SageMakerStack
+from stacks.sagemaker.stack import SideStack as SageMakerStack
 from stacks.settings import Settings, SettingsError
 
 

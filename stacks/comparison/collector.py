@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling, Stack
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.data.stack import DataStack
+from stacks.emr import roles as emr
+from stacks.sagemaker import roles as sagemaker
 from stacks.settings import Settings
 from stacks.shared.custom_resources import execution_arns
 from stacks.shared.functions import acknowledge_function, function_role
@@ -35,10 +37,6 @@ _ERRORS = (
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 )
-
-
-# The jobs that the function asks for their billed time, as the API and as ARNs call them.
-_JOBS = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
 
 
 class Collector(Construct):
@@ -143,23 +141,8 @@ class Collector(Construct):
             ),
             # What the services bill for. Logs and metrics are read by `compare collect` only, with the caller's own
             # permissions: metrics have no resource-level ones, and a log may say more than belongs beside a record.
-            iam.PolicyStatement(
-                actions=[f"sagemaker:Describe{job}" for job in _JOBS],
-                resources=[
-                    Stack.of(self).format_arn(
-                        service="sagemaker", resource=resource, resource_name=f"{self._settings.project}-*"
-                    )
-                    for resource in _JOBS.values()
-                ],
-            ),
-            # Clusters get their ids at run time; ours have this tag.
-            iam.PolicyStatement(
-                actions=["elasticmapreduce:ListInstances", "elasticmapreduce:ListSteps"],
-                resources=[
-                    Stack.of(self).format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")
-                ],
-                conditions={"StringEquals": {"aws:ResourceTag/project": self._settings.project}},
-            ),
+            *sagemaker.record_permissions(self, self._settings),
+            *emr.record_permissions(self, self._settings),
         ]
 
 

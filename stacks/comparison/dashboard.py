@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.sagemaker.endpoint import endpoint_metric
+from stacks.sagemaker.endpoint import VARIANT, endpoint_metric
 from stacks.settings import Settings
 from stacks.shared.layout import SIDES, STAGES
 
@@ -88,7 +88,7 @@ def _stages(side: str, log: logs.ILogGroup) -> cloudwatch.IWidget:
 
 def _endpoint_capacity(settings: Settings) -> cloudwatch.IWidget:
     """What the endpoint's instances are busy with; a serverless endpoint reports its memory only."""
-    dimensions = {"EndpointName": settings.project, "VariantName": "main"}
+    dimensions = {"EndpointName": settings.project, "VariantName": VARIANT}
     used = [
         cloudwatch.Metric(
             namespace="/aws/sagemaker/Endpoints",

@@ -15,8 +15,10 @@ from stacks.shared.custom_resources import CustomResources, look_at_stack
 from stacks.shared.execution import execution
 from stacks.shared.layout import CODE, RAW
 from stacks.shared.rules import acknowledge
-from stacks.shared.sagemaker.jobs import ERRORS, PROCESSING, SageMakerJobs
-from stacks.shared.states import Task, state_machine, task_state
+from stacks.shared.sagemaker.cleanup import clean_up_jobs
+from stacks.shared.sagemaker.jobs import PROCESSING, SageMakerJobs, run_job
+from stacks.shared.sagemaker.kinds import PROCESSING_JOB
+from stacks.shared.states import state_machine, task_state
 
 
 class DataStack(Stack):
@@ -137,7 +139,6 @@ class DataStack(Stack):
             "Generator",
             self.settings,
             network=network,
-            resources=self.resources,
             tags=self.settings.tags(expires=False),
             list_buckets=[self.bucket.bucket_arn],
             read=[self.bucket.arn_for_objects(f"{CODE}/*")],
@@ -153,7 +154,8 @@ class DataStack(Stack):
             inputs={"code": f"{self.code}/workloads/"},
             outputs={"raw": self.dataset.raw},
         )
-        task = Task(action="sagemaker:createProcessingJob.sync", parameters=request, errors=ERRORS)
+        cleanup = clean_up_jobs(self.resources, jobs)
+        task = run_job(PROCESSING_JOB, request)
         machine = state_machine(
             self,
             "GenerateMachine",
@@ -161,7 +163,7 @@ class DataStack(Stack):
             start=task_state(self, "generate", task, self.settings.stage_minutes),
             minutes=self.settings.stage_minutes,
             key=self.key,
-            permissions=jobs.permissions({"ProcessingJob": "processing-job"}),
+            permissions=jobs.permissions(PROCESSING_JOB),
         )
         generated = execution(self.resources, "Generated", machine=machine, run={"raw": self.dataset.raw})
-        generated.node.add_dependency(self.published, jobs, jobs.leftovers)
+        generated.node.add_dependency(self.published, jobs, cleanup)

@@ -10,13 +10,13 @@ from stacks.shared.states import Task, look_again, task_state
 
 # The name that Step Functions gives to failed calls of its own integration with EMR, throttling included
 # (github.com/aws/aws-cdk/issues/13735).
-STEP_ERRORS = ("EMR.AmazonElasticMapReduceException",)
+INTEGRATION_ERRORS = ("EMR.AmazonElasticMapReduceException",)
 
 # Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
 # (step-functions/latest/dg/supported-services-awssdk.html). The errors that EMR's API names are InternalServerError,
 # InternalServerException and InvalidRequestException; any other, so throttling ("Rate exceeded"), is the SDK's
 # EmrException (github.com/gchq/sleeper/issues/4381; all read 2026-11-27).
-ERRORS = (
+SDK_ERRORS = (
     "Emr.EmrException",
     "Emr.InternalServerException",
     "Emr.InternalServerErrorException",
@@ -97,7 +97,7 @@ class ClusterSession:
     def closing(self, scope: Construct) -> sfn.Chain:
         """End the run's own cluster; on a shared one, cancel the step of a stage that failed, if it still runs."""
         closed = sfn.Pass(scope, "session is closed")
-        end = Task("aws-sdk:emr:terminateJobFlows", {"JobFlowIds.$": "States.Array($.cluster.id)"}, ERRORS)
+        end = Task("aws-sdk:emr:terminateJobFlows", {"JobFlowIds.$": "States.Array($.cluster.id)"}, SDK_ERRORS)
         end_cluster = task_state(scope, "end cluster", end)
         end_cluster.add_catch(closed, errors=["States.ALL"], result_path="$.ignored")
         end_cluster.next(closed)
@@ -121,23 +121,23 @@ class ClusterSession:
 
     def _look(self, scope: Construct) -> sfn.CustomState:
         result = {"state.$": "$.Cluster.Status.State", "Cause.$": "States.JsonToString($.Cluster.Status)"}
-        task = Task("aws-sdk:emr:describeCluster", {"ClusterId.$": "$.cluster.id"}, ERRORS, result, "look")
+        task = Task("aws-sdk:emr:describeCluster", {"ClusterId.$": "$.cluster.id"}, SDK_ERRORS, result, "look")
         return task_state(scope, "look at the cluster", task)
 
     def _start(self, scope: Construct) -> sfn.CustomState:
         result = {"id.$": "$.JobFlowId", "own": True, "looks": {"count": 0}}
-        task = Task("aws-sdk:emr:runJobFlow", self._described, ERRORS, result, "cluster")
+        task = Task("aws-sdk:emr:runJobFlow", self._described, SDK_ERRORS, result, "cluster")
         return task_state(scope, "start a cluster", task)
 
     def _cancel(self, scope: Construct, following: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""
         steps = {"ClusterId.$": "$.cluster.id", "StepStates": ["PENDING", "RUNNING"]}
         find = task_state(
-            scope, "find steps", Task("aws-sdk:emr:listSteps", steps, ERRORS, {"list.$": "$.Steps"}, "steps")
+            scope, "find steps", Task("aws-sdk:emr:listSteps", steps, SDK_ERRORS, {"list.$": "$.Steps"}, "steps")
         )
         find.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
         step = {"ClusterId.$": "$.cluster", "StepIds.$": "States.Array($.id)"}
-        cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, ERRORS))
+        cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, SDK_ERRORS))
         others = sfn.Pass(scope, "leave step")
         cancel.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
         ours = sfn.Condition.string_equals_json_path("$.name", "$.failed")

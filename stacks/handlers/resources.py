@@ -7,11 +7,11 @@ at the most. What is_complete answers as Data is added to on_event's Data, it do
 
 from typing import Protocol
 
-import emr_leftovers
+import emr_cleanup
 import execution
 import objects
 import s3_prefix_list
-import sagemaker_leftovers
+import sagemaker_cleanup
 import stop_executions
 import time_to_live
 from events import Answer, Event
@@ -28,11 +28,11 @@ class Kind(Protocol):
 
 
 KINDS: dict[str, Kind] = {
-    "Custom::EmrLeftovers": emr_leftovers,
+    "Custom::EmrLeftovers": emr_cleanup,
     "Custom::Execution": execution,
     "Custom::Objects": objects,
     "Custom::S3PrefixList": s3_prefix_list,
-    "Custom::SageMakerLeftovers": sagemaker_leftovers,
+    "Custom::SageMakerLeftovers": sagemaker_cleanup,
     "Custom::StopExecutions": stop_executions,
     "Custom::TimeToLive": time_to_live,
 }

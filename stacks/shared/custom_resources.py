@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import ArnFormat, CustomResource, Duration, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -123,6 +124,18 @@ def execution_arns(scope: Construct, machine_name: str) -> str:
 def look_at_stack(scope: Construct) -> iam.PolicyStatement:
     """What a resource needs that cleans up with its stack only: to see whether the stack goes."""
     return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
+
+
+def delete_interfaces(scope: Construct, vpc: ec2.IVpc) -> iam.PolicyStatement:
+    """Delete network interfaces of this VPC, and of no other."""
+    stack = Stack.of(scope)
+    return iam.PolicyStatement(
+        actions=["ec2:DeleteNetworkInterface"],
+        resources=[stack.format_arn(service="ec2", resource="network-interface", resource_name="*")],
+        conditions={
+            "ArnEquals": {"ec2:Vpc": stack.format_arn(service="ec2", resource="vpc", resource_name=vpc.vpc_id)}
+        },
+    )
 
 
 def _acknowledge_framework(provider: cr.Provider) -> None:

@@ -51,6 +51,26 @@ class StageRun:
     after: Mapping[str, Task] = field(default_factory=dict)
 
 
+class Stages(Protocol):
+    """How each stage runs on a service."""
+
+    @property
+    def model(self) -> str:
+        """Where the trained model lies, as an expression of the execution's state."""
+
+    def prepare(self) -> StageRun:
+        """From the raw tables to the features."""
+
+    def train(self) -> StageRun:
+        """From the features to the model."""
+
+    def evaluate(self) -> StageRun:
+        """From features and model to the metrics."""
+
+    def score(self) -> StageRun:
+        """From features and model to every customer's prediction."""
+
+
 class Session(Protocol):
     """What is open while the stages run, a cluster for instance."""
 
@@ -77,20 +97,18 @@ class Pipeline(Construct):
         construct_id: str,
         *,
         name: str,
-        stages: Mapping[str, StageRun],
-        model: str,
+        stages: Stages,
         permissions: Sequence[iam.PolicyStatement],
         stage_minutes: int,
         key: kms.IKey,
         session: Session | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        if tuple(stages) != STAGES:
-            raise ValueError(f"stages {tuple(stages)}: must be {STAGES}, in this order")
-        closing = self._end(model, session)
+        closing = self._end(stages.model, session)
         following: sfn.State = closing
         for stage in reversed(STAGES):
-            following = self._stage(stage, stages[stage], following, closing, stage_minutes)
+            run: StageRun = getattr(stages, stage)()
+            following = self._stage(stage, run, following, closing, stage_minutes)
         if session is not None:
             opening = session.opening(self, self._failed("session", closing))
             opening.next(following)

@@ -30,6 +30,8 @@ _OVER = (
     "ValidationException: Requested resource not found",
 )
 
+MODEL_SUFFIX = "-model"  # as stacks/shared/sagemaker/kinds.py has it
+
 # Another call is at work on the same group or stream: the next look tells.
 _LOGS_BUSY = "OperationAbortedException"
 
@@ -49,7 +51,7 @@ class _Kind:
         return f"/aws/sagemaker/{self.name}s"
 
 
-_KINDS = (
+JOB_KINDS = (
     _Kind(
         "ProcessingJob",
         "processing-job",
@@ -121,7 +123,7 @@ def _project_tag(arn: str) -> str | None:
 def _jobs(ours: _Ours) -> list[str]:
     """Stop our jobs; the names of those that have not ended yet."""
     active = set()
-    for kind in _KINDS:
+    for kind in JOB_KINDS:
         # In this order a job that somebody else stops between the two looks is seen all the same.
         for status in ("InProgress", "Stopping"):
             pages = kind.pages(NameContains=ours.prefix, StatusEquals=status)
@@ -139,7 +141,7 @@ def _models(ours: _Ours) -> list[str]:
     """Delete the models that runs made; the names of those found. The endpoint's own is CloudFormation's."""
     pages = client("sagemaker").get_paginator("list_models").paginate(NameContains=ours.prefix)
     listed = [model["ModelName"] for page in pages for model in page["Models"]]
-    found = [model for model in listed if model.endswith("-model") and ours("model", model)]
+    found = [model for model in listed if model.endswith(MODEL_SUFFIX) and ours("model", model)]
     for model in found:
         with tolerating(*_OVER):
             client("sagemaker").delete_model(ModelName=model)
@@ -163,7 +165,7 @@ def _log_streams(ours: _Ours, deadline: float) -> list[str]:
     whatever retention, subscriptions and filters somebody gave them: they stay, even when they are empty.
     """
     found: list[str] = []
-    for kind in _KINDS:
+    for kind in JOB_KINDS:
         with tolerating("ResourceNotFoundException"):
             for stream in list(_streams(kind.log_group, logStreamNamePrefix=ours.prefix)):
                 if not ours(kind.resource, stream.split("/")[0]):

@@ -1,0 +1,39 @@
+"""The sides: which pipelines there are. One line a side; everything else of it is in the folders of its name.
+
+It imports nothing, and everything may import it, except what ships to the services.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Side:
+    """A pipeline on a service, with an engine.
+
+    ``name`` is in the names of its stack, its state machine, its folders and its prefix in S3. ``service`` is a key of
+    `SERVICES`. ``colours`` are those of its lines, on light and on dark ground.
+    """
+
+    name: str
+    title: str
+    service: str
+    engine: str
+    colours: tuple[str, str]
+
+    @property
+    def folder(self) -> str:
+        """The name as a package's."""
+        return self.name.replace("-", "_")
+
+
+SERVICES = {"sagemaker": "Amazon SageMaker", "emr": "Amazon EMR"}
+
+SIDES = {
+    side.name: side
+    for side in (
+        Side("sagemaker", "SageMaker", "sagemaker", "single node", ("#0b7a75", "#4cc9bf")),
+        Side("emr", "EMR", "emr", "Spark", ("#6d3fc0", "#b79cf2")),
+    )
+}
+
+DEFAULT = ("sagemaker", "emr")

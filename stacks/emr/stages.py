@@ -1,0 +1,97 @@
+"""The requests of the four stages."""
+
+from collections.abc import Mapping
+
+from stacks.data.stack import DataStack
+from stacks.emr import SIDE
+from stacks.emr.session import INTEGRATION_ERRORS, ClusterSession
+from stacks.emr.spark import training_memory
+from stacks.settings import Settings
+from stacks.shared.layout import OUTPUTS, run_location
+from stacks.shared.pipeline import StageRun
+from stacks.shared.states import Task
+
+
+class Stages:
+    """How each stage runs on EMR: as a Spark step of the session's cluster."""
+
+    def __init__(self, settings: Settings, data: DataStack, session: ClusterSession) -> None:
+        self._settings = settings
+        self._data = data
+        self._session = session
+
+    @property
+    def model(self) -> str:
+        """Where the trained model lies."""
+        return self._run("train")
+
+    def prepare(self) -> StageRun:
+        """A step from the raw tables to the features."""
+        return self._step("prepare", {"raw": "$.raw", "output": self._run("prepare")})
+
+    def train(self) -> StageRun:
+        """A step that trains on the features, with an executor of its own shape."""
+        return self._step(
+            "train",
+            {
+                "features": self._run("prepare"),
+                "output": self._run("train"),
+                "workers": str(self._settings.emr.minimum),
+                **self._settings.hyperparameter_texts,
+            },
+            training_memory(self._settings.emr.worker_types),
+        )
+
+    def evaluate(self) -> StageRun:
+        """A step that writes the metrics."""
+        truth = self._data.dataset.definition.truth
+        return self._step(
+            "evaluate",
+            {
+                "features": self._run("prepare"),
+                "model": self._run("train"),
+                **({} if truth is None else {"truth": f"States.Format('{{}}{truth}', $.raw)"}),
+                "output": self._run("evaluate"),
+            },
+        )
+
+    def score(self) -> StageRun:
+        """A step over every customer."""
+        return self._step(
+            "score",
+            {"features": self._run("prepare"), "model": self._run("train"), "output": self._run("score")},
+        )
+
+    def _step(self, stage: str, arguments: dict[str, str], spark: Mapping[str, str] | None = None) -> StageRun:
+        """A Spark step that runs the stage's script; ``spark`` replaces settings of the cluster."""
+        code = self._data.code
+        fixed = [
+            "spark-submit",
+            "--deploy-mode=client",  # the driver's output is the step's log
+            *(f"--conf={name}={value}" for name, value in (spark or {}).items()),
+            f"--py-files={code}/workloads.zip",
+            f"{code}/workloads/emr/{stage}.py",
+            f"--dataset={code}/workloads/datasets/{self._settings.dataset.name}/",
+        ]
+        request = {
+            "ClusterId.$": "$.cluster.id",
+            "Step": {
+                "Name.$": self._session.step_name(stage),
+                "ActionOnFailure": "CONTINUE",
+                "HadoopJarStep": {"Jar": "command-runner.jar", "Args.$": _arguments(fixed, arguments)},
+            },
+        }
+        return StageRun(Task("elasticmapreduce:addStep.sync", request, INTEGRATION_ERRORS))
+
+    def _run(self, stage: str, below: str = "") -> str:
+        """Where a stage's output of the running execution lies."""
+        return run_location(self._data.bucket.bucket_name, SIDE, f"{OUTPUTS[stage]}/{below}")
+
+
+def _arguments(fixed: list[str], arguments: dict[str, str]) -> str:
+    """A step's arguments as one intrinsic function: fixed texts, then ``--name=value`` with values of the execution."""
+    parts = [f"'{text}'" for text in fixed]
+    for name, value in arguments.items():
+        computed = value.startswith(("States.", "$."))
+        parts.append(f"States.Format('--{name}={{}}', {value})" if computed else f"'--{name}={value}'")
+    return f"States.Array({', '.join(parts)})"

@@ -15,7 +15,7 @@ from local.s3 import LocalS3
 from local.sagemaker import SageMaker
 from local.states import Call, Execution, StateMachines, TaskFailed
 from record.collector import created_cluster
-from stacks.shared.layout import SIDES
+from sides import SIDES
 
 _STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
 
@@ -39,12 +39,17 @@ class Services:
         self.failures: dict[tuple[str, str], JobFailed | RequestRefused] = {}
         self.sides: dict[str, Execution] = {}
         self.definitions = assembly.state_machines()
-        self.cluster = created_cluster(next(m for arn, m in self.definitions.items() if machine_name(arn) == "emr"))
+        self.deployed = [machine_name(arn) for arn in self.definitions if machine_name(arn) in SIDES]
+        """The sides that the templates hold, in their order there."""
+        starts_cluster = [m for arn, m in self.definitions.items() if machine_name(arn) == "emr"]
+        self.cluster: dict[str, Any] = (
+            created_cluster(starts_cluster[0]) if starts_cluster else {"Configurations": [], "LogUri": ""}
+        )
         persistent = [assembly.resolve(stack, {"Ref": name}) for stack, name in assembly.resources("AWS::EMR::Cluster")]
         self.emr = Emr(
             s3, logs / "emr", work, self.cluster["Configurations"], next(iter(persistent), None), self.cluster["LogUri"]
         )
-        self._side_ended = {side: threading.Event() for side in SIDES}
+        self._side_ended = {side: threading.Event() for side in self.deployed}
         self._actions = {
             "codebuild:startBuild.sync": self.codebuild.start_build,
             "sagemaker:createProcessingJob.sync": self.sagemaker.create_processing_job,
@@ -91,10 +96,10 @@ class Services:
             raise TaskFailed("States.TaskFailed", what) from error
 
     def _start_execution(self, call: Call) -> dict[str, Any]:
-        """One side after the other, in the order of SIDES, so that neither disturbs the other's times."""
+        """One side after the other, in the templates' order, so that neither disturbs the other's times."""
         machine = call.request["StateMachineArn"]
-        side = next(side for side in SIDES if machine.endswith(f"-{side}"))
-        for earlier in SIDES[: SIDES.index(side)]:
+        side = machine_name(machine)
+        for earlier in self.deployed[: self.deployed.index(side)]:
             self._side_ended[earlier].wait()
         try:
             run_input = call.request["Input"]
@@ -131,10 +136,10 @@ class Services:
                 raise SetupError(f"{logical_id}: {refused}") from None
 
     def compare(self, run_id: str) -> Execution:
-        """Both pipelines, as the comparison's state machine starts them. Raises SetupError if one did not start."""
+        """Every side, as the comparison's state machine starts them. Raises SetupError if one did not start."""
         machine = next(arn for arn in self.definitions if machine_name(arn) == "comparison")
         execution = self.machines.execute(machine, run_id, {"run_id": run_id, "raw": self.raw})
-        if len(self.sides) < len(SIDES):
+        if len(self.sides) < len(self.deployed):
             raise SetupError(f"comparison: {execution.cause or execution.status}")
         return execution
 
@@ -150,8 +155,9 @@ class Services:
 
     @property
     def bucket(self) -> str:
-        """The data bucket's name: the one that the cluster writes its logs to."""
-        return str(self.cluster["LogUri"]).split("/")[2]
+        """The data bucket's name: the one that the code is published to."""
+        (published,) = (run for _, machine, run in self.assembly.executions() if machine_name(machine) == "publish")
+        return published["code"].split("/")[2]
 
     @property
     def first_run(self) -> str:
@@ -162,10 +168,13 @@ class Services:
 
     @property
     def raw(self) -> str:
-        """Where the raw tables lie: what the deployment's first run is given."""
-        return next(
-            run["raw"] for _, machine, run in self.assembly.executions() if machine_name(machine) == "sagemaker"
+        """Where the raw tables lie: the output of the data's stack."""
+        (raw,) = (
+            self.assembly.resolve(stack, template["Outputs"]["Raw"]["Value"])
+            for stack, template in self.assembly.templates.items()
+            if "Raw" in template.get("Outputs", {})
         )
+        return str(raw)
 
 
 def _nothing_runs(_request: dict[str, Any]) -> dict[str, Any]:
@@ -182,8 +191,8 @@ def _recorded_here(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine_name(arn: str) -> str:
-    """What a machine is: the end of its name, which begins with the project's."""
-    return arn.rsplit("-", 1)[1]
+    """A state machine's name without the project's, with which it begins: a side's, or for instance ``publish``."""
+    return next((side for side in SIDES if arn.endswith(f"-{side}")), arn.rsplit("-", 1)[1])
 
 
 def _is_job(action: str) -> bool:

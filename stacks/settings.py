@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.hyperparameters import HYPERPARAMETERS
+from sides import DEFAULT, SIDES
 from stacks import instances
 from stacks.instances import family
 
@@ -126,6 +127,19 @@ EmrRelease = Annotated[str, Field(pattern=r"^emr-7\.[0-9]+\.[0-9]+$")]
 def _listed(value: object) -> object:
     """A list may be given as one text, as the command line needs it: ``-c network.subnet_ids=subnet-1,subnet-2``."""
     return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+def _sides(value: object) -> object:
+    """The names of some sides, as a list or as one text with commas."""
+    names = value.split(",") if isinstance(value, str) else value
+    known = list(SIDES)  # a list: names out of cdk.json may be anything, also what has no hash
+    if not isinstance(names, list | tuple) or not names or any(name not in known for name in names):
+        wrong = "must name sides"
+    elif len(set(names)) < len(names):
+        wrong = "must name each side once"
+    else:
+        return tuple(names)
+    raise ValueError(f"{wrong}; allowed are {', '.join(known)}, one or more with commas between them")
 
 
 class _Group(BaseModel):
@@ -336,14 +350,17 @@ class Settings(_Group):
     project: str = Field(
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
     )
+    sides: Annotated[tuple[str, ...], BeforeValidator(_sides)] = Field(
+        DEFAULT, description="which pipelines are deployed and compared, names of sides.py in the order of the report"
+    )
     owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
     time_to_live_hours: Whole = Field(
-        12, ge=0, le=8_760, description="after this time both sides delete their stacks; 0: they stay"
+        12, ge=0, le=8_760, description="after this time the sides delete their stacks; 0: they stay"
     )
     permissions_boundary: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_+=,.@/-]{1,128}$", description="name of a policy that bounds every role here"
     )
-    stage_minutes: Whole = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on both sides")
+    stage_minutes: Whole = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on every side")
     dataset: DatasetSettings = DatasetSettings()
     data: DataSettings = DataSettings()
     alerts: AlertSettings = AlertSettings()
@@ -351,7 +368,7 @@ class Settings(_Group):
     sagemaker: SageMakerSettings = SageMakerSettings()
     emr: EmrSettings = EmrSettings()
     hyperparameters: Annotated[dict[str, int | float], BeforeValidator(_hyperparameters)] = Field(
-        default_factory=dict, validate_default=True, description="of both sides' training, by XGBoost's names"
+        default_factory=dict, validate_default=True, description="of every side's training, by XGBoost's names"
     )
 
     @model_validator(mode="after")
@@ -398,6 +415,11 @@ class Settings(_Group):
         """
         expiry = "see stack output Expires" if expires and self.time_to_live_hours else "none"
         return {"project": self.project, "owner": self.owner, "expiry": expiry}
+
+    @property
+    def own_certificates(self) -> bool:
+        """The publishing build makes a certificate for the nodes of clusters."""
+        return self.emr.certificates == "pem"
 
     @property
     def hyperparameter_texts(self) -> dict[str, str]:

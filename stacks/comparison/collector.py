@@ -1,4 +1,4 @@
-"""The function that records a run, which the comparison calls once both sides ended."""
+"""The function that records a run, which the comparison calls once its sides ended."""
 
 import json
 import shutil
@@ -14,13 +14,12 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.data.stack import DataStack
-from stacks.emr import roles as emr
-from stacks.sagemaker import roles as sagemaker
 from stacks.settings import Settings
 from stacks.shared.custom_resources import execution_arns
 from stacks.shared.functions import acknowledge_function, function_role
 from stacks.shared.layout import RUNS
 from stacks.shared.rules import acknowledge_wildcards
+from stacks.shared.sides import side_module
 from stacks.shared.states import Task, log_group
 
 _RECORD = Path(__file__).resolve().parents[2] / "record"
@@ -52,15 +51,15 @@ class Collector(Construct):
         settings: Settings,
         *,
         data: DataStack,
-        machines: Mapping[str, sfn.IStateMachine],
+        state_machines: Mapping[str, sfn.IStateMachine],
     ) -> None:
-        """``machines`` are the sides'; by name only, so that nothing here holds a side's stack back."""
+        """``state_machines`` are the sides'; by name only, so that nothing here holds a side's stack back."""
         super().__init__(scope, construct_id)
         self._settings = settings
         self._data = data
         log = log_group(self, "Log", data.key)
         role = function_role(self, "Role", log)
-        policy = iam.Policy(self, "Permissions", statements=self._statements(machines), roles=[role])
+        policy = iam.Policy(self, "Permissions", statements=self._statements(state_machines), roles=[role])
         acknowledge_wildcards(
             policy, "Runs get their names at run time: their files, executions, jobs, clusters and records."
         )
@@ -80,7 +79,7 @@ class Collector(Construct):
             layers=[self._layer()],
             environment={
                 "RUNS": f"s3://{data.bucket.bucket_name}/{RUNS}",
-                "MACHINES": json.dumps({side: machine.state_machine_arn for side, machine in machines.items()}),
+                "MACHINES": json.dumps({side: each.state_machine_arn for side, each in state_machines.items()}),
             },
             timeout=Duration.minutes(self.minutes),
             memory_size=1024,
@@ -112,7 +111,7 @@ class Collector(Construct):
         return Task("lambda:invoke", request, _ERRORS, {"location.$": "$.Payload.record"})
 
     def permission(self) -> iam.PolicyStatement:
-        """What the machine needs that makes the call."""
+        """Permission to make the call, for the state machine."""
         return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.function_arn])
 
     def _layer(self) -> lambda_.LayerVersion:
@@ -127,7 +126,7 @@ class Collector(Construct):
             compatible_architectures=[_ARCHITECTURE],
         )
 
-    def _statements(self, machines: Mapping[str, sfn.IStateMachine]) -> list[iam.PolicyStatement]:
+    def _statements(self, state_machines: Mapping[str, sfn.IStateMachine]) -> list[iam.PolicyStatement]:
         data = self._data
         return [
             # Of whole buckets: with a condition on the prefix S3 would answer 403 for a file that is not there.
@@ -137,12 +136,15 @@ class Collector(Construct):
             iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[data.key.key_arn]),
             iam.PolicyStatement(
                 actions=["states:GetExecutionHistory", "states:DescribeStateMachineForExecution"],
-                resources=[execution_arns(self, f"{self._settings.project}-{side}") for side in machines],
+                resources=[execution_arns(self, f"{self._settings.project}-{side}") for side in state_machines],
             ),
             # What the services bill for. Logs and metrics are read by `compare collect` only, with the caller's own
             # permissions: metrics have no resource-level ones, and a log may say more than belongs beside a record.
-            *sagemaker.record_permissions(self, self._settings),
-            *emr.record_permissions(self, self._settings),
+            *[
+                statement
+                for side in self._settings.sides
+                for statement in side_module(side, "roles").record_permissions(self, self._settings)
+            ],
         ]
 
 

@@ -189,7 +189,7 @@ def security_configuration(
     """
     key = data.key.key_arn
     certificates = {"CertificateProviderType": "EMR"}
-    if settings.emr.certificates == "pem":
+    if settings.own_certificates:
         certificates = {"CertificateProviderType": "PEM", "S3Object": f"{data.certificates}emr.zip"}
     return emr.CfnSecurityConfiguration(
         scope,

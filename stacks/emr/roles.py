@@ -127,7 +127,7 @@ def node_role(scope: Construct, data: DataStack, *, session_manager: bool) -> tu
     logs = data.objects(f"{LOGS}/{SIDE}")
     allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)
     allow(role, ["s3:PutObject"], logs)
-    if data.settings.emr.certificates == "pem":
+    if data.settings.own_certificates:
         allow(role, ["s3:GetObject"], data.objects(CERTIFICATES))
     # Spark's committer removes its own temporary files.
     writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]

@@ -33,6 +33,9 @@ _ENDED = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
 
 _START_MINUTES = 30
 
+START_CLUSTER = "start a cluster"
+"""The state that starts a run's own cluster: its parameters are the definition of every cluster of this side."""
+
 
 class ClusterSession:
     """Opens and closes a run's cluster.
@@ -127,7 +130,7 @@ class ClusterSession:
     def _start(self, scope: Construct) -> sfn.CustomState:
         result = {"id.$": "$.JobFlowId", "own": True, "looks": {"count": 0}}
         task = Task("aws-sdk:emr:runJobFlow", self._described, SDK_ERRORS, result, "cluster")
-        return task_state(scope, "start a cluster", task)
+        return task_state(scope, START_CLUSTER, task)
 
     def _cancel(self, scope: Construct, following: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""

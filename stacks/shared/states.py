@@ -43,12 +43,20 @@ def task_state(scope: Construct, name: str, task: Task, minutes: int | None = No
     if task.result is None:
         state["ResultPath"] = sfn.JsonPath.DISCARD
     else:
-        state |= {"ResultSelector": dict(task.result), "ResultPath": f"$.{task.path or name}"}
+        state |= {"ResultSelector": dict(task.result), "ResultPath": f"${json_path_field(task.path or name)}"}
     custom = sfn.CustomState(scope, name, state_json=state)
     custom.add_retry(
         errors=[*task.errors, "ThrottlingException"], interval=Duration.seconds(5), backoff_rate=2, max_attempts=4
     )
     return custom
+
+
+def json_path_field(name: str) -> str:
+    """A field in a path: ``.name``, or ``['a-name']``, since a hyphen needs brackets.
+
+    Source: step-functions/latest/dg/amazon-states-language-paths.html (read 2026-11-27).
+    """
+    return f".{name}" if name.isidentifier() else f"['{name}']"
 
 
 # An execution has 25,000 events at most (step-functions/latest/dg/service-quotas.html, read 2026-11-27), and a look

@@ -103,7 +103,7 @@ def test_comparison_records_both_sides_with_the_settings(synthesised: Synthesise
     generated = settings.dataset.location is None
     assert ("events" in payload["dataset"], "raw" in payload["dataset"]) == (generated, generated)
     _, properties = function(synthesised)
-    sides = {arn for arn in machines if machine_name(arn) in ("sagemaker", "emr")}
+    sides = {arn for arn in machines if machine_name(arn) in synthesised.sides}
     assert set(json.loads(properties["Environment"]["Variables"]["MACHINES"]).values()) == sides
 
 
@@ -136,3 +136,13 @@ def test_function_goes_after_the_executions_that_call_it_were_stopped(synthesise
     }
     assert len(policies) == 2
     assert policies <= order.needs(logical_id)
+
+
+def test_one_side_alone_is_run_and_recorded(one_side: Synthesised) -> None:
+    (side,) = one_side.sides
+    machines = {machine_name(arn): arn for arn in one_side.assembly.state_machines()}
+    states = one_side.assembly.state_machines()[machines["comparison"]]["States"]
+    assert [branch["StartAt"] for branch in states["both sides"]["Branches"]] == [side]
+    assert states["both sides"]["ResultSelector"] == {f"{side}.$": "$[0]"}
+    _, properties = function(one_side)
+    assert json.loads(properties["Environment"]["Variables"]["MACHINES"]) == {side: machines[side]}

@@ -1,0 +1,15 @@
+"""What a side supplies to the dashboard."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph of some metrics over time, with the unit of its axis."""
+
+    title: str
+    metrics: Sequence[cloudwatch.IMetric]
+    unit: str

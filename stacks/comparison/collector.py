@@ -95,10 +95,10 @@ class Collector(Construct):
         request = {
             "FunctionName": self.function.function_arn,
             "Payload": {
-                "run_id.$": "$.run_id",
-                "raw.$": "$.raw",
-                "execution.$": "$$.Execution.Id",
-                "sides.$": "$.sides",
+                "run_id": sfn.JsonPath.string_at("$.run_id"),
+                "raw": sfn.JsonPath.string_at("$.raw"),
+                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                "sides": sfn.JsonPath.string_at("$.sides"),
                 "dataset": {
                     "name": self._settings.dataset.name,
                     "tables": [table.location for table in dataset.definition.tables],
@@ -108,7 +108,7 @@ class Collector(Construct):
                 "settings": json.dumps(self._settings.flat()),
             },
         }
-        return Task("lambda:invoke", request, _ERRORS, {"location.$": "$.Payload.record"})
+        return Task("lambda:invoke", request, _ERRORS, {"location": sfn.JsonPath.string_at("$.Payload.record")})
 
     def permission(self) -> iam.PolicyStatement:
         """Permission to make the call, for the state machine."""

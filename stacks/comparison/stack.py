@@ -35,12 +35,17 @@ class ComparisonStack(Stack):
         both = sfn.Parallel(
             self,
             "both sides",
-            result_selector={f"{side}.$": f"$[{index}]" for index, side in enumerate(settings.sides)},
+            result_selector={side: sfn.JsonPath.string_at(f"$[{index}]") for index, side in enumerate(settings.sides)},
             result_path="$.sides",
         )
         for side, pipeline in pipelines.items():
             both.branch(self._branch(side, pipeline, minutes))
-        failed = sfn.Fail(self, "a side failed", error="SideFailed", cause_path="States.JsonToString($.sides)")
+        failed = sfn.Fail(
+            self,
+            "a side failed",
+            error="SideFailed",
+            cause_path=sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$.sides")),
+        )
         succeeded = sfn.Succeed(self, "both succeeded")
         statuses = [f"$.sides{json_path_field(side)}.status" for side in settings.sides]
         any_failed = sfn.Condition.or_(*[sfn.Condition.string_equals(status, "failed") for status in statuses])
@@ -78,17 +83,19 @@ class ComparisonStack(Stack):
         run = {
             "StateMachineArn": pipeline.state_machine_arn,
             # The same name once more is refused: a run never writes into an earlier one.
-            "Name.$": "$.run_id",
+            "Name": sfn.JsonPath.string_at("$.run_id"),
             "Input": {
-                "run_id.$": "$.run_id",
-                "raw.$": "$.raw",
-                "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id",
+                "run_id": sfn.JsonPath.string_at("$.run_id"),
+                "raw": sfn.JsonPath.string_at("$.raw"),
+                "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": sfn.JsonPath.string_at("$$.Execution.Id"),
             },
         }
-        result = {"status": "succeeded", "execution.$": "$.ExecutionArn"}
+        result = {"status": "succeeded", "execution": sfn.JsonPath.string_at("$.ExecutionArn")}
         state = task_state(self, side, Task("states:startExecution.sync:2", run, (), result), minutes)
         ended = sfn.Pass(self, ended_state(side), input_path=f"${json_path_field(side)}")
-        failed = sfn.Pass(self, failed_state(side), parameters={"status": "failed", "cause.$": "$.error.Cause"})
+        failed = sfn.Pass(
+            self, failed_state(side), parameters={"status": "failed", "cause": sfn.JsonPath.string_at("$.error.Cause")}
+        )
         state.add_catch(failed, errors=["States.ALL"], result_path="$.error")
         state.next(ended)
         return state

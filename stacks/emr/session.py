@@ -64,7 +64,9 @@ class ClusterSession:
         start = self._start(scope)
         start.add_catch(failed, errors=["States.ALL"], result_path="$.error")
         start.next(look)
-        gone = sfn.Pass(scope, "cluster ended", parameters={"Cause.$": "$.look.Cause"}, result_path="$.error")
+        gone = sfn.Pass(
+            scope, "cluster ended", parameters={"Cause": sfn.JsonPath.string_at("$.look.Cause")}, result_path="$.error"
+        )
         gone.next(failed)
         # One cluster a run: a second would most likely end like the first.
         give_up = sfn.Choice(scope, "is the lost cluster our own").when(_own(), gone).otherwise(start)
@@ -100,7 +102,11 @@ class ClusterSession:
     def closing(self, scope: Construct) -> sfn.Chain:
         """End the run's own cluster; on a shared one, cancel the step of a stage that failed, if it still runs."""
         closed = sfn.Pass(scope, "session is closed")
-        end = Task("aws-sdk:emr:terminateJobFlows", {"JobFlowIds.$": "States.Array($.cluster.id)"}, SDK_ERRORS)
+        end = Task(
+            "aws-sdk:emr:terminateJobFlows",
+            {"JobFlowIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.cluster.id"))},
+            SDK_ERRORS,
+        )
         end_cluster = task_state(scope, "end cluster", end)
         end_cluster.add_catch(closed, errors=["States.ALL"], result_path="$.ignored")
         end_cluster.next(closed)
@@ -117,29 +123,36 @@ class ClusterSession:
         return sfn.Chain.custom(start, [closed], closed)
 
     def step_name(self, stage: str) -> str:
-        """A step's name, one for run and stage: ``stage`` is a name or a path."""
-        arguments = "$.run_id, $.failed.stage" if stage.startswith("$") else "$.run_id"
-        last = "{}" if stage.startswith("$") else stage
-        return f"States.Format('{self._project}-{{}}-{last}', {arguments})"
+        """A step's name, one for run and stage: ``stage`` is a name, or what a state computes one of."""
+        run_id = sfn.JsonPath.string_at("$.run_id")
+        if sfn.JsonPath.is_encoded_json_path(stage):
+            return sfn.JsonPath.format(f"{self._project}-{{}}-{{}}", run_id, stage)
+        return sfn.JsonPath.format(f"{self._project}-{{}}-{stage}", run_id)
 
     def _look(self, scope: Construct) -> sfn.CustomState:
-        result = {"state.$": "$.Cluster.Status.State", "Cause.$": "States.JsonToString($.Cluster.Status)"}
-        task = Task("aws-sdk:emr:describeCluster", {"ClusterId.$": "$.cluster.id"}, SDK_ERRORS, result, "look")
+        result = {
+            "state": sfn.JsonPath.string_at("$.Cluster.Status.State"),
+            "Cause": sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$.Cluster.Status")),
+        }
+        request = {"ClusterId": sfn.JsonPath.string_at("$.cluster.id")}
+        task = Task("aws-sdk:emr:describeCluster", request, SDK_ERRORS, result, "look")
         return task_state(scope, "look at the cluster", task)
 
     def _start(self, scope: Construct) -> sfn.CustomState:
-        result = {"id.$": "$.JobFlowId", "own": True, "looks": {"count": 0}}
+        result = {"id": sfn.JsonPath.string_at("$.JobFlowId"), "own": True, "looks": {"count": 0}}
         task = Task("aws-sdk:emr:runJobFlow", self._described, SDK_ERRORS, result, "cluster")
         return task_state(scope, START_CLUSTER, task)
 
     def _cancel(self, scope: Construct, following: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""
-        steps = {"ClusterId.$": "$.cluster.id", "StepStates": ["PENDING", "RUNNING"]}
-        find = task_state(
-            scope, "find steps", Task("aws-sdk:emr:listSteps", steps, SDK_ERRORS, {"list.$": "$.Steps"}, "steps")
-        )
+        steps = {"ClusterId": sfn.JsonPath.string_at("$.cluster.id"), "StepStates": ["PENDING", "RUNNING"]}
+        found = {"list": sfn.JsonPath.string_at("$.Steps")}
+        find = task_state(scope, "find steps", Task("aws-sdk:emr:listSteps", steps, SDK_ERRORS, found, "steps"))
         find.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
-        step = {"ClusterId.$": "$.cluster", "StepIds.$": "States.Array($.id)"}
+        step = {
+            "ClusterId": sfn.JsonPath.string_at("$.cluster"),
+            "StepIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.id")),
+        }
         cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, SDK_ERRORS))
         others = sfn.Pass(scope, "leave step")
         cancel.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
@@ -149,10 +162,10 @@ class ClusterSession:
             "each step",
             items_path="$.steps.list",
             item_selector={
-                "cluster.$": "$.cluster.id",
-                "failed.$": self.step_name("$.failed.stage"),
-                "id.$": "$$.Map.Item.Value.Id",
-                "name.$": "$$.Map.Item.Value.Name",
+                "cluster": sfn.JsonPath.string_at("$.cluster.id"),
+                "failed": self.step_name(sfn.JsonPath.string_at("$.failed.stage")),
+                "id": sfn.JsonPath.string_at("$$.Map.Item.Value.Id"),
+                "name": sfn.JsonPath.string_at("$$.Map.Item.Value.Name"),
             },
             result_path=sfn.JsonPath.DISCARD,
         )

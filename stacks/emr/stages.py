@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
+from aws_cdk import aws_stepfunctions as sfn
+
 from stacks.data.stack import DataStack
 from stacks.emr import SIDE
 from stacks.emr.session import INTEGRATION_ERRORS, ClusterSession
 from stacks.emr.spark import training_memory
 from stacks.settings import Settings
-from stacks.shared.layout import OUTPUTS, run_location
+from stacks.shared.layout import OUTPUTS
 from stacks.shared.pipeline import StageRun
-from stacks.shared.states import Task
+from stacks.shared.states import Task, run_location
 
 
 class Stages:
@@ -27,7 +29,7 @@ class Stages:
 
     def prepare(self) -> StageRun:
         """A step from the raw tables to the features."""
-        return self._step("prepare", {"raw": "$.raw", "output": self._run("prepare")})
+        return self._step("prepare", {"raw": _raw(), "output": self._run("prepare")})
 
     def train(self) -> StageRun:
         """A step that trains on the features, with an executor of its own shape."""
@@ -50,7 +52,7 @@ class Stages:
             {
                 "features": self._run("prepare"),
                 "model": self._run("train"),
-                **({} if truth is None else {"truth": f"States.Format('{{}}{truth}', $.raw)"}),
+                **({} if truth is None else {"truth": sfn.JsonPath.format(f"{{}}{truth}", _raw())}),
                 "output": self._run("evaluate"),
             },
         )
@@ -74,11 +76,11 @@ class Stages:
             f"--dataset={code}/workloads/datasets/{self._settings.dataset.name}/",
         ]
         request = {
-            "ClusterId.$": "$.cluster.id",
+            "ClusterId": sfn.JsonPath.string_at("$.cluster.id"),
             "Step": {
-                "Name.$": self._session.step_name(stage),
+                "Name": self._session.step_name(stage),
                 "ActionOnFailure": "CONTINUE",
-                "HadoopJarStep": {"Jar": "command-runner.jar", "Args.$": _arguments(fixed, arguments)},
+                "HadoopJarStep": {"Jar": "command-runner.jar", "Args": _arguments(fixed, arguments)},
             },
         }
         return StageRun(Task("elasticmapreduce:addStep.sync", request, INTEGRATION_ERRORS))
@@ -89,9 +91,16 @@ class Stages:
 
 
 def _arguments(fixed: list[str], arguments: dict[str, str]) -> str:
-    """A step's arguments as one intrinsic function: fixed texts, then ``--name=value`` with values of the execution."""
-    parts = [f"'{text}'" for text in fixed]
-    for name, value in arguments.items():
-        computed = value.startswith(("States.", "$."))
-        parts.append(f"States.Format('--{name}={{}}', {value})" if computed else f"'--{name}={value}'")
-    return f"States.Array({', '.join(parts)})"
+    """A step's arguments, as states compute them: fixed texts, then ``--name=value`` with values of the execution."""
+    options = [
+        sfn.JsonPath.format(f"--{name}={{}}", value)
+        if sfn.JsonPath.is_encoded_json_path(value)
+        else f"--{name}={value}"
+        for name, value in arguments.items()
+    ]
+    return sfn.JsonPath.array(*fixed, *options)
+
+
+def _raw() -> str:
+    """The raw data's prefix, an input of the execution."""
+    return sfn.JsonPath.string_at("$.raw")

@@ -1,30 +1,34 @@
 """The requests of the four stages."""
 
+from aws_cdk import aws_stepfunctions as sfn
+
 from stacks.data.stack import DataStack
 from stacks.sagemaker import SIDE
 from stacks.settings import Settings
-from stacks.shared.layout import OUTPUTS, run_location
+from stacks.shared.layout import OUTPUTS
 from stacks.shared.pipeline import StageRun
 from stacks.shared.sagemaker.jobs import CHANNELS, INTEGRATION_ERRORS, PROCESSING, SageMakerJobs, run_job
 from stacks.shared.sagemaker.kinds import MODEL_SUFFIX, PROCESSING_JOB, TRANSFORM_JOB
-from stacks.shared.states import Task
+from stacks.shared.states import Task, run_location
 
 
 class Stages:
     """How each stage runs on SageMaker: in a job of its own."""
-
-    model = "$.train.model"
-    """Where the trained model lies."""
 
     def __init__(self, settings: Settings, data: DataStack, jobs: SageMakerJobs) -> None:
         self._settings = settings
         self._data = data
         self._jobs = jobs
 
+    @property
+    def model(self) -> str:
+        """Where the trained model lies."""
+        return sfn.JsonPath.string_at("$.train.model")
+
     def prepare(self) -> StageRun:
         """A Processing job from the raw tables to the features."""
         tables = self._data.dataset.definition.tables
-        raw = {f"raw/{table.location}".rstrip("/"): f"States.Format('{{}}{table.location}', $.raw)" for table in tables}
+        raw = {f"raw/{table.location}".rstrip("/"): _raw(table.location) for table in tables}
         return self._processing(
             "prepare",
             inputs=raw,
@@ -59,11 +63,11 @@ class Stages:
         inputs = {
             "features/validation": self._run("prepare", "validation/"),
             "features/test": self._run("prepare", "test/"),
-            "model": "$.train.model",
+            "model": self.model,
         }
         arguments = {"features": f"{PROCESSING}/input/features", "model": f"{PROCESSING}/input/model"}
         if truth is not None:
-            inputs["truth"] = f"States.Format('{{}}{truth}', $.raw)"
+            inputs["truth"] = _raw(truth)
             arguments["truth"] = f"{PROCESSING}/input/truth"
         return self._processing(
             "evaluate",
@@ -75,13 +79,15 @@ class Stages:
     def score(self) -> StageRun:
         """A Transform job over every customer; the model resource that it wants is made for it and goes with it."""
         chosen = self._settings.sagemaker.score
-        model_name = f"States.Format('{self._settings.project}-{{}}{MODEL_SUFFIX}', $.run_id)"
+        model_name = sfn.JsonPath.format(
+            f"{self._settings.project}-{{}}{MODEL_SUFFIX}", sfn.JsonPath.string_at("$.run_id")
+        )
         create = {
-            "ModelName.$": model_name,
+            "ModelName": model_name,
             "ExecutionRoleArn": self._jobs.role.role_arn,
             "PrimaryContainer": {
                 "Image": self._jobs.image,
-                "ModelDataUrl.$": "$.train.model",
+                "ModelDataUrl": self.model,
                 "Environment": self._jobs.serving_environment("score.py"),
             },
             "VpcConfig": self._jobs.vpc_config(),
@@ -99,7 +105,7 @@ class Stages:
             run_job(TRANSFORM_JOB, request),
             before={"create model": Task("sagemaker:createModel", create, INTEGRATION_ERRORS)},
             stop={"stop score": self._jobs.stop("score", TRANSFORM_JOB)},
-            after={"delete model": Task("aws-sdk:sagemaker:deleteModel", {"ModelName.$": model_name}, ())},
+            after={"delete model": Task("aws-sdk:sagemaker:deleteModel", {"ModelName": model_name}, ())},
         )
 
     def _processing(
@@ -132,3 +138,8 @@ class Stages:
     @property
     def _dataset(self) -> str:
         return f"datasets/{self._settings.dataset.name}"
+
+
+def _raw(below: str) -> str:
+    """What lies below the raw data's prefix, an input of the execution."""
+    return sfn.JsonPath.format(f"{{}}{below}", sfn.JsonPath.string_at("$.raw"))

@@ -63,8 +63,3 @@ def code_prefix(bucket: str, code_hash: str) -> str:
 def certificates_prefix(bucket: str, code_hash: str) -> str:
     """The S3 URI of the certificates that were made with one version of the workloads."""
     return f"s3://{bucket}/{CERTIFICATES}/{code_hash}/"
-
-
-def run_location(bucket: str, side: str, below: str = "") -> str:
-    """Where one side of a run writes, as the intrinsic function that a state computes it with from its ``run_id``."""
-    return f"States.Format('s3://{bucket}/{RUNS}/{{}}/{side}/{below}', $.run_id)"

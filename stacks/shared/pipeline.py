@@ -56,7 +56,7 @@ class Stages(Protocol):
 
     @property
     def model(self) -> str:
-        """Where the trained model lies, as an expression of the execution's state."""
+        """Where the trained model lies, as states compute it."""
 
     def prepare(self) -> StageRun:
         """From the raw tables to the features."""
@@ -125,7 +125,7 @@ class Pipeline(Construct):
 
     def _end(self, model: str, session: Session | None) -> sfn.State:
         """What closes the session, then the end: well, or as the failed stage says. Returns the first state of it."""
-        done = sfn.Pass(self, "done", parameters={"run_id.$": "$.run_id", "model.$": model})
+        done = sfn.Pass(self, "done", parameters={"run_id": sfn.JsonPath.string_at("$.run_id"), "model": model})
         failed = sfn.Fail(self, "failed", error_path="$.failed.error", cause_path="$.failed.cause")
         end = sfn.Choice(self, "did a stage fail").when(sfn.Condition.is_present("$.failed"), failed).otherwise(done)
         if session is None:
@@ -136,7 +136,11 @@ class Pipeline(Construct):
 
     def _failed(self, stage: str, closing: sfn.State) -> sfn.State:
         """Names what failed, for the end of the execution."""
-        failure = {"stage": stage, "error": f"{stage.capitalize()}Failed", "cause.$": "$.error.Cause"}
+        failure = {
+            "stage": stage,
+            "error": f"{stage.capitalize()}Failed",
+            "cause": sfn.JsonPath.string_at("$.error.Cause"),
+        }
         return sfn.Pass(self, f"{stage} failed", parameters=failure, result_path="$.failed").next(closing).start_state
 
     def _stage(self, stage: str, run: StageRun, following: sfn.State, closing: sfn.State, minutes: int) -> sfn.State:
@@ -165,7 +169,7 @@ class Pipeline(Construct):
         answer = f"$.{watch.look.path}"
         kept = sfn.Pass(self, f"{stage} has ended", parameters=dict(watch.result), result_path=f"$.{stage}")
         kept.next(following)
-        cause = {"Cause.$": f"States.JsonToString({answer}.job)"}
+        cause = {"Cause": sfn.JsonPath.json_to_string(sfn.JsonPath.object_at(f"{answer}.job"))}
         bad = sfn.Pass(self, f"{stage} has not ended well", parameters=cause, result_path="$.error")
         bad.next(failed)
         counter = "$.looks"

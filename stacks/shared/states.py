@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.shared.layout import RUN_ID_ALLOWED, RUN_ID_LENGTH
+from stacks.shared.layout import RUN_ID_ALLOWED, RUN_ID_LENGTH, RUNS
 from stacks.shared.rules import acknowledge_wildcards
 
 
@@ -19,7 +19,8 @@ from stacks.shared.rules import acknowledge_wildcards
 class Task:
     """A call of a service: ``action`` as in ``sagemaker:createProcessingJob.sync``, and what of its result is kept.
 
-    What is kept lies at ``$.<path>``, by default at the state's name.
+    What is kept lies at ``$.<path>``, by default at the state's name. What a state computes of its input, in parameters
+    and result, is an ``sfn.JsonPath``.
     ``errors`` are the service's own error names that are worth another try: API failures and throttling. A job that
     ran and failed (``States.TaskFailed``) is never tried again, it would fail on the same data again.
     """
@@ -36,19 +37,27 @@ def task_state(scope: Construct, name: str, task: Task, minutes: int | None = No
     state: dict[str, Any] = {
         "Type": "Task",
         "Resource": f"arn:{Aws.PARTITION}:states:::{task.action}",
-        "Parameters": dict(task.parameters),
+        "Parameters": sfn.FieldUtils.render_object(task.parameters),
     }
     if minutes is not None:
         state["TimeoutSeconds"] = minutes * 60
     if task.result is None:
         state["ResultPath"] = sfn.JsonPath.DISCARD
     else:
-        state |= {"ResultSelector": dict(task.result), "ResultPath": f"${json_path_field(task.path or name)}"}
+        state |= {
+            "ResultSelector": sfn.FieldUtils.render_object(task.result),
+            "ResultPath": f"${json_path_field(task.path or name)}",
+        }
     custom = sfn.CustomState(scope, name, state_json=state)
     custom.add_retry(
         errors=[*task.errors, "ThrottlingException"], interval=Duration.seconds(5), backoff_rate=2, max_attempts=4
     )
     return custom
+
+
+def run_location(bucket: str, side: str, below: str = "") -> str:
+    """The S3 URI where one side of a run writes, as a state computes it from its ``run_id``."""
+    return sfn.JsonPath.format(f"s3://{bucket}/{RUNS}/{{}}/{side}/{below}", sfn.JsonPath.string_at("$.run_id"))
 
 
 def json_path_field(name: str) -> str:
@@ -84,7 +93,9 @@ def look_again(
     late = sfn.Pass(
         scope,
         f"{what} is too slow",
-        parameters={"Cause.$": f"States.Format('not ready after {minutes} minutes: {{}}', {slow})"},
+        parameters={
+            "Cause": sfn.JsonPath.format(f"not ready after {minutes} minutes: {{}}", sfn.JsonPath.string_at(slow))
+        },
         result_path="$.error",
     )
     late.next(give_up)
@@ -92,7 +103,7 @@ def look_again(
     counted = sfn.Pass(
         scope,
         f"count the looks at {what}",
-        parameters={"count.$": f"States.MathAdd({looks}.count, 1)"},
+        parameters={"count": sfn.JsonPath.math_add(sfn.JsonPath.number_at(f"{looks}.count"), 1)},
         result_path=looks,
     )
     wait.next(counted).next(look)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.instances import has_local_disks
@@ -101,11 +102,11 @@ class SageMakerJobs(Construct):
 
     def name(self, stage: str) -> str:
         """A job's name: one for run and stage, so that a call which is made twice never makes two jobs."""
-        return f"States.Format('{self.project}-{{}}-{stage}', $.run_id)"
+        return sfn.JsonPath.format(f"{self.project}-{{}}-{stage}", sfn.JsonPath.string_at("$.run_id"))
 
     def stop(self, stage: str, kind: JobKind) -> Task:
         """Stop a stage's job: one that ran out of the state's time still runs, and one that ended refuses it."""
-        return Task(f"aws-sdk:sagemaker:stop{kind.name}", {f"{kind.name_field}.$": self.name(stage)}, ())
+        return Task(f"aws-sdk:sagemaker:stop{kind.name}", {kind.name_field: self.name(stage)}, ())
 
     def processing(
         self,
@@ -121,7 +122,7 @@ class SageMakerJobs(Construct):
     ) -> dict[str, Any]:
         """A CreateProcessingJob request; inputs and outputs map folders below /opt/ml/processing to S3 locations."""
         return {
-            "ProcessingJobName.$": self.name(stage),
+            "ProcessingJobName": self.name(stage),
             "RoleArn": self.role.role_arn,
             "AppSpecification": {
                 "ImageUri": self.image,
@@ -132,7 +133,7 @@ class SageMakerJobs(Construct):
                 {
                     "InputName": folder.replace("/", "-"),
                     "S3Input": {
-                        **_either("S3Uri", location),
+                        "S3Uri": location,
                         "LocalPath": f"{PROCESSING}/input/{folder}",
                         "S3DataType": "S3Prefix",
                         "S3InputMode": "File",
@@ -148,7 +149,7 @@ class SageMakerJobs(Construct):
                     {
                         "OutputName": folder,
                         "S3Output": {
-                            **_either("S3Uri", location),
+                            "S3Uri": location,
                             "LocalPath": f"{PROCESSING}/output/{folder}",
                             "S3UploadMode": "EndOfJob",
                         },
@@ -187,7 +188,7 @@ class SageMakerJobs(Construct):
         1.27.0, ModelTrainer; read 2026-11-26): nothing is installed, and the job's own exit code and words are kept.
         """
         return {
-            "TrainingJobName.$": self.name(stage),
+            "TrainingJobName": self.name(stage),
             "RoleArn": self.role.role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": self.image,
@@ -202,14 +203,14 @@ class SageMakerJobs(Construct):
                     "DataSource": {
                         "S3DataSource": {
                             "S3DataType": "S3Prefix",
-                            **_either("S3Uri", location),
+                            "S3Uri": location,
                             "S3DataDistributionType": "FullyReplicated",
                         }
                     },
                 }
                 for channel, location in channels.items()
             ],
-            "OutputDataConfig": {**_either("S3OutputPath", output), "KmsKeyId": self.key.key_arn},
+            "OutputDataConfig": {"S3OutputPath": output, "KmsKeyId": self.key.key_arn},
             "ResourceConfig": {
                 "InstanceType": instance_type,
                 "InstanceCount": 1,
@@ -230,16 +231,22 @@ class SageMakerJobs(Construct):
         fields of its own, knows ContainerEntrypoint; a definition with a field that it does not know is refused.
         What describes the job is some kB, and all of it is the cause when the job has failed, as the integration's.
         """
-        describe = {"TrainingJobName.$": self.name(stage)}
+        describe = {"TrainingJobName": self.name(stage)}
         return StageRun(
             Task("aws-sdk:sagemaker:createTrainingJob", request, SDK_ERRORS),
             watch=Watch(
-                look=Task("aws-sdk:sagemaker:describeTrainingJob", describe, SDK_ERRORS, {"job.$": "$"}, stage),
+                look=Task(
+                    "aws-sdk:sagemaker:describeTrainingJob",
+                    describe,
+                    SDK_ERRORS,
+                    {"job": sfn.JsonPath.string_at("$")},
+                    stage,
+                ),
                 status=f"$.{stage}.job.TrainingJobStatus",
                 slow=f"$.{stage}.job.SecondaryStatus",
                 done="Completed",
                 failed=("Failed", "Stopped"),
-                result={"model.$": f"$.{stage}.job.ModelArtifacts.S3ModelArtifacts"},
+                result={"model": sfn.JsonPath.string_at(f"$.{stage}.job.ModelArtifacts.S3ModelArtifacts")},
                 exists=_EXISTS,
             ),
             stop={f"stop {stage}": self.stop(stage, TRAINING_JOB)},
@@ -257,19 +264,19 @@ class SageMakerJobs(Construct):
     ) -> dict[str, Any]:
         """A CreateTransformJob request over CSV records ``entity,feature,...`` that writes ``entity,prediction``."""
         return {
-            "TransformJobName.$": self.name(stage),
-            "ModelName.$": model_name,
+            "TransformJobName": self.name(stage),
+            "ModelName": model_name,
             "BatchStrategy": "MultiRecord",
             "MaxPayloadInMB": 6,
             "TransformInput": {
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", **_either("S3Uri", records)}},
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": records}},
                 "ContentType": "text/csv",
                 "SplitType": "Line",
             },
             # The model sees the features only; the entity is joined to its prediction again.
             "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"},
             "TransformOutput": {
-                **_either("S3OutputPath", output),
+                "S3OutputPath": output,
                 "Accept": "text/csv",
                 "AssembleWith": "Line",
                 "KmsKeyId": self.key.key_arn,
@@ -336,12 +343,6 @@ class SageMakerJobs(Construct):
 # Script mode installs the script's folder with pip, which would look for build tools on a package index that the
 # subnets cannot reach; pip reads 0 as "no isolation", so the image's own setuptools build it.
 _NO_PACKAGE_INDEX = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
-
-
-def _either(field: str, value: str) -> dict[str, str]:
-    """A request's field, as a path where the value is computed from the state's input."""
-    computed = value.startswith(("States.", "$."))
-    return {f"{field}.$" if computed else field: value}
 
 
 def _optional(field: str, value: str | None) -> dict[str, str]:

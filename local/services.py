@@ -21,7 +21,7 @@ _STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
 
 
 class SetupError(Exception):
-    """What a deployment runs before the pipelines failed; the message ends with the log's tail."""
+    """A deployment's own work before the pipelines failed; the message ends with the log's tail."""
 
 
 class Services:
@@ -112,7 +112,7 @@ class Services:
         return {"ExecutionArn": execution.arn, "Status": execution.status, "Output": execution.output}
 
     def prepare_account(self) -> None:
-        """What a deployment runs before the pipelines: code is published, data generated, a cluster started."""
+        """Do what a deployment does before the pipelines: publish the code, generate the data, start a cluster."""
         for logical_id, machine, run_input in self.assembly.executions():
             if machine_name(machine) in SIDES:
                 continue
@@ -149,7 +149,7 @@ class Services:
 
     @property
     def bad_input(self) -> bool:
-        """Whether jobs failed, and each of them because of what it was given (exit code 2)."""
+        """True if jobs failed, and each of them because of what it was given (exit code 2)."""
         failures = list(self.failures.values())
         return bool(failures) and all(isinstance(f, JobFailed) and f.exit_code == 2 for f in failures)
 
@@ -168,7 +168,7 @@ class Services:
 
     @property
     def raw(self) -> str:
-        """Where the raw tables lie: the output of the data's stack."""
+        """The prefix of the raw tables: the output of the data's stack."""
         (raw,) = (
             self.assembly.resolve(stack, template["Outputs"]["Raw"]["Value"])
             for stack, template in self.assembly.templates.items()
@@ -196,5 +196,5 @@ def machine_name(arn: str) -> str:
 
 
 def _is_job(action: str) -> bool:
-    """Whether a call is work that takes a while, and is worth a line."""
+    """Tell calls that take a while, and are worth a line."""
     return action.endswith(".sync") or action == _STARTS_TRAINING

@@ -1,4 +1,4 @@
-"""What can be set, checked before any construct exists.
+"""The settings, checked before any construct exists.
 
 Every setting has a dotted name (``emr.core.instance_type``) and is given in cdk.json's context or on the command line
 as ``cdk synth -c emr.core.instance_type=m5.2xlarge``; the command line wins, as always with the CDK CLI. Sizes are in
@@ -68,7 +68,7 @@ def _usable(value: str) -> str:
     if not known.x86:
         raise ValueError("is an Arm instance type; the image and the published wheels are for x86_64")
     if known.accelerator:
-        raise ValueError("has a GPU or another accelerator, which nothing here uses: both sides work on the processor")
+        raise ValueError("has a GPU or another accelerator, which nothing here uses: every side works on the processor")
     return value
 
 
@@ -147,7 +147,7 @@ class _Group(BaseModel):
 
 
 class _Range(_Group):
-    """How many there are at least and at the most."""
+    """A number of instances, at least and at the most."""
 
     minimum: Whole = Field(1, ge=1)
     maximum: Whole = Field(4, ge=1)
@@ -160,7 +160,7 @@ class _Range(_Group):
 
 
 class DatasetSettings(_Group):
-    """Which dataset both pipelines read."""
+    """The dataset that every pipeline reads."""
 
     name: str = Field("webshop", description="a folder below workloads/datasets")
     location: str | None = Field(
@@ -176,7 +176,7 @@ class DatasetSettings(_Group):
 
 
 class DataSettings(_Group):
-    """What becomes of the data when the stacks are destroyed."""
+    """The data, when the stacks are destroyed."""
 
     deletable: bool = Field(
         False,
@@ -210,7 +210,7 @@ class NetworkSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """Who hears of failures and costs."""
+    """Alerts of failures and costs."""
 
     email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="none: only the SNS topic")
     monthly_budget_usd: Whole = Field(
@@ -345,7 +345,7 @@ def _hyperparameters(given: object) -> dict[str, int | float]:
 
 
 class Settings(_Group):
-    """Everything that can be set."""
+    """All settings."""
 
     project: str = Field(
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"

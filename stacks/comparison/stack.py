@@ -12,7 +12,14 @@ from stacks.data.stack import DataStack
 from stacks.settings import Settings
 from stacks.shared.custom_resources import CustomResources, execution_arns, stop_executions
 from stacks.shared.layout import RECORD_STATE, STAGES, ended_state, failed_state
-from stacks.shared.states import Task, json_path_field, machine_log_name, state_machine, task_state, wait_permission
+from stacks.shared.states import (
+    Task,
+    json_path_field,
+    state_machine,
+    state_machine_log_name,
+    task_state,
+    wait_permission,
+)
 
 
 class ComparisonStack(Stack):
@@ -56,7 +63,7 @@ class ComparisonStack(Stack):
         record.add_catch(end, errors=["States.ALL"], result_path="$.unrecorded")
         both.next(record)
         record.next(end)
-        self.machine = state_machine(
+        self.state_machine = state_machine(
             self,
             "StateMachine",
             name=f"{settings.project}-comparison",
@@ -65,15 +72,15 @@ class ComparisonStack(Stack):
             key=data.key,
             permissions=[*self._permissions(pipelines), collector.permission()],
         )
-        data.alerts.machine_alarm(self.machine)
-        stop_executions(resources, "StopExecutions", [self.machine], before=[])
+        data.alerts.state_machine_alarm(self.state_machine)
+        stop_executions(resources, "StopExecutions", [self.state_machine], before=[])
         dashboard(
             self,
             settings,
             state_machines=pipelines,
             log_groups={
                 side: logs.LogGroup.from_log_group_name(
-                    self, f"{side}-log", machine_log_name(f"{settings.project}-{side}")
+                    self, f"{side}-log", state_machine_log_name(f"{settings.project}-{side}")
                 )
                 for side in settings.sides
             },
@@ -101,10 +108,10 @@ class ComparisonStack(Stack):
         return state
 
     def _permissions(self, pipelines: dict[str, sfn.IStateMachine]) -> list[iam.PolicyStatement]:
-        machines = list(pipelines.values())
         return [
             iam.PolicyStatement(
-                actions=["states:StartExecution"], resources=[machine.state_machine_arn for machine in machines]
+                actions=["states:StartExecution"],
+                resources=[each.state_machine_arn for each in pipelines.values()],
             ),
             iam.PolicyStatement(
                 actions=["states:DescribeExecution", "states:StopExecution"],

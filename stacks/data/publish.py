@@ -80,7 +80,7 @@ class Publish(Construct):
                 wait_permission(self, "StepFunctionsGetEventForCodeBuildStartBuildRule"),
             ],
         )
-        self.done = execution(resources, "Published", machine=machine, run={"code": self.location})
+        self.done = execution(resources, "Published", state_machine=machine, run={"code": self.location})
 
     def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey, commands: list[str]) -> codebuild.Project:
         log = log_group(self, "Log", key)

@@ -1,4 +1,4 @@
-"""What both sides share: the bucket, the published workloads, the raw dataset with its Glue tables, the alerts."""
+"""The data that the sides share: bucket, published workloads, raw dataset with its Glue tables; and the alerts."""
 
 from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -8,7 +8,7 @@ from constructs import Construct
 from stacks.data.dataset import RawDataset
 from stacks.data.publish import Publish
 from stacks.data.tables import Tables
-from stacks.network.stack import NetworkStack, data_may_go
+from stacks.network.stack import NetworkStack, data_deletion_enabled
 from stacks.settings import Settings
 from stacks.shared.alerts import Alerts
 from stacks.shared.custom_resources import CustomResources, look_at_stack
@@ -54,7 +54,7 @@ class DataStack(Stack):
 
     def _buckets(self) -> s3.Bucket:
         """The bucket of everything, and the one for its access logs."""
-        goes = data_may_go(self, self.settings)
+        goes = data_deletion_enabled(self, self.settings)
         removal_policy = RemovalPolicy.DESTROY if goes else RemovalPolicy.RETAIN
         access_logs = s3.Bucket(
             self,
@@ -165,5 +165,5 @@ class DataStack(Stack):
             key=self.key,
             permissions=jobs.permissions(PROCESSING_JOB),
         )
-        generated = execution(self.resources, "Generated", machine=machine, run={"raw": self.dataset.raw})
+        generated = execution(self.resources, "Generated", state_machine=machine, run={"raw": self.dataset.raw})
         generated.node.add_dependency(self.published, jobs, cleanup)

@@ -1,4 +1,4 @@
-"""What is cleaned up when the stack is deleted."""
+"""The clean-up of what EMR leaves behind, when the stack is deleted."""
 
 from aws_cdk import CustomResource, Stack
 from aws_cdk import aws_ec2 as ec2

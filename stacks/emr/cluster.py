@@ -137,7 +137,7 @@ def definition(
 
 
 def _digest(scope: Construct, described: Mapping[str, Any]) -> str:
-    """Of what can be changed in place: 16 hexadecimal digits, the same for the same template."""
+    """A digest of what can be changed in place: 16 hexadecimal digits, the same for the same template."""
     in_place = Stack.of(scope).resolve({name: described[name] for name in IN_PLACE})
     return hashlib.sha256(json.dumps(in_place, sort_keys=True).encode()).hexdigest()[:16]
 

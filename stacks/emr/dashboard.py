@@ -25,7 +25,7 @@ def graphs(settings: Settings) -> list[Graph]:
 
 
 def _cluster(title: str, names: Sequence[str], unit: str) -> Graph:
-    """Of every cluster in the region: EMR's metrics know a cluster by its id only, and each run may have another."""
+    """A graph of every cluster in the region: metrics know a cluster by its id only, and each run may have another."""
     searches = [
         cloudwatch.MathExpression(
             expression=f"SEARCH('{{AWS/ElasticMapReduce,JobFlowId}} MetricName=\"{name}\"', 'Average', 300)",

@@ -143,12 +143,12 @@ class ClusterSession:
         task = Task("aws-sdk:emr:runJobFlow", self._described, SDK_ERRORS, result, "cluster")
         return task_state(scope, START_CLUSTER, task)
 
-    def _cancel(self, scope: Construct, following: sfn.State) -> sfn.State:
+    def _cancel(self, scope: Construct, next_state: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""
         steps = {"ClusterId": sfn.JsonPath.string_at("$.cluster.id"), "StepStates": ["PENDING", "RUNNING"]}
         found = {"list": sfn.JsonPath.string_at("$.Steps")}
         find = task_state(scope, "find steps", Task("aws-sdk:emr:listSteps", steps, SDK_ERRORS, found, "steps"))
-        find.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
+        find.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
         step = {
             "ClusterId": sfn.JsonPath.string_at("$.cluster"),
             "StepIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.id")),
@@ -170,8 +170,8 @@ class ClusterSession:
             result_path=sfn.JsonPath.DISCARD,
         )
         each.item_processor(sfn.Choice(scope, "is it ours").when(ours, cancel).otherwise(others))
-        each.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
-        each.next(following)
+        each.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+        each.next(next_state)
         find.next(each)
         return find
 

@@ -76,9 +76,9 @@ class SideStack(Stack):
             key=data.key,
             session=session,
         )
-        data.alerts.machine_alarm(pipeline.machine)
+        data.alerts.state_machine_alarm(pipeline.state_machine)
         before = [cleanup, *([persistent] if persistent is not None else [])]
-        stop_executions(resources, "StopExecutions", [pipeline.machine], before=before)
+        stop_executions(resources, "StopExecutions", [pipeline.state_machine], before=before)
         last = [*groups.all, encryption, service, nodes]
         delete_after(settings.time_to_live_hours, resources, data.alerts, last)
 

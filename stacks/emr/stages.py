@@ -15,7 +15,7 @@ from stacks.shared.states import Task, run_location
 
 
 class Stages:
-    """How each stage runs on EMR: as a Spark step of the session's cluster."""
+    """The stages on EMR: each a Spark step on the session's cluster."""
 
     def __init__(self, settings: Settings, data: DataStack, session: ClusterSession) -> None:
         self._settings = settings
@@ -24,7 +24,7 @@ class Stages:
 
     @property
     def model(self) -> str:
-        """Where the trained model lies."""
+        """The location of the trained model."""
         return self._run("train")
 
     def prepare(self) -> StageRun:
@@ -86,7 +86,7 @@ class Stages:
         return StageRun(Task("elasticmapreduce:addStep.sync", request, INTEGRATION_ERRORS))
 
     def _run(self, stage: str, below: str = "") -> str:
-        """Where a stage's output of the running execution lies."""
+        """The location of a stage's output of the running execution."""
         return run_location(self._data.bucket.bucket_name, SIDE, f"{OUTPUTS[stage]}/{below}")
 
 

@@ -18,13 +18,13 @@ from events import Answer, Event
 
 
 class Kind(Protocol):
-    """What the module of each kind offers."""
+    """The module of a kind."""
 
     def on_event(self, event: Event) -> Answer:
         """Begin with the event; the answer holds ``PhysicalResourceId``, and ``Data`` if the kind has attributes."""
 
     def is_complete(self, event: Event) -> Answer:
-        """Whether the event is dealt with: ``IsComplete``. Called repeatedly, it may do a part of the work itself."""
+        """Say whether the event is dealt with, ``IsComplete``; called repeatedly, it may work a part of it off."""
 
 
 KINDS: dict[str, Kind] = {

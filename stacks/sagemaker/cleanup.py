@@ -1,4 +1,4 @@
-"""What is cleaned up when the stack is deleted."""
+"""The clean-up of what SageMaker leaves behind, when the stack is deleted."""
 
 from aws_cdk import CustomResource
 from aws_cdk import aws_iam as iam

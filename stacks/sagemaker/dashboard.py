@@ -31,7 +31,7 @@ def graphs(settings: Settings) -> list[Graph]:
 
 
 def _capacity(endpoint: str) -> Graph:
-    """What the endpoint's instances are busy with; a serverless endpoint reports its memory only."""
+    """The use of the endpoint's instances; a serverless endpoint reports its memory only."""
     used = [
         cloudwatch.Metric(
             namespace="/aws/sagemaker/Endpoints",

@@ -151,7 +151,7 @@ class Endpoint(Construct):
         )
 
     def _retained(self) -> dict[str, Any]:
-        """What an update leaves as it is: the number of instances that the scaling has come to.
+        """The part that an update leaves as it is: the number of instances that the scaling has come to.
 
         Otherwise a new model starts with the least number in the middle of the day's traffic. Capture is among what is
         retained (VariantPropertyType), and follows the settings instead. Both count for updates alone, CreateEndpoint
@@ -163,7 +163,7 @@ class Endpoint(Construct):
         return {"retain_all_variant_properties": True, "exclude_retained_variant_properties": [excluded]}
 
     def _alarms(self, config: str | None = None) -> list[cloudwatch.Alarm]:
-        """What makes somebody look; of the fleet with one configuration only, what makes a new model roll back.
+        """Alarms that make somebody look; of the fleet with one configuration only, what makes a new model roll back.
 
         An old model that fails must not keep a better one from taking its place. A new fleet's metrics have the
         dimension EndpointConfigName as soon as it gets requests

@@ -49,10 +49,12 @@ class SideStack(Stack):
             stage_minutes=settings.stage_minutes,
             key=data.key,
         )
-        data.alerts.machine_alarm(pipeline.machine)
+        data.alerts.state_machine_alarm(pipeline.state_machine)
         # The pipeline's first run, so that one deployment ends with a trained model behind the endpoint. It runs again
         # whenever a request of the pipeline or the raw data changes.
-        first_run = execution(resources, "FirstRun", machine=pipeline.machine, run={"raw": data.dataset.raw})
+        first_run = execution(
+            resources, "FirstRun", state_machine=pipeline.state_machine, run={"raw": data.dataset.raw}
+        )
         first_run.node.add_dependency(jobs, cleanup)
         endpoint = Endpoint(
             self,
@@ -64,6 +66,6 @@ class SideStack(Stack):
             model_data=first_run.get_att_string("model"),
         )
         endpoint.node.add_dependency(jobs, cleanup)
-        stop_executions(resources, "StopExecutions", [pipeline.machine], before=[cleanup, endpoint])
+        stop_executions(resources, "StopExecutions", [pipeline.state_machine], before=[cleanup, endpoint])
         last = [jobs.security_group, jobs.role, role]
         delete_after(settings.time_to_live_hours, resources, data.alerts, last)

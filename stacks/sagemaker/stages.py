@@ -13,7 +13,7 @@ from stacks.shared.states import Task, run_location
 
 
 class Stages:
-    """How each stage runs on SageMaker: in a job of its own."""
+    """The stages on SageMaker: each a job of its own."""
 
     def __init__(self, settings: Settings, data: DataStack, jobs: SageMakerJobs) -> None:
         self._settings = settings
@@ -22,7 +22,7 @@ class Stages:
 
     @property
     def model(self) -> str:
-        """Where the trained model lies."""
+        """The location of the trained model."""
         return sfn.JsonPath.string_at("$.train.model")
 
     def prepare(self) -> StageRun:
@@ -132,7 +132,7 @@ class Stages:
         )
 
     def _run(self, stage: str, below: str = "") -> str:
-        """Where a stage's output of the running execution lies."""
+        """The location of a stage's output of the running execution."""
         return run_location(self._data.bucket.bucket_name, SIDE, f"{OUTPUTS[stage]}/{below}")
 
     @property
@@ -141,5 +141,5 @@ class Stages:
 
 
 def _raw(below: str) -> str:
-    """What lies below the raw data's prefix, an input of the execution."""
+    """A location below the raw data's prefix, which is an input of the execution."""
     return sfn.JsonPath.format(f"{{}}{below}", sfn.JsonPath.string_at("$.raw"))

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from stacks.shared.functions import acknowledge_function, function_role
 from stacks.shared.rules import acknowledge, acknowledge_wildcards
-from stacks.shared.states import log_group, machine_log_name
+from stacks.shared.states import log_group, state_machine_log_name
 
 _HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 
@@ -25,7 +25,7 @@ LONGEST_MINUTES = 60
 
 
 class CustomResources(Construct):
-    """What a stack does in the account beside creating resources: ``stacks/handlers`` has a module for each kind.
+    """The work of a stack in the account beside creating resources: ``stacks/handlers`` has a module for each kind.
 
     A stack has one of these, as its construct ``CustomResources``.
     """
@@ -38,7 +38,7 @@ class CustomResources(Construct):
             name: function_role(self, f"{name}Role", self._log) for name in ("FrameworkOnEvent", "FrameworkIsComplete")
         }
         # The machine that waits needs a group with a machine's name: see there.
-        waits = log_group(self, "WaiterLog", key, machine_log_name(f"{Stack.of(self).stack_name}-waiter"))
+        waits = log_group(self, "WaiterLog", key, state_machine_log_name(f"{Stack.of(self).stack_name}-waiter"))
         self._provider = cr.Provider(
             self,
             "Provider",
@@ -95,11 +95,14 @@ class CustomResources(Construct):
 
 
 def stop_executions(
-    resources: CustomResources, construct_id: str, machines: Sequence[sfn.StateMachine], before: Sequence[Construct]
+    resources: CustomResources,
+    construct_id: str,
+    state_machines: Sequence[sfn.StateMachine],
+    before: Sequence[Construct],
 ) -> CustomResource:
     """Stop every execution of these machines before any of ``before`` is deleted, so that no job starts meanwhile."""
-    arns = [machine.state_machine_arn for machine in machines]
-    executions = [execution_arns(resources, machine.state_machine_name) for machine in machines]
+    arns = [state_machine.state_machine_arn for state_machine in state_machines]
+    executions = [execution_arns(resources, state_machine.state_machine_name) for state_machine in state_machines]
     resource = resources.add(
         construct_id,
         "StopExecutions",
@@ -107,7 +110,7 @@ def stop_executions(
         iam.PolicyStatement(actions=["states:ListExecutions"], resources=arns),
         iam.PolicyStatement(actions=["states:StopExecution"], resources=executions),
     )
-    resource.node.add_dependency(*machines, *before)
+    resource.node.add_dependency(*state_machines, *before)
     return resource
 
 
@@ -122,7 +125,7 @@ def execution_arns(scope: Construct, machine_name: str) -> str:
 
 
 def look_at_stack(scope: Construct) -> iam.PolicyStatement:
-    """What a resource needs that cleans up with its stack only: to see whether the stack goes."""
+    """Permission for a resource that cleans up with its stack only, to see whether the stack goes."""
     return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
 
 

@@ -1,4 +1,4 @@
-"""What a side supplies to the dashboard."""
+"""The part of the dashboard that a side supplies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

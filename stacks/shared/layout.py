@@ -1,4 +1,4 @@
-"""Where things lie in the bucket, and by which names a state machine's states are found: the one place for both.
+"""The prefixes in the bucket, and the names by which a state machine's states are found: the one place for both.
 
 A record is read from both, by the room ``record``, which has the same names: a test compares.
 

@@ -133,7 +133,8 @@ def state_machine(
         timeout=Duration.minutes(minutes),
         tracing_enabled=True,
         logs=sfn.LogOptions(
-            destination=log_group(scope, f"{construct_id}Log", key, machine_log_name(name)), level=sfn.LogLevel.ALL
+            destination=log_group(scope, f"{construct_id}Log", key, state_machine_log_name(name)),
+            level=sfn.LogLevel.ALL,
         ),
     )
     for statement in permissions:
@@ -178,13 +179,13 @@ def _checked(scope: Construct, start: sfn.IChainable) -> sfn.IChainable:
     )
 
 
-def machine_log_name(machine: str) -> str:
-    """The log group of a machine.
+def state_machine_log_name(name: str) -> str:
+    """The name of a state machine's log group.
 
     With this prefix the group needs no entry in the account's policy for log delivery, which has little room
     (docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html, read 2026-11-22).
     """
-    return f"/aws/vendedlogs/states/{machine}"
+    return f"/aws/vendedlogs/states/{name}"
 
 
 def log_group(scope: Construct, construct_id: str, key: kms.IKey, name: str | None = None) -> logs.LogGroup:
@@ -200,7 +201,7 @@ def log_group(scope: Construct, construct_id: str, key: kms.IKey, name: str | No
 
 
 def wait_permission(scope: Construct, rule: str) -> iam.PolicyStatement:
-    """What a ``.sync`` call needs to learn of its job's end: Step Functions' own EventBridge rule."""
+    """Permission for a ``.sync`` call to learn of its job's end: Step Functions' own EventBridge rule."""
     arn = Stack.of(scope).format_arn(
         service="events", resource="rule", resource_name=rule, arn_format=ArnFormat.SLASH_RESOURCE_NAME
     )

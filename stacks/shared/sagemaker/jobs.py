@@ -58,7 +58,7 @@ def volume_key(instance_type: str, key: kms.IKey) -> str | None:
 
 
 class Network(Protocol):
-    """Where the jobs run, and the key of their disks."""
+    """The network that the jobs run in, and the key of their disks."""
 
     @property
     def key(self) -> kms.IKey:
@@ -74,7 +74,7 @@ class Network(Protocol):
 
 
 class SageMakerJobs(Construct):
-    """What the jobs of a stack have in common: role, image, network, key, tags. Its methods write the requests."""
+    """The jobs of a stack: the role, image, network, key and tags that they share, and methods that write requests."""
 
     def __init__(
         self,
@@ -301,7 +301,7 @@ class SageMakerJobs(Construct):
         }
 
     def permissions(self, *kinds: JobKind) -> list[iam.PolicyStatement]:
-        """What a state machine needs to run jobs of these kinds."""
+        """Permissions of a state machine that runs jobs of these kinds."""
         statements = [
             iam.PolicyStatement(
                 actions=["iam:PassRole"],

@@ -38,4 +38,4 @@ MODEL = "model"
 """The resource of a model in ARNs."""
 
 MODEL_SUFFIX = "-model"
-"""How the names of models end that runs make: the clean-up tells them from the endpoint's by it."""
+"""The end of the names of models that runs make: the clean-up tells them from the endpoint's by it."""

@@ -7,10 +7,9 @@ from aws_cdk import aws_iam as iam
 
 from stacks.comparison.stack import ComparisonStack
 from stacks.data.stack import DataStack
-from stacks.emr.stack import EmrStack
 from stacks.network.stack import NetworkStack
-from stacks.sagemaker.stack import SageMakerStack
 from stacks.settings import Settings, SettingsError
+from stacks.shared.sides import side_module
 
 
 def build(app: App) -> Settings:
@@ -18,13 +17,15 @@ def build(app: App) -> Settings:
     settings = Settings.from_context(app.node.get_all_context() or {})
     network = NetworkStack(app, f"{settings.project}-network", settings)
     data = DataStack(app, f"{settings.project}-data", settings, network)
-    sagemaker = SageMakerStack(app, f"{settings.project}-sagemaker", settings, network, data)
-    emr = EmrStack(app, f"{settings.project}-emr", settings, network, data)
+    sides = [
+        side_module(side, "stack").SideStack(app, f"{settings.project}-{side}", settings, network, data)
+        for side in settings.sides
+    ]
     comparison = ComparisonStack(app, f"{settings.project}-comparison", settings, data)
-    comparison.add_dependency(sagemaker)
-    comparison.add_dependency(emr)
-    for stack in (network, data, sagemaker, emr, comparison):
-        for key, value in settings.tags(expires=stack in (sagemaker, emr)).items():
+    for side in sides:
+        comparison.add_dependency(side)
+    for stack in (network, data, *sides, comparison):
+        for key, value in settings.tags(expires=stack in sides).items():
             Tags.of(stack).add(key, value)
     if settings.permissions_boundary is not None:
         boundary = iam.ManagedPolicy.from_managed_policy_name(network, "Boundary", settings.permissions_boundary)

@@ -1,4 +1,4 @@
-"""The CDK stacks: network, data, sagemaker, emr, comparison, and the settings and constructs that they share."""
+"""The CDK stacks: network, data, one of each side, comparison; and the settings and constructs that they share."""
 
 import sys
 from pathlib import Path

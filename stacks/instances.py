@@ -1,4 +1,4 @@
-"""What EC2 says of its instance types: a family's processor, accelerators and disks of its own, and a node's size.
+"""EC2's instance types: a family's processor, accelerators and disks of its own, and a node's size.
 
 SageMaker's types are EC2's with ``ml.`` before them. ``instance_families.json`` and ``node_sizes.csv`` are written from
 EC2's own answer (DescribeInstanceTypes, API_InstanceTypeInfo) and EMR's as moto keeps copies of them, so that nothing
@@ -40,12 +40,12 @@ def family_name(instance_type: str) -> str:
 
 
 def family(instance_type: str) -> Family | None:
-    """What is known of a type's family; None if it is not in the data."""
+    """The traits of a type's family; None if it is not in the data."""
     return families().get(family_name(instance_type))
 
 
 def has_local_disks(instance_type: str) -> bool:
-    """Whether the type has disks of its own beside its EBS volumes; a type that is not known may have."""
+    """True if the type has disks of its own beside its EBS volumes; a type that is not known may have."""
     known = family(instance_type)
     return known is None or known.local_disks
 

@@ -1,4 +1,4 @@
-"""What can be set, checked before any construct exists.
+"""The settings, checked before any construct exists.
 
 Every setting has a dotted name (``emr.core.instance_type``) and is given in cdk.json's context or on the command line
 as ``cdk synth -c emr.core.instance_type=m5.2xlarge``; the command line wins, as always with the CDK CLI. Sizes are in
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.hyperparameters import HYPERPARAMETERS
+from sides import DEFAULT, SIDES
 from stacks import instances
 from stacks.instances import family
 
@@ -67,7 +68,7 @@ def _usable(value: str) -> str:
     if not known.x86:
         raise ValueError("is an Arm instance type; the image and the published wheels are for x86_64")
     if known.accelerator:
-        raise ValueError("has a GPU or another accelerator, which nothing here uses: both sides work on the processor")
+        raise ValueError("has a GPU or another accelerator, which nothing here uses: every side works on the processor")
     return value
 
 
@@ -128,12 +129,25 @@ def _listed(value: object) -> object:
     return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
+def _sides(value: object) -> object:
+    """The names of some sides, as a list or as one text with commas."""
+    names = value.split(",") if isinstance(value, str) else value
+    known = list(SIDES)  # a list: names out of cdk.json may be anything, also what has no hash
+    if not isinstance(names, list | tuple) or not names or any(name not in known for name in names):
+        wrong = "must name sides"
+    elif len(set(names)) < len(names):
+        wrong = "must name each side once"
+    else:
+        return tuple(names)
+    raise ValueError(f"{wrong}; allowed are {', '.join(known)}, one or more with commas between them")
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Range(_Group):
-    """How many there are at least and at the most."""
+    """A number of instances, at least and at the most."""
 
     minimum: Whole = Field(1, ge=1)
     maximum: Whole = Field(4, ge=1)
@@ -146,7 +160,7 @@ class _Range(_Group):
 
 
 class DatasetSettings(_Group):
-    """Which dataset both pipelines read."""
+    """The dataset that every pipeline reads."""
 
     name: str = Field("webshop", description="a folder below workloads/datasets")
     location: str | None = Field(
@@ -162,7 +176,7 @@ class DatasetSettings(_Group):
 
 
 class DataSettings(_Group):
-    """What becomes of the data when the stacks are destroyed."""
+    """The data, when the stacks are destroyed."""
 
     deletable: bool = Field(
         False,
@@ -196,7 +210,7 @@ class NetworkSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """Who hears of failures and costs."""
+    """Alerts of failures and costs."""
 
     email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="none: only the SNS topic")
     monthly_budget_usd: Whole = Field(
@@ -331,19 +345,22 @@ def _hyperparameters(given: object) -> dict[str, int | float]:
 
 
 class Settings(_Group):
-    """Everything that can be set."""
+    """All settings."""
 
     project: str = Field(
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
     )
+    sides: Annotated[tuple[str, ...], BeforeValidator(_sides)] = Field(
+        DEFAULT, description="which pipelines are deployed and compared, names of sides.py in the order of the report"
+    )
     owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
     time_to_live_hours: Whole = Field(
-        12, ge=0, le=8_760, description="after this time both sides delete their stacks; 0: they stay"
+        12, ge=0, le=8_760, description="after this time the sides delete their stacks; 0: they stay"
     )
     permissions_boundary: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_+=,.@/-]{1,128}$", description="name of a policy that bounds every role here"
     )
-    stage_minutes: Whole = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on both sides")
+    stage_minutes: Whole = Field(50, ge=5, le=12_960, description="a stage that runs longer is stopped, on every side")
     dataset: DatasetSettings = DatasetSettings()
     data: DataSettings = DataSettings()
     alerts: AlertSettings = AlertSettings()
@@ -351,7 +368,7 @@ class Settings(_Group):
     sagemaker: SageMakerSettings = SageMakerSettings()
     emr: EmrSettings = EmrSettings()
     hyperparameters: Annotated[dict[str, int | float], BeforeValidator(_hyperparameters)] = Field(
-        default_factory=dict, validate_default=True, description="of both sides' training, by XGBoost's names"
+        default_factory=dict, validate_default=True, description="of every side's training, by XGBoost's names"
     )
 
     @model_validator(mode="after")
@@ -398,6 +415,11 @@ class Settings(_Group):
         """
         expiry = "see stack output Expires" if expires and self.time_to_live_hours else "none"
         return {"project": self.project, "owner": self.owner, "expiry": expiry}
+
+    @property
+    def own_certificates(self) -> bool:
+        """The publishing build makes a certificate for the nodes of clusters."""
+        return self.emr.certificates == "pem"
 
     @property
     def hyperparameter_texts(self) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What runs the sides beside each other, and records it."""
+"""The comparison: it runs the sides beside each other, and records that."""

@@ -1,4 +1,4 @@
-"""The function that records a run, which the comparison calls once both sides ended."""
+"""The function that records a run, which the comparison calls once its sides ended."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling, Stack
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
@@ -20,6 +20,7 @@ from stacks.shared.custom_resources import execution_arns
 from stacks.shared.functions import acknowledge_function, function_role
 from stacks.shared.layout import RUNS
 from stacks.shared.rules import acknowledge_wildcards
+from stacks.shared.sides import side_module
 from stacks.shared.states import Task, log_group
 
 _RECORD = Path(__file__).resolve().parents[2] / "record"
@@ -38,10 +39,6 @@ _ERRORS = (
 )
 
 
-# The jobs that the function asks for their billed time, as the API and as ARNs call them.
-_JOBS = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
-
-
 class Collector(Construct):
     """Writes ``comparison.json`` of a run; ``task`` is the call of it."""
 
@@ -55,9 +52,9 @@ class Collector(Construct):
         settings: Settings,
         *,
         data: DataStack,
-        machines: Mapping[str, sfn.IStateMachine],
+        state_machines: Mapping[str, sfn.IStateMachine],
     ) -> None:
-        """``machines`` are the sides'; by name only, so that nothing here holds a side's stack back."""
+        """``state_machines`` are the sides'; by name only, so that nothing here holds a side's stack back."""
         super().__init__(scope, construct_id)
         self._settings = settings
         self._data = data
@@ -68,11 +65,11 @@ class Collector(Construct):
                 "engine": SIDES[name].engine,
                 "state_machine": machine.state_machine_arn,
             }
-            for name, machine in machines.items()
+            for name, machine in state_machines.items()
         }
         log = log_group(self, "Log", data.key)
         role = function_role(self, "Role", log)
-        policy = iam.Policy(self, "Permissions", statements=self._statements(machines), roles=[role])
+        policy = iam.Policy(self, "Permissions", statements=self._statements(state_machines), roles=[role])
         acknowledge_wildcards(
             policy, "Runs get their names at run time: their files, executions, jobs, clusters and records."
         )
@@ -107,10 +104,10 @@ class Collector(Construct):
         request = {
             "FunctionName": self.function.function_arn,
             "Payload": {
-                "run_id.$": "$.run_id",
-                "raw.$": "$.raw",
-                "execution.$": "$$.Execution.Id",
-                "sides.$": "$.sides",
+                "run_id": sfn.JsonPath.string_at("$.run_id"),
+                "raw": sfn.JsonPath.string_at("$.raw"),
+                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                "sides": sfn.JsonPath.string_at("$.sides"),
                 "dataset": {
                     "name": self._settings.dataset.name,
                     "tables": [table.location for table in dataset.definition.tables],
@@ -123,10 +120,10 @@ class Collector(Construct):
                 "deployed": json.dumps(self._deployed),
             },
         }
-        return Task("lambda:invoke", request, _ERRORS, {"location.$": "$.Payload.record"})
+        return Task("lambda:invoke", request, _ERRORS, {"location": sfn.JsonPath.string_at("$.Payload.record")})
 
     def permission(self) -> iam.PolicyStatement:
-        """What the machine needs that makes the call."""
+        """Permission to make the call, for the state machine."""
         return iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.function_arn])
 
     def _layer(self) -> lambda_.LayerVersion:
@@ -141,7 +138,7 @@ class Collector(Construct):
             compatible_architectures=[_ARCHITECTURE],
         )
 
-    def _statements(self, machines: Mapping[str, sfn.IStateMachine]) -> list[iam.PolicyStatement]:
+    def _statements(self, state_machines: Mapping[str, sfn.IStateMachine]) -> list[iam.PolicyStatement]:
         data = self._data
         return [
             # Of whole buckets: with a condition on the prefix S3 would answer 403 for a file that is not there.
@@ -151,27 +148,15 @@ class Collector(Construct):
             iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[data.key.key_arn]),
             iam.PolicyStatement(
                 actions=["states:GetExecutionHistory", "states:DescribeStateMachineForExecution"],
-                resources=[execution_arns(self, f"{self._settings.project}-{side}") for side in machines],
+                resources=[execution_arns(self, f"{self._settings.project}-{side}") for side in state_machines],
             ),
             # What the services bill for. Logs and metrics are read by `compare collect` only, with the caller's own
             # permissions: metrics have no resource-level ones, and a log may say more than belongs beside a record.
-            iam.PolicyStatement(
-                actions=[f"sagemaker:Describe{job}" for job in _JOBS],
-                resources=[
-                    Stack.of(self).format_arn(
-                        service="sagemaker", resource=resource, resource_name=f"{self._settings.project}-*"
-                    )
-                    for resource in _JOBS.values()
-                ],
-            ),
-            # Clusters get their ids at run time; ours have this tag.
-            iam.PolicyStatement(
-                actions=["elasticmapreduce:ListInstances", "elasticmapreduce:ListSteps"],
-                resources=[
-                    Stack.of(self).format_arn(service="elasticmapreduce", resource="cluster", resource_name="*")
-                ],
-                conditions={"StringEquals": {"aws:ResourceTag/project": self._settings.project}},
-            ),
+            *[
+                statement
+                for side in self._settings.sides
+                for statement in side_module(side, "roles").record_permissions(self, self._settings)
+            ],
         ]
 
 

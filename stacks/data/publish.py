@@ -50,7 +50,7 @@ class Publish(Construct):
         self.location = code_prefix(bucket.bucket_name, asset.asset_hash)
         self.certificates = certificates_prefix(bucket.bucket_name, asset.asset_hash)
         scripts = {"publish.sh": ("TARGET", self.location)}
-        if settings.emr.certificates == "pem":
+        if settings.own_certificates:
             scripts["certificates.sh"] = ("CERTIFICATES", self.certificates)
         project = self._project(
             asset, bucket, key, [f'bash {script} "${name}"' for script, (name, _) in scripts.items()]
@@ -80,7 +80,7 @@ class Publish(Construct):
                 wait_permission(self, "StepFunctionsGetEventForCodeBuildStartBuildRule"),
             ],
         )
-        self.done = execution(resources, "Published", machine=machine, run={"code": self.location})
+        self.done = execution(resources, "Published", state_machine=machine, run={"code": self.location})
 
     def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey, commands: list[str]) -> codebuild.Project:
         log = log_group(self, "Log", key)

@@ -1,4 +1,4 @@
-"""What both sides share: the bucket, the published workloads, the raw dataset with its Glue tables, the alerts."""
+"""The data that the sides share: bucket, published workloads, raw dataset with its Glue tables; and the alerts."""
 
 from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -8,15 +8,17 @@ from constructs import Construct
 from stacks.data.dataset import RawDataset
 from stacks.data.publish import Publish
 from stacks.data.tables import Tables
-from stacks.network.stack import NetworkStack, data_may_go
+from stacks.network.stack import NetworkStack, data_deletion_enabled
 from stacks.settings import Settings
 from stacks.shared.alerts import Alerts
 from stacks.shared.custom_resources import CustomResources, look_at_stack
 from stacks.shared.execution import execution
 from stacks.shared.layout import CODE, RAW
 from stacks.shared.rules import acknowledge
-from stacks.shared.sagemaker.jobs import ERRORS, PROCESSING, SageMakerJobs
-from stacks.shared.states import Task, state_machine, task_state
+from stacks.shared.sagemaker.cleanup import clean_up_jobs
+from stacks.shared.sagemaker.jobs import PROCESSING, SageMakerJobs, run_job
+from stacks.shared.sagemaker.kinds import PROCESSING_JOB
+from stacks.shared.states import state_machine, task_state
 
 
 class DataStack(Stack):
@@ -52,7 +54,7 @@ class DataStack(Stack):
 
     def _buckets(self) -> s3.Bucket:
         """The bucket of everything, and the one for its access logs."""
-        goes = data_may_go(self, self.settings)
+        goes = data_deletion_enabled(self, self.settings)
         removal_policy = RemovalPolicy.DESTROY if goes else RemovalPolicy.RETAIN
         access_logs = s3.Bucket(
             self,
@@ -137,7 +139,6 @@ class DataStack(Stack):
             "Generator",
             self.settings,
             network=network,
-            resources=self.resources,
             tags=self.settings.tags(expires=False),
             list_buckets=[self.bucket.bucket_arn],
             read=[self.bucket.arn_for_objects(f"{CODE}/*")],
@@ -153,7 +154,8 @@ class DataStack(Stack):
             inputs={"code": f"{self.code}/workloads/"},
             outputs={"raw": self.dataset.raw},
         )
-        task = Task(action="sagemaker:createProcessingJob.sync", parameters=request, errors=ERRORS)
+        cleanup = clean_up_jobs(self.resources, jobs)
+        task = run_job(PROCESSING_JOB, request)
         machine = state_machine(
             self,
             "GenerateMachine",
@@ -161,7 +163,7 @@ class DataStack(Stack):
             start=task_state(self, "generate", task, self.settings.stage_minutes),
             minutes=self.settings.stage_minutes,
             key=self.key,
-            permissions=jobs.permissions({"ProcessingJob": "processing-job"}),
+            permissions=jobs.permissions(PROCESSING_JOB),
         )
-        generated = execution(self.resources, "Generated", machine=machine, run={"raw": self.dataset.raw})
-        generated.node.add_dependency(self.published, jobs, jobs.leftovers)
+        generated = execution(self.resources, "Generated", state_machine=machine, run={"raw": self.dataset.raw})
+        generated.node.add_dependency(self.published, jobs, cleanup)

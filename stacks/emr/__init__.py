@@ -1,1 +1,3 @@
 """The EMR side."""
+
+SIDE = "emr"

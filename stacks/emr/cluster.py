@@ -11,8 +11,10 @@ from aws_cdk import aws_emr as emr
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.data.stack import DataStack
 from stacks.emr import spark as emr_spark
-from stacks.settings import EmrSettings, NodeSettings
+from stacks.settings import EmrSettings, NodeSettings, Settings
+from stacks.shared.rules import acknowledge
 
 # Spark finds the cluster's Python 3.11, for which the wheels are published, and computes times as DuckDB does.
 _PYTHON = {"PYSPARK_PYTHON": "/usr/bin/python3.11", "PYSPARK_DRIVER_PYTHON": "/usr/bin/python3.11"}
@@ -30,6 +32,9 @@ _MEMORY_ALONE = {
     "yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DefaultResourceCalculator"
 }
 
+
+ROOT_VOLUME_GB = 30
+"""The root volume of every node, beside its disks for data."""
 
 # What CloudFormation changes in place (all fields that are not createOnlyProperties of AWS::EMR::Cluster, cfn-lint
 # 1.58.0; of Instances the counts). A cluster that has ended itself takes no change, the whole update would fail.
@@ -75,7 +80,7 @@ def definition(
         "SecurityConfiguration": security_configuration,
         "LogUri": logs,
         "LogEncryptionKmsKeyId": key.key_arn,
-        "EbsRootVolumeSize": 30,
+        "EbsRootVolumeSize": ROOT_VOLUME_GB,
         "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
         "StepConcurrencyLevel": 1,
         "VisibleToAllUsers": True,
@@ -132,7 +137,7 @@ def definition(
 
 
 def _digest(scope: Construct, described: Mapping[str, Any]) -> str:
-    """Of what can be changed in place: 16 hexadecimal digits, the same for the same template."""
+    """A digest of what can be changed in place: 16 hexadecimal digits, the same for the same template."""
     in_place = Stack.of(scope).resolve({name: described[name] for name in IN_PLACE})
     return hashlib.sha256(json.dumps(in_place, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -159,7 +164,56 @@ def cluster(scope: Construct, construct_id: str, described: Mapping[str, Any]) -
         _snake(name): Token.as_any(_camel(value)) if isinstance(value, list | dict) else value
         for name, value in properties.items()
     }
-    return emr.CfnCluster(scope, construct_id, **fields, tags=tags)
+    made = emr.CfnCluster(scope, construct_id, **fields, tags=tags)
+    encrypted = (
+        "It is encrypted, see SecurityConfiguration: the rule looks for the fields outside of "
+        "EncryptionConfiguration, where the API has them."
+    )
+    acknowledge(
+        made,
+        {
+            "AwsSolutions-EMR4": encrypted,
+            "AwsSolutions-EMR5": encrypted,
+            "AwsSolutions-EMR6": "Nobody logs in by SSH: there is no key, and Session Manager where set.",
+        },
+    )
+    return made
+
+
+def security_configuration(
+    scope: Construct, construct_id: str, settings: Settings, data: DataStack
+) -> emr.CfnSecurityConfiguration:
+    """Encryption at rest with our key, encryption in transit, and IMDSv2.
+
+    Source: docs.aws.amazon.com/emr/latest/ManagementGuide/emr-create-security-configuration.html (2026-11-22).
+    """
+    key = data.key.key_arn
+    certificates = {"CertificateProviderType": "EMR"}
+    if settings.own_certificates:
+        certificates = {"CertificateProviderType": "PEM", "S3Object": f"{data.certificates}emr.zip"}
+    return emr.CfnSecurityConfiguration(
+        scope,
+        construct_id,
+        security_configuration={
+            "EncryptionConfiguration": {
+                "EnableAtRestEncryption": True,
+                "EnableInTransitEncryption": True,
+                "AtRestEncryptionConfiguration": {
+                    "S3EncryptionConfiguration": {"EncryptionMode": "SSE-KMS", "AwsKmsKey": key},
+                    "LocalDiskEncryptionConfiguration": {
+                        "EncryptionKeyProviderType": "AwsKms",
+                        "AwsKmsKey": key,
+                        "EnableEbsEncryption": True,
+                    },
+                },
+                "InTransitEncryptionConfiguration": {"TLSCertificateConfiguration": certificates},
+            },
+            "InstanceMetadataServiceConfiguration": {
+                "MinimumInstanceMetadataServiceVersion": 2,
+                "HttpPutResponseHopLimit": 1,
+            },
+        },
+    )
 
 
 def _groups(chosen: EmrSettings) -> list[dict[str, Any]]:

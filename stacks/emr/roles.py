@@ -1,4 +1,4 @@
-"""The roles of the cluster: what EMR itself does in the account, and what the nodes, and so the steps, may do."""
+"""The permissions of this side: of EMR itself, of the nodes, of its state machine, and of whoever records its runs."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.data.stack import DataStack
+from stacks.emr import SIDE
+from stacks.settings import Settings
 from stacks.shared.layout import CERTIFICATES, CODE, LOGS, RUNS
 from stacks.shared.rules import acknowledge_wildcards
-from stacks.shared.states import allow
-
-SIDE = "emr"
+from stacks.shared.states import allow, wait_permission
 
 # EMR passes a cluster's tags on to what it makes for it; AWS's own policy tells EMR's resources by this one.
 EMR_TAG = "for-use-with-amazon-emr-managed-policies"
@@ -27,7 +27,7 @@ def service_role(
     groups: Sequence[ec2.SecurityGroup],
     fleets: bool,
 ) -> iam.Role:
-    """What EMR itself does in the account: start, tag and stop the cluster's instances, in these subnets and groups.
+    """The role of EMR itself, which may start, tag and stop the cluster's instances, in these subnets and groups.
 
     After AmazonEMRServicePolicy_v2, version 6 (docs.aws.amazon.com/aws-managed-policy, read 2026-11-22), with all of
     its descriptions of EC2, since EMR may look at anything whatever a cluster holds, and without changes that this
@@ -121,13 +121,13 @@ def service_role(
 
 
 def node_role(scope: Construct, data: DataStack, *, session_manager: bool) -> tuple[iam.Role, iam.CfnInstanceProfile]:
-    """What the cluster's instances, and so the steps, may do; and the profile that gives it to them."""
+    """The role of the cluster's instances, and so of the steps; and the profile that gives it to them."""
     role = iam.Role(scope, "NodeRole", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
     runs = data.objects(f"{RUNS}/*/{SIDE}")
     logs = data.objects(f"{LOGS}/{SIDE}")
     allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)
     allow(role, ["s3:PutObject"], logs)
-    if data.settings.emr.certificates == "pem":
+    if data.settings.own_certificates:
         allow(role, ["s3:GetObject"], data.objects(CERTIFICATES))
     # Spark's committer removes its own temporary files.
     writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
@@ -149,6 +149,75 @@ def node_role(scope: Construct, data: DataStack, *, session_manager: bool) -> tu
         scope, "InstanceProfile", roles=[role.role_name], instance_profile_name=role.role_name
     )
     return role, profile
+
+
+def pipeline_permissions(
+    scope: Construct, settings: Settings, service_role: iam.Role, node_role: iam.Role, persistent: str | None
+) -> list[iam.PolicyStatement]:
+    """Permissions of the pipeline's state machine; ``persistent`` is the persistent cluster's id, None without one."""
+    passed = {service_role: "elasticmapreduce.amazonaws.com", node_role: "ec2.amazonaws.com"}
+    # Once EMR has forgotten the cluster it has no tag: then this look must say that its id is unknown.
+    known = [
+        iam.PolicyStatement(actions=["elasticmapreduce:DescribeCluster"], resources=[_cluster_arn(scope, each)])
+        for each in (persistent,)
+        if each is not None
+    ]
+    return [
+        *known,
+        on_clusters(
+            scope,
+            settings.project,
+            *("AddJobFlowSteps", "DescribeStep", "CancelSteps", "ListSteps", "DescribeCluster", "TerminateJobFlows"),
+        ),
+        # A cluster that is not there yet has no ARN; it must get our tag.
+        iam.PolicyStatement(
+            actions=["elasticmapreduce:RunJobFlow", "elasticmapreduce:AddTags"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:RequestTag/project": settings.project}},
+        ),
+        *[
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[role.role_arn],
+                conditions={"StringEquals": {"iam:PassedToService": service}},
+            )
+            for role, service in passed.items()
+        ],
+        # An account's first cluster makes EMR's role that ends instances when its service role no longer can, or
+        # fails (github.com/awslabs/aws-emr-launch/pull/4, comment of 2020-11-07;
+        # ManagementGuide/using-service-linked-roles.html, archived; read 2026-11-27).
+        iam.PolicyStatement(
+            actions=["iam:CreateServiceLinkedRole"],
+            resources=[
+                Stack.of(scope).format_arn(
+                    service="iam",
+                    region="",
+                    resource="role/aws-service-role/elasticmapreduce.amazonaws.com",
+                    resource_name="AWSServiceRoleForEMRCleanup",
+                )
+            ],
+            conditions={"StringEquals": {"iam:AWSServiceName": "elasticmapreduce.amazonaws.com"}},
+        ),
+        wait_permission(scope, "StepFunctionsGetEventForEMRAddJobFlowStepsRule"),
+    ]
+
+
+def record_permissions(scope: Construct, settings: Settings) -> list[iam.PolicyStatement]:
+    """Permission to read what the record of a run needs of its cluster: instances and steps, whose time is billed."""
+    return [on_clusters(scope, settings.project, "ListInstances", "ListSteps")]
+
+
+def on_clusters(scope: Construct, project: str, *actions: str) -> iam.PolicyStatement:
+    """Actions on a project's clusters: they get their ids at run time, and are told by its tag."""
+    return iam.PolicyStatement(
+        actions=[f"elasticmapreduce:{action}" for action in actions],
+        resources=[_cluster_arn(scope, "*")],
+        conditions={"StringEquals": {"aws:ResourceTag/project": project}},
+    )
+
+
+def _cluster_arn(scope: Construct, cluster: str) -> str:
+    return Stack.of(scope).format_arn(service="elasticmapreduce", resource="cluster", resource_name=cluster)
 
 
 # A key user of local disks, volumes and logs (ManagementGuide/emr-encryption-enable.html, archived copy, 2026-11-22).

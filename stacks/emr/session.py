@@ -10,13 +10,13 @@ from stacks.shared.states import Task, look_again, task_state
 
 # The name that Step Functions gives to failed calls of its own integration with EMR, throttling included
 # (github.com/aws/aws-cdk/issues/13735).
-STEP_ERRORS = ("EMR.AmazonElasticMapReduceException",)
+INTEGRATION_ERRORS = ("EMR.AmazonElasticMapReduceException",)
 
 # Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
 # (step-functions/latest/dg/supported-services-awssdk.html). The errors that EMR's API names are InternalServerError,
 # InternalServerException and InvalidRequestException; any other, so throttling ("Rate exceeded"), is the SDK's
 # EmrException (github.com/gchq/sleeper/issues/4381; all read 2026-11-27).
-ERRORS = (
+SDK_ERRORS = (
     "Emr.EmrException",
     "Emr.InternalServerException",
     "Emr.InternalServerErrorException",
@@ -32,6 +32,9 @@ _STARTING = ("STARTING", "BOOTSTRAPPING")
 _ENDED = ("TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS")
 
 _START_MINUTES = 30
+
+START_CLUSTER = "start a cluster"
+"""The state that starts a run's own cluster: its parameters are the definition of every cluster of this side."""
 
 
 class ClusterSession:
@@ -61,7 +64,9 @@ class ClusterSession:
         start = self._start(scope)
         start.add_catch(failed, errors=["States.ALL"], result_path="$.error")
         start.next(look)
-        gone = sfn.Pass(scope, "cluster ended", parameters={"Cause.$": "$.look.Cause"}, result_path="$.error")
+        gone = sfn.Pass(
+            scope, "cluster ended", parameters={"Cause": sfn.JsonPath.string_at("$.look.Cause")}, result_path="$.error"
+        )
         gone.next(failed)
         # One cluster a run: a second would most likely end like the first.
         give_up = sfn.Choice(scope, "is the lost cluster our own").when(_own(), gone).otherwise(start)
@@ -97,7 +102,11 @@ class ClusterSession:
     def closing(self, scope: Construct) -> sfn.Chain:
         """End the run's own cluster; on a shared one, cancel the step of a stage that failed, if it still runs."""
         closed = sfn.Pass(scope, "session is closed")
-        end = Task("aws-sdk:emr:terminateJobFlows", {"JobFlowIds.$": "States.Array($.cluster.id)"}, ERRORS)
+        end = Task(
+            "aws-sdk:emr:terminateJobFlows",
+            {"JobFlowIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.cluster.id"))},
+            SDK_ERRORS,
+        )
         end_cluster = task_state(scope, "end cluster", end)
         end_cluster.add_catch(closed, errors=["States.ALL"], result_path="$.ignored")
         end_cluster.next(closed)
@@ -114,30 +123,37 @@ class ClusterSession:
         return sfn.Chain.custom(start, [closed], closed)
 
     def step_name(self, stage: str) -> str:
-        """A step's name, one for run and stage: ``stage`` is a name or a path."""
-        arguments = "$.run_id, $.failed.stage" if stage.startswith("$") else "$.run_id"
-        last = "{}" if stage.startswith("$") else stage
-        return f"States.Format('{self._project}-{{}}-{last}', {arguments})"
+        """A step's name, one for run and stage: ``stage`` is a name, or what a state computes one of."""
+        run_id = sfn.JsonPath.string_at("$.run_id")
+        if sfn.JsonPath.is_encoded_json_path(stage):
+            return sfn.JsonPath.format(f"{self._project}-{{}}-{{}}", run_id, stage)
+        return sfn.JsonPath.format(f"{self._project}-{{}}-{stage}", run_id)
 
     def _look(self, scope: Construct) -> sfn.CustomState:
-        result = {"state.$": "$.Cluster.Status.State", "Cause.$": "States.JsonToString($.Cluster.Status)"}
-        task = Task("aws-sdk:emr:describeCluster", {"ClusterId.$": "$.cluster.id"}, ERRORS, result, "look")
+        result = {
+            "state": sfn.JsonPath.string_at("$.Cluster.Status.State"),
+            "Cause": sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$.Cluster.Status")),
+        }
+        request = {"ClusterId": sfn.JsonPath.string_at("$.cluster.id")}
+        task = Task("aws-sdk:emr:describeCluster", request, SDK_ERRORS, result, "look")
         return task_state(scope, "look at the cluster", task)
 
     def _start(self, scope: Construct) -> sfn.CustomState:
-        result = {"id.$": "$.JobFlowId", "own": True, "looks": {"count": 0}}
-        task = Task("aws-sdk:emr:runJobFlow", self._described, ERRORS, result, "cluster")
-        return task_state(scope, "start a cluster", task)
+        result = {"id": sfn.JsonPath.string_at("$.JobFlowId"), "own": True, "looks": {"count": 0}}
+        task = Task("aws-sdk:emr:runJobFlow", self._described, SDK_ERRORS, result, "cluster")
+        return task_state(scope, START_CLUSTER, task)
 
-    def _cancel(self, scope: Construct, following: sfn.State) -> sfn.State:
+    def _cancel(self, scope: Construct, next_state: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""
-        steps = {"ClusterId.$": "$.cluster.id", "StepStates": ["PENDING", "RUNNING"]}
-        find = task_state(
-            scope, "find steps", Task("aws-sdk:emr:listSteps", steps, ERRORS, {"list.$": "$.Steps"}, "steps")
-        )
-        find.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
-        step = {"ClusterId.$": "$.cluster", "StepIds.$": "States.Array($.id)"}
-        cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, ERRORS))
+        steps = {"ClusterId": sfn.JsonPath.string_at("$.cluster.id"), "StepStates": ["PENDING", "RUNNING"]}
+        found = {"list": sfn.JsonPath.string_at("$.Steps")}
+        find = task_state(scope, "find steps", Task("aws-sdk:emr:listSteps", steps, SDK_ERRORS, found, "steps"))
+        find.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+        step = {
+            "ClusterId": sfn.JsonPath.string_at("$.cluster"),
+            "StepIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.id")),
+        }
+        cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, SDK_ERRORS))
         others = sfn.Pass(scope, "leave step")
         cancel.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
         ours = sfn.Condition.string_equals_json_path("$.name", "$.failed")
@@ -146,16 +162,16 @@ class ClusterSession:
             "each step",
             items_path="$.steps.list",
             item_selector={
-                "cluster.$": "$.cluster.id",
-                "failed.$": self.step_name("$.failed.stage"),
-                "id.$": "$$.Map.Item.Value.Id",
-                "name.$": "$$.Map.Item.Value.Name",
+                "cluster": sfn.JsonPath.string_at("$.cluster.id"),
+                "failed": self.step_name(sfn.JsonPath.string_at("$.failed.stage")),
+                "id": sfn.JsonPath.string_at("$$.Map.Item.Value.Id"),
+                "name": sfn.JsonPath.string_at("$$.Map.Item.Value.Name"),
             },
             result_path=sfn.JsonPath.DISCARD,
         )
         each.item_processor(sfn.Choice(scope, "is it ours").when(ours, cancel).otherwise(others))
-        each.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
-        each.next(following)
+        each.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+        each.next(next_state)
         find.next(each)
         return find
 

@@ -17,7 +17,7 @@ _LEAST_HEAP_MB = 1024
 
 
 def yarn_memory(instance_type: str) -> int:
-    """What YARN hands out of a node without HBase, in MiB: all but a quarter, which is 2 GiB at least, 8 at the most.
+    """The memory that YARN hands out of a node without HBase, in MiB: all but a quarter, within 2 and 8 GiB.
 
     The rule behind yarn.nodemanager.resource.memory-mb of every type from 7 to 244 GiB in EMR's release guide
     (ReleaseGuide/emr-hadoop-task-config.html, as of github.com/awsdocs/amazon-emr-release-guide, read 2026-11-27).

@@ -25,7 +25,7 @@ def client(service: str) -> Any:
 
 
 @contextmanager
-def tolerating(*errors: str) -> Iterator[None]:
+def suppress_client_errors(*errors: str) -> Iterator[None]:
     """Leave the block at a service's error, without raising it, if ``<code>: <message>`` begins with one of these.
 
     For instance ``"NoSuchBucket"`` or ``"ValidationException: Could not find"``. Every other error is raised.

@@ -21,12 +21,12 @@ _NAMED = 10
 
 
 def deletes(event: Event) -> bool:
-    """Whether the resource goes away."""
+    """True if the resource goes away."""
     return bool(event["RequestType"] == "Delete")
 
 
-def goes_with_stack(event: Event) -> bool:
-    """Whether the resource goes away because its whole stack does.
+def is_stack_deletion(event: Event) -> bool:
+    """True if the resource goes away because its whole stack does.
 
     CloudFormation also sends a Delete when an update takes a resource out of the template, or rolls back one that put
     it in. The stack then lives on, and so must what it works with: data, clusters, models.

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import executions
-from clients import client, tolerating
+from clients import client, suppress_client_errors
 from events import Answer, Event, deletes
 
 # What the executions that this starts are called by.
@@ -36,7 +36,7 @@ def on_event(event: Event) -> Answer:
 
 
 def is_complete(event: Event) -> Answer:
-    """Whether the execution ended; its output becomes the resource's attributes, its failure the deployment's."""
+    """Look whether the execution ended; its output becomes the resource's attributes, its failure the deployment's."""
     if deletes(event):
         return {"IsComplete": True}
     execution = client("stepfunctions").describe_execution(executionArn=event["PhysicalResourceId"])
@@ -58,7 +58,7 @@ def _start(properties: dict[str, Any], run_id: str) -> str:
     for attempt in range(_ATTEMPTS):
         name = f"{run_id}-{attempt}" if attempt else run_id
         run = {"run_id": name, **properties["Input"]}
-        with tolerating("ExecutionAlreadyExists"):  # one that was stopped when this event came before
+        with suppress_client_errors("ExecutionAlreadyExists"):  # one that was stopped when this event came before
             # The same name and input again is answered with the execution that already runs (API_StartExecution).
             started = client("stepfunctions").start_execution(
                 stateMachineArn=properties["StateMachineArn"], name=name, input=json.dumps(run)
@@ -74,7 +74,7 @@ def _start(properties: dict[str, Any], run_id: str) -> str:
 def _revision(arn: str) -> str | None:
     """The revision that an execution was started with; None if it is not seen yet (eventual consistency)."""
     for _ in range(_ATTEMPTS):
-        with tolerating("ExecutionDoesNotExist"):
+        with suppress_client_errors("ExecutionDoesNotExist"):
             then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
             return str(then.get("revisionId", _FIRST))
         time.sleep(_PAUSE_SECONDS)
@@ -88,33 +88,33 @@ def _done_before(properties: dict[str, Any]) -> str | None:
     then has its output still. None as long as the machine is not seen in the revision that the event asks for, as it
     may be for seconds after a change (API_DescribeStateMachine, eventual consistency; read 2026-11-27).
     """
-    machine = client("stepfunctions").describe_state_machine(stateMachineArn=properties["StateMachineArn"])
-    if machine.get("revisionId", _FIRST) != properties["Revision"]:
+    state_machine = client("stepfunctions").describe_state_machine(stateMachineArn=properties["StateMachineArn"])
+    if state_machine.get("revisionId", _FIRST) != properties["Revision"]:
         return None
     for arn in executions.found(properties["StateMachineArn"], "SUCCEEDED", _OURS):
         then = client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
-        if then["definition"] == machine["definition"]:
+        if then["definition"] == state_machine["definition"]:
             run = json.loads(client("stepfunctions").describe_execution(executionArn=arn)["input"])
             if {name: value for name, value in run.items() if name != "run_id"} == properties["Input"]:
                 return arn
     return None
 
 
-def _stop(machine: str, physical_id: str) -> None:
+def _stop(state_machine: str, physical_id: str) -> None:
     """Stop the execution of this resource, or every running one when CloudFormation no longer knows which it was.
 
     CloudFormation deletes a resource whose Create still runs by an id of its own making, then nothing else says which
     execution was started.
     """
-    for arn in [physical_id] if ":execution:" in physical_id else executions.found(machine, "RUNNING"):
+    for arn in [physical_id] if ":execution:" in physical_id else executions.found(state_machine, "RUNNING"):
         _stop_one(arn, "The CloudFormation resource was deleted")
 
 
 def _stop_one(arn: str, cause: str) -> None:
     """Stop an execution, unless it is at its end; one that is not seen yet may run all the same."""
     status = "RUNNING"
-    with tolerating("ExecutionDoesNotExist"):
+    with suppress_client_errors("ExecutionDoesNotExist"):
         status = client("stepfunctions").describe_execution(executionArn=arn)["status"]
     if status == "RUNNING":
-        with tolerating("ExecutionDoesNotExist"):
+        with suppress_client_errors("ExecutionDoesNotExist"):
             client("stepfunctions").stop_execution(executionArn=arn, cause=cause)

@@ -6,7 +6,7 @@ Calls ec2: DescribeNetworkInterfaces (has no resource-level permissions), Delete
 
 from collections.abc import Sequence
 
-from clients import client, tolerating
+from clients import client, suppress_client_errors
 
 
 def remove(groups: Sequence[str]) -> list[str]:
@@ -24,7 +24,7 @@ def remove(groups: Sequence[str]) -> list[str]:
     for interface in found:
         if interface["Status"] == "available":
             # Gone or in use by now: the next look tells.
-            with tolerating(
+            with suppress_client_errors(
                 "InvalidNetworkInterfaceID.NotFound",
                 "InvalidNetworkInterface.InUse",
                 "InvalidParameterValue: Network interface",

@@ -8,8 +8,8 @@ AbortMultipartUpload (on its objects).
 
 import time
 
-from clients import client, tolerating
-from events import CALL_SECONDS, Answer, Event, complete, goes_with_stack, named
+from clients import client, suppress_client_errors
+from events import CALL_SECONDS, Answer, Event, complete, is_stack_deletion, named
 
 # As many as ListObjectVersions lists and DeleteObjects takes (API_DeleteObjects, botocore 1.44.5).
 _BATCH = 1000
@@ -19,14 +19,14 @@ on_event = named
 
 
 def is_complete(event: Event) -> Answer:
-    """When the stack goes remove versions, delete markers and unfinished uploads; complete once the bucket is empty.
+    """Remove versions when the stack goes, delete markers and unfinished uploads; complete once the bucket is empty.
 
     RuntimeError with the first key that S3 refuses to delete, and its reason.
     """
-    if not goes_with_stack(event):
+    if not is_stack_deletion(event):
         return complete()
     left: list[str] = []
-    with tolerating("NoSuchBucket"):
+    with suppress_client_errors("NoSuchBucket"):
         left += _empty(event["ResourceProperties"]["BucketName"], time.monotonic() + CALL_SECONDS)
     return complete(left)
 
@@ -41,7 +41,7 @@ def _empty(bucket: str, deadline: float) -> list[str]:
         if versions:
             _delete(bucket, [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions])
         for upload in uploads:
-            with tolerating("NoSuchUpload"):
+            with suppress_client_errors("NoSuchUpload"):
                 client("s3").abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
         removed = [f"s3://{bucket}/{found['Key']}" for found in versions + uploads]
         if not removed or time.monotonic() >= deadline:

@@ -7,32 +7,32 @@ at the most. What is_complete answers as Data is added to on_event's Data, it do
 
 from typing import Protocol
 
-import emr_leftovers
+import emr_cleanup
 import execution
 import objects
 import s3_prefix_list
-import sagemaker_leftovers
+import sagemaker_cleanup
 import stop_executions
 import time_to_live
 from events import Answer, Event
 
 
 class Kind(Protocol):
-    """What the module of each kind offers."""
+    """The module of a kind."""
 
     def on_event(self, event: Event) -> Answer:
         """Begin with the event; the answer holds ``PhysicalResourceId``, and ``Data`` if the kind has attributes."""
 
     def is_complete(self, event: Event) -> Answer:
-        """Whether the event is dealt with: ``IsComplete``. Called repeatedly, it may do a part of the work itself."""
+        """Say whether the event is dealt with, ``IsComplete``; called repeatedly, it may work a part of it off."""
 
 
 KINDS: dict[str, Kind] = {
-    "Custom::EmrLeftovers": emr_leftovers,
+    "Custom::EmrLeftovers": emr_cleanup,
     "Custom::Execution": execution,
     "Custom::Objects": objects,
     "Custom::S3PrefixList": s3_prefix_list,
-    "Custom::SageMakerLeftovers": sagemaker_leftovers,
+    "Custom::SageMakerLeftovers": sagemaker_cleanup,
     "Custom::StopExecutions": stop_executions,
     "Custom::TimeToLive": time_to_live,
 }

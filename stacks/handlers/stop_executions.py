@@ -5,7 +5,7 @@ Calls states: StopExecution (on the machines' executions), and what ``executions
 """
 
 import executions
-from clients import client, tolerating
+from clients import client, suppress_client_errors
 from events import Answer, Event, complete, deletes, named
 
 on_event = named
@@ -17,10 +17,10 @@ def is_complete(event: Event) -> Answer:
         return complete()
     running = [
         arn
-        for machine in event["ResourceProperties"]["StateMachineArns"]
-        for arn in executions.found(machine, "RUNNING")
+        for state_machine in event["ResourceProperties"]["StateMachineArns"]
+        for arn in executions.found(state_machine, "RUNNING")
     ]
     for arn in running:
-        with tolerating("ExecutionDoesNotExist"):
+        with suppress_client_errors("ExecutionDoesNotExist"):
             client("stepfunctions").stop_execution(executionArn=arn, cause="The stack is being deleted")
     return complete(running)

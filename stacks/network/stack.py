@@ -1,4 +1,4 @@
-"""The ground that everything stands on: the key, and the private network that both sides run in."""
+"""The ground that everything stands on: the key, and the private network that the sides run in."""
 
 from aws_cdk import Annotations, ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -32,8 +32,8 @@ _INBOUND_RULES = (
 )
 
 
-def data_may_go(scope: Construct, settings: Settings) -> bool:
-    """Whether both keys to the data are turned: the setting, and the flag in the context."""
+def data_deletion_enabled(scope: Construct, settings: Settings) -> bool:
+    """True if both keys to the data are turned: the setting, and the flag in the context."""
     flag = str(scope.node.try_get_context(DELETE_DATA)).lower() == "true"
     return settings.data.deletable and flag
 
@@ -59,7 +59,7 @@ class NetworkStack(Stack):
         """The subnets, in two zones, of the jobs, the endpoint and the cluster."""
 
     def _key(self, settings: Settings) -> kms.Key:
-        goes = data_may_go(self, settings)
+        goes = data_deletion_enabled(self, settings)
         key = kms.Key(
             self,
             "Key",

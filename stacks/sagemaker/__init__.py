@@ -1,1 +1,3 @@
 """The SageMaker side."""
+
+SIDE = "sagemaker"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -12,13 +12,12 @@ from constructs import Construct
 
 from stacks.data.stack import DataStack
 from stacks.settings import Settings
-from stacks.shared.layout import CAPTURE, RUNS
+from stacks.shared.layout import CAPTURE
 from stacks.shared.rules import acknowledge
 from stacks.shared.sagemaker.jobs import SageMakerJobs, volume_key
-from stacks.shared.sagemaker.roles import sagemaker_role
-from stacks.shared.states import allow
 
 VARIANT = "main"
+"""The name of the endpoint's only variant, which is a dimension of its metrics."""
 
 
 class Endpoint(Construct):
@@ -119,7 +118,7 @@ class Endpoint(Construct):
                 container_startup_health_check_timeout_in_seconds=300,
                 model_data_download_timeout_in_seconds=300,
             )
-        key = _volume_key(self._settings, self._data)
+        key = storage_key(self._settings, self._data)
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
@@ -152,7 +151,7 @@ class Endpoint(Construct):
         )
 
     def _retained(self) -> dict[str, Any]:
-        """What an update leaves as it is: the number of instances that the scaling has come to.
+        """The part that an update leaves as it is: the number of instances that the scaling has come to.
 
         Otherwise a new model starts with the least number in the middle of the day's traffic. Capture is among what is
         retained (VariantPropertyType), and follows the settings instead. Both count for updates alone, CreateEndpoint
@@ -164,7 +163,7 @@ class Endpoint(Construct):
         return {"retain_all_variant_properties": True, "exclude_retained_variant_properties": [excluded]}
 
     def _alarms(self, config: str | None = None) -> list[cloudwatch.Alarm]:
-        """What makes somebody look; of the fleet with one configuration only, what makes a new model roll back.
+        """Alarms that make somebody look; of the fleet with one configuration only, what makes a new model roll back.
 
         An old model that fails must not keep a better one from taking its place. A new fleet's metrics have the
         dimension EndpointConfigName as soon as it gets requests
@@ -248,33 +247,7 @@ class Endpoint(Construct):
         )
 
 
-def endpoint_role(scope: Construct, construct_id: str, settings: Settings, data: DataStack) -> iam.Role:
-    """What the endpoint may do: fetch models of this side, write its log, and what it captures."""
-    serverless = settings.sagemaker.endpoint.mode == "serverless"
-    role = sagemaker_role(
-        scope,
-        construct_id,
-        key=data.key,
-        volume_key=_volume_key(settings, data) is not None,
-        network=not serverless,
-        log_group=Endpoint.log_group_name(settings.project),
-    )
-    allow(role, ["s3:GetObject"], data.objects(f"{RUNS}/*/sagemaker/model"))
-    if settings.sagemaker.endpoint.capture_percent:
-        allow(role, ["s3:PutObject"], data.objects(CAPTURE))
-        allow(role, ["kms:GenerateDataKey"], data.key.key_arn)
-    if not serverless:
-        # SageMaker asks for the state of the alarms that a deployment rolls back on.
-        alarms = Stack.of(scope).format_arn(
-            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        allow(role, ["cloudwatch:DescribeAlarms"], alarms)
-        # For models in a VPC behind an endpoint (sagemaker/latest/dg/host-vpc.html, archived, 2026-11-22).
-        allow(role, ["ec2:DescribeVpcEndpoints"], "*")
-    return role
-
-
-def _volume_key(settings: Settings, data: DataStack) -> str | None:
+def storage_key(settings: Settings, data: DataStack) -> str | None:
     """The key of the instances' storage; of a serverless endpoint that of its copy of the image."""
     chosen = settings.sagemaker.endpoint
     return data.key.key_arn if chosen.mode == "serverless" else volume_key(chosen.instance_type, data.key)

@@ -1,1 +1,1 @@
-"""What the stacks of several rooms are built of."""
+"""The parts that the stacks of several rooms are built of."""

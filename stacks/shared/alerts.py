@@ -1,4 +1,4 @@
-"""Who hears of failures and costs: one topic, the alarms that send to it, the budget."""
+"""Alerts of failures and costs: one topic, the alarms that send to it, the budget."""
 
 from typing import Any
 
@@ -71,15 +71,17 @@ class Alerts(Construct):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         return alarm
 
-    def machine_alarm(self, machine: sfn.StateMachine) -> None:
+    def state_machine_alarm(self, state_machine: sfn.StateMachine) -> None:
         """An alarm for executions of a machine that fail or run out of time."""
         failed = cloudwatch.MathExpression(
             expression="failed + late",
-            using_metrics={"failed": machine.metric_failed(), "late": machine.metric_timed_out()},
+            using_metrics={"failed": state_machine.metric_failed(), "late": state_machine.metric_timed_out()},
             label="failed or timed out",
             period=Duration.minutes(5),
         )
-        self.alarm(machine, "Failed", failed, at=1, description=f"An execution of {machine.node.path} failed")
+        self.alarm(
+            state_machine, "Failed", failed, at=1, description=f"An execution of {state_machine.node.path} failed"
+        )
 
     def _budget(self) -> None:
         """A budget of the whole account: in a sandbox, whatever costs money is worth knowing.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import ArnFormat, CustomResource, Duration, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -14,7 +15,7 @@ from constructs import Construct
 
 from stacks.shared.functions import acknowledge_function, function_role
 from stacks.shared.rules import acknowledge, acknowledge_wildcards
-from stacks.shared.states import log_group, machine_log_name
+from stacks.shared.states import log_group, state_machine_log_name
 
 _HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 
@@ -24,7 +25,7 @@ LONGEST_MINUTES = 60
 
 
 class CustomResources(Construct):
-    """What a stack does in the account beside creating resources: ``stacks/handlers`` has a module for each kind.
+    """The work of a stack in the account beside creating resources: ``stacks/handlers`` has a module for each kind.
 
     A stack has one of these, as its construct ``CustomResources``.
     """
@@ -37,7 +38,7 @@ class CustomResources(Construct):
             name: function_role(self, f"{name}Role", self._log) for name in ("FrameworkOnEvent", "FrameworkIsComplete")
         }
         # The machine that waits needs a group with a machine's name: see there.
-        waits = log_group(self, "WaiterLog", key, machine_log_name(f"{Stack.of(self).stack_name}-waiter"))
+        waits = log_group(self, "WaiterLog", key, state_machine_log_name(f"{Stack.of(self).stack_name}-waiter"))
         self._provider = cr.Provider(
             self,
             "Provider",
@@ -94,11 +95,14 @@ class CustomResources(Construct):
 
 
 def stop_executions(
-    resources: CustomResources, construct_id: str, machines: Sequence[sfn.StateMachine], before: Sequence[Construct]
+    resources: CustomResources,
+    construct_id: str,
+    state_machines: Sequence[sfn.StateMachine],
+    before: Sequence[Construct],
 ) -> CustomResource:
     """Stop every execution of these machines before any of ``before`` is deleted, so that no job starts meanwhile."""
-    arns = [machine.state_machine_arn for machine in machines]
-    executions = [execution_arns(resources, machine.state_machine_name) for machine in machines]
+    arns = [state_machine.state_machine_arn for state_machine in state_machines]
+    executions = [execution_arns(resources, state_machine.state_machine_name) for state_machine in state_machines]
     resource = resources.add(
         construct_id,
         "StopExecutions",
@@ -106,7 +110,7 @@ def stop_executions(
         iam.PolicyStatement(actions=["states:ListExecutions"], resources=arns),
         iam.PolicyStatement(actions=["states:StopExecution"], resources=executions),
     )
-    resource.node.add_dependency(*machines, *before)
+    resource.node.add_dependency(*state_machines, *before)
     return resource
 
 
@@ -121,8 +125,20 @@ def execution_arns(scope: Construct, machine_name: str) -> str:
 
 
 def look_at_stack(scope: Construct) -> iam.PolicyStatement:
-    """What a resource needs that cleans up with its stack only: to see whether the stack goes."""
+    """Permission for a resource that cleans up with its stack only, to see whether the stack goes."""
     return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
+
+
+def delete_interfaces(scope: Construct, vpc: ec2.IVpc) -> iam.PolicyStatement:
+    """Delete network interfaces of this VPC, and of no other."""
+    stack = Stack.of(scope)
+    return iam.PolicyStatement(
+        actions=["ec2:DeleteNetworkInterface"],
+        resources=[stack.format_arn(service="ec2", resource="network-interface", resource_name="*")],
+        conditions={
+            "ArnEquals": {"ec2:Vpc": stack.format_arn(service="ec2", resource="vpc", resource_name=vpc.vpc_id)}
+        },
+    )
 
 
 def _acknowledge_framework(provider: cr.Provider) -> None:

@@ -10,7 +10,7 @@ from stacks.shared.custom_resources import CustomResources, execution_arns
 
 
 def execution(
-    resources: CustomResources, construct_id: str, *, machine: sfn.StateMachine, run: Mapping[str, str]
+    resources: CustomResources, construct_id: str, *, state_machine: sfn.StateMachine, run: Mapping[str, str]
 ) -> CustomResource:
     """Start a state machine when the stack is created, and again whenever the machine or the input changes.
 
@@ -23,14 +23,14 @@ def execution(
         construct_id,
         "Execution",
         {
-            "StateMachineArn": machine.state_machine_arn,
+            "StateMachineArn": state_machine.state_machine_arn,
             # Changes with the definition, and so starts a new execution when a request in it changes.
-            "Revision": machine.state_machine_revision_id,
+            "Revision": state_machine.state_machine_revision_id,
             "Input": dict(run),
         },
         iam.PolicyStatement(
             actions=["states:StartExecution", "states:ListExecutions", "states:DescribeStateMachine"],
-            resources=[machine.state_machine_arn],
+            resources=[state_machine.state_machine_arn],
         ),
         iam.PolicyStatement(
             actions=[
@@ -38,8 +38,8 @@ def execution(
                 "states:DescribeStateMachineForExecution",
                 "states:StopExecution",
             ],
-            resources=[execution_arns(resources, machine.state_machine_name)],
+            resources=[execution_arns(resources, state_machine.state_machine_name)],
         ),
     )
-    resource.node.add_dependency(machine)
+    resource.node.add_dependency(state_machine)
     return resource

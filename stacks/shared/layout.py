@@ -1,12 +1,14 @@
-"""Where things lie in the bucket: the one place that knows the prefixes.
+"""The prefixes in the bucket, and the names by which a state machine's states are found: the one place for both.
+
+A record is read from both, by the room ``record``, which has the same names: a test compares.
 
 ::
 
-    raw/<dataset>/<table>/...            both sides read, neither writes
+    raw/<dataset>/<table>/...            every side reads, none writes
     code/<hash>/...                      the workloads, as deployed
     runs/<run id>/<side>/<output>/...    what a run writes
     certificates/<hash>/emr.zip          the key and certificate of the cluster's nodes, where they are not EMR's own
-    logs/emr/...                         the cluster's logs
+    logs/<side>/...                      a cluster's logs
     capture/...                          requests and answers that the endpoint keeps, where that is set
 """
 
@@ -19,8 +21,11 @@ LOGS = "logs"
 RAW = "raw"
 RUNS = "runs"
 
-SIDES = ("sagemaker", "emr")
 STAGES = ("prepare", "train", "evaluate", "score")
+"""The stages in their order; each is the name of the state that runs it, too."""
+
+RECORD_STATE = "record"
+"""The comparison's state that records a run: its payload has what was deployed, ``dataset`` and ``settings``."""
 
 # What a stage writes, below runs/<run id>/<side>/.
 OUTPUTS = {"prepare": "features", "train": "model", "evaluate": "evaluation", "score": "predictions"}
@@ -33,6 +38,16 @@ RUN_ID_ALLOWED = (
     f"allowed are 1 to {RUN_ID_LENGTH} lower-case letters, digits and hyphens, the first and the last no hyphen, "
     "but not 'latest'"
 )
+
+
+def ended_state(side: str) -> str:
+    """The comparison's state that a side leads to which ended well."""
+    return f"{side} ended"
+
+
+def failed_state(side: str) -> str:
+    """The comparison's state that a side leads to which did not end well; its output has the ``cause``."""
+    return f"{side} failed"
 
 
 def raw_prefix(bucket: str, dataset: str) -> str:
@@ -48,8 +63,3 @@ def code_prefix(bucket: str, code_hash: str) -> str:
 def certificates_prefix(bucket: str, code_hash: str) -> str:
     """The S3 URI of the certificates that were made with one version of the workloads."""
     return f"s3://{bucket}/{CERTIFICATES}/{code_hash}/"
-
-
-def run_location(bucket: str, side: str, below: str = "") -> str:
-    """Where one side of a run writes, as the intrinsic function that a state computes it with from its ``run_id``."""
-    return f"States.Format('s3://{bucket}/{RUNS}/{{}}/{side}/{below}', $.run_id)"

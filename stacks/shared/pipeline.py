@@ -1,7 +1,7 @@
 """The pipeline: one state machine shape for both services.
 
 A service supplies how each stage runs there (``StageRun``), and what must be open while they run (``Session``). The
-order, the time limits, the clean-up and the states that name a failed stage are the same on both sides, and are here.
+order, the time limits, the clean-up and the states that name a failed stage are the same on every side, and are here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from stacks.shared.states import Task, look_again, state_machine, task_state
 
 @dataclass(frozen=True)
 class Watch:
-    """How a job is watched whose creation does not wait for its end.
+    """The watch of a job whose creation does not wait for its end.
 
     ``look`` is the call that describes it, ``status`` and ``slow`` are where its answer says how the job stands and
     what it is busy with. At the status ``done`` the stage goes on, with ``result`` kept as its own; at one of
@@ -38,7 +38,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class StageRun:
-    """How a stage runs on a service.
+    """The run of a stage on a service.
 
     The job, and how it is watched where its call does not wait; calls before it; calls that make sure that a failed job
     no longer runs; calls after it, made also when the job failed.
@@ -51,11 +51,31 @@ class StageRun:
     after: Mapping[str, Task] = field(default_factory=dict)
 
 
+class Stages(Protocol):
+    """The stages on a service."""
+
+    @property
+    def model(self) -> str:
+        """The location of the trained model, as states compute it."""
+
+    def prepare(self) -> StageRun:
+        """From the raw tables to the features."""
+
+    def train(self) -> StageRun:
+        """From the features to the model."""
+
+    def evaluate(self) -> StageRun:
+        """From features and model to the metrics."""
+
+    def score(self) -> StageRun:
+        """From features and model to every customer's prediction."""
+
+
 class Session(Protocol):
-    """What is open while the stages run, a cluster for instance."""
+    """A session that is open while the stages run, a cluster for instance."""
 
     minutes: int
-    """How long opening may take."""
+    """The time that opening may take."""
 
     def opening(self, scope: Construct, failed: sfn.State) -> sfn.Chain:
         """The states before the first stage; those that fail go to ``failed`` with their error at ``$.error``."""
@@ -77,37 +97,35 @@ class Pipeline(Construct):
         construct_id: str,
         *,
         name: str,
-        stages: Mapping[str, StageRun],
-        model: str,
+        stages: Stages,
         permissions: Sequence[iam.PolicyStatement],
         stage_minutes: int,
         key: kms.IKey,
         session: Session | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        if tuple(stages) != STAGES:
-            raise ValueError(f"stages {tuple(stages)}: must be {STAGES}, in this order")
-        closing = self._end(model, session)
-        following: sfn.State = closing
+        closing = self._end(stages.model, session)
+        next_state: sfn.State = closing
         for stage in reversed(STAGES):
-            following = self._stage(stage, stages[stage], following, closing, stage_minutes)
+            run: StageRun = getattr(stages, stage)()
+            next_state = self._stage(stage, run, next_state, closing, stage_minutes)
         if session is not None:
             opening = session.opening(self, self._failed("session", closing))
-            opening.next(following)
-            following = opening.start_state
-        self.machine = state_machine(
+            opening.next(next_state)
+            next_state = opening.start_state
+        self.state_machine = state_machine(
             self,
             "StateMachine",
             name=name,
-            start=following,
+            start=next_state,
             minutes=stage_minutes * len(STAGES) + (session.minutes if session else 0),
             key=key,
             permissions=permissions,
         )
 
     def _end(self, model: str, session: Session | None) -> sfn.State:
-        """What closes the session, then the end: well, or as the failed stage says. Returns the first state of it."""
-        done = sfn.Pass(self, "done", parameters={"run_id.$": "$.run_id", "model.$": model})
+        """Close the session, then end: well, or as the failed stage says. Returns the first state of it."""
+        done = sfn.Pass(self, "done", parameters={"run_id": sfn.JsonPath.string_at("$.run_id"), "model": model})
         failed = sfn.Fail(self, "failed", error_path="$.failed.error", cause_path="$.failed.cause")
         end = sfn.Choice(self, "did a stage fail").when(sfn.Condition.is_present("$.failed"), failed).otherwise(done)
         if session is None:
@@ -117,16 +135,20 @@ class Pipeline(Construct):
         return closing.start_state
 
     def _failed(self, stage: str, closing: sfn.State) -> sfn.State:
-        """Names what failed, for the end of the execution."""
-        failure = {"stage": stage, "error": f"{stage.capitalize()}Failed", "cause.$": "$.error.Cause"}
+        """Name what failed, for the end of the execution."""
+        failure = {
+            "stage": stage,
+            "error": f"{stage.capitalize()}Failed",
+            "cause": sfn.JsonPath.string_at("$.error.Cause"),
+        }
         return sfn.Pass(self, f"{stage} failed", parameters=failure, result_path="$.failed").next(closing).start_state
 
-    def _stage(self, stage: str, run: StageRun, following: sfn.State, closing: sfn.State, minutes: int) -> sfn.State:
+    def _stage(self, stage: str, run: StageRun, next_state: sfn.State, closing: sfn.State, minutes: int) -> sfn.State:
         """The states of one stage, chained to what follows; returns the first of them."""
         failed = self._failed(stage, closing)
         job = task_state(self, stage, run.job, minutes)
         cleaned = self._calls({**run.stop, **_renamed(run.after, " of a failure")}, failed)
-        ended = self._calls(run.after, following)
+        ended = self._calls(run.after, next_state)
         if run.watch is not None:
             ended = self._watch(stage, run.watch, ended, cleaned, minutes)
             job.add_catch(ended, errors=[run.watch.exists], result_path="$.ignored")
@@ -140,14 +162,14 @@ class Pipeline(Construct):
             first = call
         return first
 
-    def _watch(self, stage: str, watch: Watch, following: sfn.State, failed: sfn.State, minutes: int) -> sfn.State:
+    def _watch(self, stage: str, watch: Watch, next_state: sfn.State, failed: sfn.State, minutes: int) -> sfn.State:
         """Look at a job until it has ended; returns the first of the states. One that fails leaves its answer whole."""
         look = task_state(self, f"look at {stage}", watch.look)
         look.add_catch(failed, errors=["States.ALL"], result_path="$.error")
         answer = f"$.{watch.look.path}"
         kept = sfn.Pass(self, f"{stage} has ended", parameters=dict(watch.result), result_path=f"$.{stage}")
-        kept.next(following)
-        cause = {"Cause.$": f"States.JsonToString({answer}.job)"}
+        kept.next(next_state)
+        cause = {"Cause": sfn.JsonPath.json_to_string(sfn.JsonPath.object_at(f"{answer}.job"))}
         bad = sfn.Pass(self, f"{stage} has not ended well", parameters=cause, result_path="$.error")
         bad.next(failed)
         counter = "$.looks"
@@ -163,14 +185,14 @@ class Pipeline(Construct):
         first.next(look)
         return first
 
-    def _calls(self, calls: Mapping[str, Task], following: sfn.State) -> sfn.State:
+    def _calls(self, calls: Mapping[str, Task], next_state: sfn.State) -> sfn.State:
         """Calls in a row; one that fails does not stop the pipeline."""
         for name, task in reversed(list(calls.items())):
             call = task_state(self, name, task)
-            call.add_catch(following, errors=["States.ALL"], result_path="$.ignored")
-            call.next(following)
-            following = call
-        return following
+            call.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+            call.next(next_state)
+            next_state = call
+        return next_state
 
 
 def _renamed(calls: Mapping[str, Task], suffix: str) -> dict[str, Task]:

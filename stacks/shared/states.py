@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.shared.layout import RUN_ID_ALLOWED, RUN_ID_LENGTH
+from stacks.shared.layout import RUN_ID_ALLOWED, RUN_ID_LENGTH, RUNS
 from stacks.shared.rules import acknowledge_wildcards
 
 
@@ -19,7 +19,8 @@ from stacks.shared.rules import acknowledge_wildcards
 class Task:
     """A call of a service: ``action`` as in ``sagemaker:createProcessingJob.sync``, and what of its result is kept.
 
-    What is kept lies at ``$.<path>``, by default at the state's name.
+    What is kept lies at ``$.<path>``, by default at the state's name. What a state computes of its input, in parameters
+    and result, is an ``sfn.JsonPath``.
     ``errors`` are the service's own error names that are worth another try: API failures and throttling. A job that
     ran and failed (``States.TaskFailed``) is never tried again, it would fail on the same data again.
     """
@@ -36,19 +37,35 @@ def task_state(scope: Construct, name: str, task: Task, minutes: int | None = No
     state: dict[str, Any] = {
         "Type": "Task",
         "Resource": f"arn:{Aws.PARTITION}:states:::{task.action}",
-        "Parameters": dict(task.parameters),
+        "Parameters": sfn.FieldUtils.render_object(task.parameters),
     }
     if minutes is not None:
         state["TimeoutSeconds"] = minutes * 60
     if task.result is None:
         state["ResultPath"] = sfn.JsonPath.DISCARD
     else:
-        state |= {"ResultSelector": dict(task.result), "ResultPath": f"$.{task.path or name}"}
+        state |= {
+            "ResultSelector": sfn.FieldUtils.render_object(task.result),
+            "ResultPath": f"${json_path_field(task.path or name)}",
+        }
     custom = sfn.CustomState(scope, name, state_json=state)
     custom.add_retry(
         errors=[*task.errors, "ThrottlingException"], interval=Duration.seconds(5), backoff_rate=2, max_attempts=4
     )
     return custom
+
+
+def run_location(bucket: str, side: str, below: str = "") -> str:
+    """The S3 URI where one side of a run writes, as a state computes it from its ``run_id``."""
+    return sfn.JsonPath.format(f"s3://{bucket}/{RUNS}/{{}}/{side}/{below}", sfn.JsonPath.string_at("$.run_id"))
+
+
+def json_path_field(name: str) -> str:
+    """A field in a path: ``.name``, or ``['a-name']``, since a hyphen needs brackets.
+
+    Source: step-functions/latest/dg/amazon-states-language-paths.html (read 2026-11-27).
+    """
+    return f".{name}" if name.isidentifier() else f"['{name}']"
 
 
 # An execution has 25,000 events at most (step-functions/latest/dg/service-quotas.html, read 2026-11-27), and a look
@@ -76,7 +93,9 @@ def look_again(
     late = sfn.Pass(
         scope,
         f"{what} is too slow",
-        parameters={"Cause.$": f"States.Format('not ready after {minutes} minutes: {{}}', {slow})"},
+        parameters={
+            "Cause": sfn.JsonPath.format(f"not ready after {minutes} minutes: {{}}", sfn.JsonPath.string_at(slow))
+        },
         result_path="$.error",
     )
     late.next(give_up)
@@ -84,7 +103,7 @@ def look_again(
     counted = sfn.Pass(
         scope,
         f"count the looks at {what}",
-        parameters={"count.$": f"States.MathAdd({looks}.count, 1)"},
+        parameters={"count": sfn.JsonPath.math_add(sfn.JsonPath.number_at(f"{looks}.count"), 1)},
         result_path=looks,
     )
     wait.next(counted).next(look)
@@ -114,7 +133,8 @@ def state_machine(
         timeout=Duration.minutes(minutes),
         tracing_enabled=True,
         logs=sfn.LogOptions(
-            destination=log_group(scope, f"{construct_id}Log", key, machine_log_name(name)), level=sfn.LogLevel.ALL
+            destination=log_group(scope, f"{construct_id}Log", key, state_machine_log_name(name)),
+            level=sfn.LogLevel.ALL,
         ),
     )
     for statement in permissions:
@@ -159,13 +179,13 @@ def _checked(scope: Construct, start: sfn.IChainable) -> sfn.IChainable:
     )
 
 
-def machine_log_name(machine: str) -> str:
-    """The log group of a machine.
+def state_machine_log_name(name: str) -> str:
+    """The name of a state machine's log group.
 
     With this prefix the group needs no entry in the account's policy for log delivery, which has little room
     (docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html, read 2026-11-22).
     """
-    return f"/aws/vendedlogs/states/{machine}"
+    return f"/aws/vendedlogs/states/{name}"
 
 
 def log_group(scope: Construct, construct_id: str, key: kms.IKey, name: str | None = None) -> logs.LogGroup:
@@ -181,7 +201,7 @@ def log_group(scope: Construct, construct_id: str, key: kms.IKey, name: str | No
 
 
 def wait_permission(scope: Construct, rule: str) -> iam.PolicyStatement:
-    """What a ``.sync`` call needs to learn of its job's end: Step Functions' own EventBridge rule."""
+    """Permission for a ``.sync`` call to learn of its job's end: Step Functions' own EventBridge rule."""
     arn = Stack.of(scope).format_arn(
         service="events", resource="rule", resource_name=rule, arn_format=ArnFormat.SLASH_RESOURCE_NAME
     )

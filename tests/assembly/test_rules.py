@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 from app import build
 from assembly.rules import check
 from assembly.template import app_context
-from tests.stacks.conftest import CONFIGURATIONS, OTHERS
+from tests.stacks.conftest import CONFIGURATIONS, ONE_SIDE, OTHERS
 from tests.stacks.test_templates import without_generator_hash
 
 PACKS = {"AwsSolutions", "NIST.800.53.R5"}
@@ -25,6 +25,11 @@ def test_no_finding(outcome: tuple[str, dict[str, Any]]) -> None:
     _, report = outcome
     assert report["findings"] == []
     assert set(report["packs"]) == PACKS
+
+
+@pytest.mark.parametrize("name", ONE_SIDE)
+def test_no_finding_with_one_side_alone(name: str, tmp_path: Path) -> None:
+    assert check(build, app_context(ONE_SIDE[name]), tmp_path)["findings"] == []
 
 
 def test_acknowledged_findings_are_known(outcome: tuple[str, dict[str, Any]], snapshot: SnapshotAssertion) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from assembly.template import ACCOUNT, REGION, Assembly
+from sides import SERVICES
+from stacks.shared.layout import RECORD_STATE
 from tests.stacks.reference import ANYTHING, below, matches, named, overlap, resource_kinds, works_on
 from tests.stacks.source_code import (
     client_actions,
@@ -709,10 +711,13 @@ class Calls:
 
     def _collector(self, role: str, function: Resource, package: Path) -> None:
         """The function that records a run: its calls on the buckets, the sides' executions, their jobs and clusters."""
-        environment = function.properties["Environment"]["Variables"]
-        runs, machines = environment["RUNS"], json.loads(environment["MACHINES"]).values()
+        runs = function.properties["Environment"]["Variables"]["RUNS"]
+        deployed = self._deployed()
+        machines = [side["state_machine"] for side in deployed]
+        others = SERVICES.keys() - {side["service"] for side in deployed}
         for module in sorted(package.glob("*.py")):
-            if module.stem == "clients":
+            # It asks the deployed sides' services only.
+            if module.stem in {"clients", *(service.replace("-", "_") for service in others)}:
                 continue
             for action in sorted(client_actions(ast.parse(module.read_text()), module.name)):
                 match action:
@@ -731,6 +736,15 @@ class Calls:
                     case _:
                         for machine in machines:
                             self._add(role, "function", module.name, [action], _executions(machine))
+
+    def _deployed(self) -> list[dict[str, str]]:
+        """The sides, as the comparison tells the function of them."""
+        for resource in self.templates.all_resources:
+            if resource.kind == "AWS::StepFunctions::StateMachine":
+                state = json.loads(resource.properties["DefinitionString"])["States"].get(RECORD_STATE, {})
+                if payload := state.get("Parameters", {}).get("Payload"):
+                    return list(json.loads(payload["deployed"]).values())
+        raise LookupError("no state records the runs")
 
     def _jobs(self, machines: Iterable[str], action: str) -> Iterator[str]:
         """The ARNs of the SageMaker jobs that these machines start, as far as an action works on them."""

@@ -11,6 +11,7 @@ from aws_cdk import App
 
 from app import build
 from assembly.template import Assembly, app_context
+from sides import SIDES
 from stacks.network.stack import DELETE_DATA
 
 # Every setting differs from its default, but for those that exclude one of these (see OTHERS).
@@ -98,6 +99,9 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
 }
 
+# A side may be deployed alone.
+ONE_SIDE: dict[str, dict[str, Any]] = {f"{side} alone": {"sides": side} for side in SIDES}
+
 
 @dataclass(frozen=True)
 class Synthesised:
@@ -107,14 +111,21 @@ class Synthesised:
     assembly: Assembly
 
     def templates(self) -> dict[str, dict[str, Any]]:
-        """Template by what the stack is: network, data, sagemaker, emr, comparison."""
-        return {stack.rsplit("-", 1)[1]: template for stack, template in self.assembly.templates.items()}
+        """Template by what the stack is: network, data, a side's name, comparison."""
+        project = next(name for name in self.assembly.templates if name.endswith("-network")).removesuffix("network")
+        return {stack.removeprefix(project): template for stack, template in self.assembly.templates.items()}
+
+    @property
+    def sides(self) -> list[str]:
+        """The sides that are deployed."""
+        return [stack for stack in self.templates() if stack in SIDES]
 
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesised]:
     """Synthesise a configuration by its name, once: a fixture with parameters is made anew in each file."""
-    return cache(lambda name: synthesise(name, (CONFIGURATIONS | OTHERS)[name], tmp_path_factory.mktemp("cdk")))
+    settings = CONFIGURATIONS | OTHERS | ONE_SIDE
+    return cache(lambda name: synthesise(name, settings[name], tmp_path_factory.mktemp("cdk")))
 
 
 @pytest.fixture(scope="session", params=list(CONFIGURATIONS))
@@ -126,6 +137,12 @@ def synthesised(request: pytest.FixtureRequest, once: Callable[[str], Synthesise
 @pytest.fixture(scope="session", params=list(OTHERS))
 def other(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app in the configurations that exclude settings of the first two."""
+    return once(request.param)
+
+
+@pytest.fixture(scope="session", params=list(ONE_SIDE))
+def one_side(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
+    """The app with one side alone."""
     return once(request.param)
 
 

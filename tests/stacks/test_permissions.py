@@ -27,7 +27,7 @@ from tests.stacks.calls import (
     findings,
     statements,
 )
-from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
+from tests.stacks.conftest import CONFIGURATIONS, ONE_SIDE, OTHERS, synthesise
 from tests.stacks.reference import ANYTHING, matches, overlap, resource_kinds, works_on
 from tests.stacks.source_code import CodeError, module_actions, s3_copies
 
@@ -37,7 +37,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "session manager": {"network.session_manager": True},
     "deletable": {"data.deletable": True, DELETE_DATA: "true"},
 }
-ALL = CONFIGURATIONS | OTHERS | ALONE
+ALL = CONFIGURATIONS | OTHERS | ONE_SIDE | ALONE
 
 Make = Callable[[str], Calls]
 

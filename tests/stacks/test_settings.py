@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.settings import Settings, SettingsError, setting_names
-from tests.stacks.conftest import CHANGED, OTHERS
+from tests.stacks.conftest import CHANGED, ONE_SIDE, OTHERS
 
 
 def test_defaults_need_nothing() -> None:
@@ -12,7 +12,9 @@ def test_defaults_need_nothing() -> None:
 
 def test_changed_configuration_changes_every_setting_but_the_only_dataset() -> None:
     defaults = Settings().flat()
-    configurations = [Settings.from_context(context).flat() for context in (CHANGED, *OTHERS.values())]
+    configurations = [
+        Settings.from_context(context).flat() for context in (CHANGED, *OTHERS.values(), *ONE_SIDE.values())
+    ]
     same = [name for name in setting_names() if all(defaults[name] == changed[name] for changed in configurations)]
     assert same == ["dataset.name"]
 
@@ -21,6 +23,12 @@ def test_command_line_texts_are_converted() -> None:
     settings = Settings.from_context({"dataset.events": "5000", "hyperparameters.lambda": "2.5"})
     assert settings.dataset.events == 5000
     assert settings.hyperparameter_texts["lambda"] == "2.5"
+
+
+def test_sides_are_kept_in_the_order_given() -> None:
+    assert Settings().sides == ("sagemaker", "emr")
+    for names in ("emr,sagemaker", ["emr", "sagemaker"]):
+        assert Settings.from_context({"sides": names}).sides == ("emr", "sagemaker")
 
 
 def test_keys_of_the_cdk_are_left_alone() -> None:
@@ -71,6 +79,14 @@ def test_keys_of_the_cdk_are_left_alone() -> None:
         ({"hyperparameters.eta": "0"}, "setting hyperparameters: eta='0' must be a number above 0 up to 1"),
         ({"hyperparameters.max_dept": 3}, "did you mean hyperparameters.max_depth"),
         ({"project": "Has Spaces"}, "setting project="),
+        ({"sides": "sagemaker,emrr"}, 'setting sides="sagemaker,emrr": must name sides; allowed are sagemaker, emr'),
+        ({"sides": ""}, 'setting sides="": must name sides; allowed are sagemaker, emr'),
+        ({"sides": "sagemaker,,emr"}, "must name sides; allowed are"),
+        ({"sides": "sagemaker, emr"}, "must name sides; allowed are"),
+        ({"sides": []}, "must name sides; allowed are"),
+        ({"sides": 5}, "setting sides=5: must name sides"),
+        ({"sides": [{}]}, "must name sides; allowed are"),
+        ({"sides": "emr,emr"}, "must name each side once; allowed are"),
         ({"network.cidr": "8.8.0.0/20"}, 'setting network.cidr="8.8.0.0/20": is not private'),
         ({"network.cidr": "10.42.1.0/20"}, "setting network.cidr=.*host bits"),
         ({"network.cidr": "172.32.0.0/16"}, "is not private"),

@@ -48,6 +48,11 @@ def test_cfn_lint_finds_nothing_in_other_configurations(stack: str, other: Synth
     assert linted(other.templates()[stack]) == []
 
 
+@pytest.mark.slow
+def test_cfn_lint_finds_nothing_with_one_side_alone(one_side: Synthesised) -> None:
+    assert {stack: found for stack, template in one_side.templates().items() if (found := linted(template))} == {}
+
+
 def linted(template: dict[str, Any]) -> list[str]:
     """The findings of all levels, but for dependencies that are declared twice: the CDK's own constructs do so."""
     found = cfnlint.api.lint(json.dumps(template), regions=["us-east-1", "eu-west-1"])

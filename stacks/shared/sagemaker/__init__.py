@@ -1,1 +1,1 @@
-"""What runs on SageMaker, whichever side it is of: jobs, their roles, images."""
+"""SageMaker for every side that uses it: jobs, their roles, images, their clean-up."""

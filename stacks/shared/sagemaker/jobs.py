@@ -6,26 +6,26 @@ Field names are the API's (API_CreateProcessingJob, API_CreateTrainingJob, API_C
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from aws_cdk import ArnFormat, CustomResource, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.instances import has_local_disks
 from stacks.settings import Settings
-from stacks.shared.custom_resources import CustomResources, look_at_stack
 from stacks.shared.pipeline import StageRun, Watch
 from stacks.shared.sagemaker.images import xgboost_image
-from stacks.shared.sagemaker.roles import log_group_arns, sagemaker_role
-from stacks.shared.states import Task, allow, wait_permission
+from stacks.shared.sagemaker.kinds import TRAINING_JOB, JobKind
+from stacks.shared.sagemaker.roles import job_role, project_arn
+from stacks.shared.states import Task, wait_permission
 
 PROCESSING = "/opt/ml/processing"
 CHANNELS = "/opt/ml/input/data"
 
 # Names that Step Functions gives to failed calls of SageMaker: API failures and throttling
 # (docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html, archived copy of 2023, read 2026-11-22).
-ERRORS = ("SageMaker.AmazonSageMakerException",)
+INTEGRATION_ERRORS = ("SageMaker.AmazonSageMakerException",)
 
 # Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
 # (step-functions/latest/dg/supported-services-awssdk.html). CreateTrainingJob names ResourceInUse (there is a job of
@@ -39,7 +39,12 @@ SDK_ERRORS = (
 _EXISTS = "SageMaker.ResourceInUseException"
 
 # Jobs that are created by the AWS SDK and looked at: Step Functions makes no rule for their end.
-_WATCHED = ("TrainingJob",)
+_WATCHED = (TRAINING_JOB,)
+
+
+def run_job(kind: JobKind, request: Mapping[str, Any]) -> Task:
+    """Create a job and wait for its end."""
+    return Task(f"sagemaker:create{kind.name}.sync", request, INTEGRATION_ERRORS)
 
 
 def volume_key(instance_type: str, key: kms.IKey) -> str | None:
@@ -53,18 +58,23 @@ def volume_key(instance_type: str, key: kms.IKey) -> str | None:
 
 
 class Network(Protocol):
-    """Where the jobs run, and the key of their disks."""
+    """The network that the jobs run in, and the key of their disks."""
 
     @property
-    def key(self) -> kms.IKey: ...
+    def key(self) -> kms.IKey:
+        """The key of disks and outputs."""
+
     @property
-    def vpc(self) -> ec2.IVpc: ...
+    def vpc(self) -> ec2.IVpc:
+        """The network."""
+
     @property
-    def subnet_ids(self) -> list[str]: ...
+    def subnet_ids(self) -> list[str]:
+        """The subnets, in two zones or more."""
 
 
 class SageMakerJobs(Construct):
-    """What the jobs of a stack have in common: role, image, network, key, tags. Its methods write the requests."""
+    """The jobs of a stack: the role, image, network, key and tags that they share, and methods that write requests."""
 
     def __init__(
         self,
@@ -73,19 +83,12 @@ class SageMakerJobs(Construct):
         settings: Settings,
         *,
         network: Network,
-        resources: CustomResources,
         tags: Mapping[str, str],
         list_buckets: Sequence[str],
         read: Sequence[str],
         write: Sequence[str],
-        endpoints: Sequence[str] = (),
-        log_groups: Sequence[str] = (),
     ) -> None:
-        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use.
-
-        ``endpoints`` are the stack's own, in the jobs' network, and ``log_groups`` those that SageMaker writes to for
-        them, even after they were deleted.
-        """
+        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use."""
         super().__init__(scope, construct_id)
         self.project = settings.project
         self.vpc = network.vpc
@@ -95,16 +98,15 @@ class SageMakerJobs(Construct):
         self.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.image = xgboost_image(self)
         self.security_group = self._security_group()
-        self.role = self._role(list_buckets, read, write)
-        self.leftovers = self._leftovers(resources, endpoints, log_groups)
+        self.role = job_role(self, "Role", key=self.key, list_buckets=list_buckets, read=read, write=write)
 
     def name(self, stage: str) -> str:
         """A job's name: one for run and stage, so that a call which is made twice never makes two jobs."""
-        return f"States.Format('{self.project}-{{}}-{stage}', $.run_id)"
+        return sfn.JsonPath.format(f"{self.project}-{{}}-{stage}", sfn.JsonPath.string_at("$.run_id"))
 
-    def stop(self, stage: str, job: str) -> Task:
+    def stop(self, stage: str, kind: JobKind) -> Task:
         """Stop a stage's job: one that ran out of the state's time still runs, and one that ended refuses it."""
-        return Task(f"aws-sdk:sagemaker:stop{job}", {f"{job}Name.$": self.name(stage)}, ())
+        return Task(f"aws-sdk:sagemaker:stop{kind.name}", {kind.name_field: self.name(stage)}, ())
 
     def processing(
         self,
@@ -120,7 +122,7 @@ class SageMakerJobs(Construct):
     ) -> dict[str, Any]:
         """A CreateProcessingJob request; inputs and outputs map folders below /opt/ml/processing to S3 locations."""
         return {
-            "ProcessingJobName.$": self.name(stage),
+            "ProcessingJobName": self.name(stage),
             "RoleArn": self.role.role_arn,
             "AppSpecification": {
                 "ImageUri": self.image,
@@ -131,7 +133,7 @@ class SageMakerJobs(Construct):
                 {
                     "InputName": folder.replace("/", "-"),
                     "S3Input": {
-                        **_either("S3Uri", location),
+                        "S3Uri": location,
                         "LocalPath": f"{PROCESSING}/input/{folder}",
                         "S3DataType": "S3Prefix",
                         "S3InputMode": "File",
@@ -147,7 +149,7 @@ class SageMakerJobs(Construct):
                     {
                         "OutputName": folder,
                         "S3Output": {
-                            **_either("S3Uri", location),
+                            "S3Uri": location,
                             "LocalPath": f"{PROCESSING}/output/{folder}",
                             "S3UploadMode": "EndOfJob",
                         },
@@ -186,7 +188,7 @@ class SageMakerJobs(Construct):
         1.27.0, ModelTrainer; read 2026-11-26): nothing is installed, and the job's own exit code and words are kept.
         """
         return {
-            "TrainingJobName.$": self.name(stage),
+            "TrainingJobName": self.name(stage),
             "RoleArn": self.role.role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": self.image,
@@ -201,14 +203,14 @@ class SageMakerJobs(Construct):
                     "DataSource": {
                         "S3DataSource": {
                             "S3DataType": "S3Prefix",
-                            **_either("S3Uri", location),
+                            "S3Uri": location,
                             "S3DataDistributionType": "FullyReplicated",
                         }
                     },
                 }
                 for channel, location in channels.items()
             ],
-            "OutputDataConfig": {**_either("S3OutputPath", output), "KmsKeyId": self.key.key_arn},
+            "OutputDataConfig": {"S3OutputPath": output, "KmsKeyId": self.key.key_arn},
             "ResourceConfig": {
                 "InstanceType": instance_type,
                 "InstanceCount": 1,
@@ -229,19 +231,25 @@ class SageMakerJobs(Construct):
         fields of its own, knows ContainerEntrypoint; a definition with a field that it does not know is refused.
         What describes the job is some kB, and all of it is the cause when the job has failed, as the integration's.
         """
-        describe = {"TrainingJobName.$": self.name(stage)}
+        describe = {"TrainingJobName": self.name(stage)}
         return StageRun(
             Task("aws-sdk:sagemaker:createTrainingJob", request, SDK_ERRORS),
             watch=Watch(
-                look=Task("aws-sdk:sagemaker:describeTrainingJob", describe, SDK_ERRORS, {"job.$": "$"}, stage),
+                look=Task(
+                    "aws-sdk:sagemaker:describeTrainingJob",
+                    describe,
+                    SDK_ERRORS,
+                    {"job": sfn.JsonPath.string_at("$")},
+                    stage,
+                ),
                 status=f"$.{stage}.job.TrainingJobStatus",
                 slow=f"$.{stage}.job.SecondaryStatus",
                 done="Completed",
                 failed=("Failed", "Stopped"),
-                result={"model.$": f"$.{stage}.job.ModelArtifacts.S3ModelArtifacts"},
+                result={"model": sfn.JsonPath.string_at(f"$.{stage}.job.ModelArtifacts.S3ModelArtifacts")},
                 exists=_EXISTS,
             ),
-            stop={f"stop {stage}": self.stop(stage, "TrainingJob")},
+            stop={f"stop {stage}": self.stop(stage, TRAINING_JOB)},
         )
 
     def transform(
@@ -256,19 +264,19 @@ class SageMakerJobs(Construct):
     ) -> dict[str, Any]:
         """A CreateTransformJob request over CSV records ``entity,feature,...`` that writes ``entity,prediction``."""
         return {
-            "TransformJobName.$": self.name(stage),
-            "ModelName.$": model_name,
+            "TransformJobName": self.name(stage),
+            "ModelName": model_name,
             "BatchStrategy": "MultiRecord",
             "MaxPayloadInMB": 6,
             "TransformInput": {
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", **_either("S3Uri", records)}},
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": records}},
                 "ContentType": "text/csv",
                 "SplitType": "Line",
             },
             # The model sees the features only; the entity is joined to its prediction again.
             "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"},
             "TransformOutput": {
-                **_either("S3OutputPath", output),
+                "S3OutputPath": output,
                 "Accept": "text/csv",
                 "AssembleWith": "Line",
                 "KmsKeyId": self.key.key_arn,
@@ -292,11 +300,8 @@ class SageMakerJobs(Construct):
             "Subnets": self.subnet_ids,
         }
 
-    def permissions(self, jobs: Mapping[str, str]) -> list[iam.PolicyStatement]:
-        """What a state machine needs to run these jobs, given as API name to ARN name.
-
-        For instance ``{"ProcessingJob": "processing-job"}``.
-        """
+    def permissions(self, *kinds: JobKind) -> list[iam.PolicyStatement]:
+        """Permissions of a state machine that runs jobs of these kinds."""
         statements = [
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
@@ -306,30 +311,20 @@ class SageMakerJobs(Construct):
             # ListTags of Step Functions' own look-up has no resource-level form for jobs that do not exist yet.
             iam.PolicyStatement(actions=["sagemaker:ListTags"], resources=["*"]),
         ]
-        for job, resource in jobs.items():
+        for kind in kinds:
             statements.append(
                 iam.PolicyStatement(
-                    actions=[
-                        f"sagemaker:Create{job}",
-                        f"sagemaker:Describe{job}",
-                        f"sagemaker:Stop{job}",
-                        "sagemaker:AddTags",
-                    ],
-                    resources=[self.arn(resource)],
+                    actions=[*kind.actions("Create", "Describe", "Stop"), "sagemaker:AddTags"],
+                    resources=[self.arn(kind.resource)],
                 )
             )
-            if job not in _WATCHED:
-                statements.append(wait_permission(self, f"StepFunctionsGetEventsForSageMaker{job}sRule"))
+            if kind not in _WATCHED:
+                statements.append(wait_permission(self, f"StepFunctionsGetEventsForSageMaker{kind.name}sRule"))
         return statements
 
     def arn(self, resource: str) -> str:
         """The ARN pattern of this project's jobs or models."""
-        return Stack.of(self).format_arn(
-            service="sagemaker",
-            resource=resource,
-            resource_name=f"{self.project}-*",
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+        return project_arn(self, resource, self.project)
 
     def _security_group(self) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
@@ -344,91 +339,10 @@ class SageMakerJobs(Construct):
             group.add_egress_rule(group, port, "Encrypted traffic between containers")
         return group
 
-    def _leftovers(
-        self, resources: CustomResources, endpoints: Sequence[str], log_groups: Sequence[str]
-    ) -> CustomResource:
-        """On deletion: stop what runs, delete what runs made, wait for endpoints and for the network interfaces of all.
-
-        SageMaker's interfaces outlive its jobs by minutes, and CloudFormation does not wait for them
-        (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1327, read 2026-11-22).
-        """
-        kinds = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
-        shared = [log_group_arns(self, f"/aws/sagemaker/{kind}s") for kind in kinds]
-        own = [log_group_arns(self, name) for name in log_groups]
-        leftovers = resources.add(
-            f"{self.node.id}Leftovers",
-            "SageMakerLeftovers",
-            {
-                "Project": self.project,
-                "Endpoints": list(endpoints),
-                "SecurityGroupIds": [self.security_group.security_group_id],
-                "LogGroups": list(log_groups),
-            },
-            # Lists have no resource-level permissions (Service Authorization Reference, SageMaker, EC2; 2026-11-22).
-            iam.PolicyStatement(
-                actions=[f"sagemaker:List{kind}s" for kind in (*kinds, "Model")] + ["ec2:DescribeNetworkInterfaces"],
-                resources=["*"],
-            ),
-            iam.PolicyStatement(
-                actions=["sagemaker:ListTags"], resources=[self.arn(each) for each in (*kinds.values(), "model")]
-            ),
-            *[
-                iam.PolicyStatement(actions=[f"sagemaker:Stop{kind}"], resources=[self.arn(resource)])
-                for kind, resource in kinds.items()
-            ],
-            iam.PolicyStatement(actions=["sagemaker:DeleteModel"], resources=[self.arn("model")]),
-            *[
-                iam.PolicyStatement(
-                    actions=["sagemaker:DescribeEndpoint"],
-                    resources=[
-                        Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
-                    ],
-                )
-                for endpoint in endpoints
-            ],
-            look_at_stack(self),
-            delete_interfaces(self, self.vpc),
-            # The groups of jobs are the account's: of them the project's own streams are deleted, never the group.
-            *[
-                iam.PolicyStatement(actions=["logs:DescribeLogStreams", "logs:DeleteLogStream"], resources=arns)
-                for arns in shared
-            ],
-            *[iam.PolicyStatement(actions=["logs:DeleteLogGroup"], resources=arns) for arns in own],
-        )
-        leftovers.node.add_dependency(self.security_group, self.role)
-        return leftovers
-
-    def _role(self, list_buckets: Sequence[str], read: Sequence[str], write: Sequence[str]) -> iam.Role:
-        """What the jobs may do."""
-        role = sagemaker_role(self, "Role", key=self.key)
-        allow(role, ["s3:GetObject"], *read)
-        allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)
-        allow(role, ["s3:ListBucket"], *list_buckets)
-        allow(role, ["kms:Encrypt", "kms:GenerateDataKey"], self.key.key_arn)
-        return role
-
-
-def delete_interfaces(scope: Construct, vpc: ec2.IVpc) -> iam.PolicyStatement:
-    """Delete network interfaces of this VPC, and of no other."""
-    stack = Stack.of(scope)
-    return iam.PolicyStatement(
-        actions=["ec2:DeleteNetworkInterface"],
-        resources=[stack.format_arn(service="ec2", resource="network-interface", resource_name="*")],
-        conditions={
-            "ArnEquals": {"ec2:Vpc": stack.format_arn(service="ec2", resource="vpc", resource_name=vpc.vpc_id)}
-        },
-    )
-
 
 # Script mode installs the script's folder with pip, which would look for build tools on a package index that the
 # subnets cannot reach; pip reads 0 as "no isolation", so the image's own setuptools build it.
 _NO_PACKAGE_INDEX = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
-
-
-def _either(field: str, value: str) -> dict[str, str]:
-    """A request's field, as a path where the value is computed from the state's input."""
-    computed = value.startswith(("States.", "$."))
-    return {f"{field}.$" if computed else field: value}
 
 
 def _optional(field: str, value: str | None) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""The role that SageMaker takes on for a job, a model or an endpoint: what all of them need."""
+"""The roles that SageMaker takes on for jobs, models and endpoints, and the ARNs that policies name."""
+
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
@@ -80,6 +82,29 @@ def sagemaker_role(
         "SageMaker needs the rest without resources or conditions (sagemaker-roles.html).",
     )
     return role
+
+
+def job_role(
+    scope: Construct,
+    construct_id: str,
+    *,
+    key: kms.IKey,
+    list_buckets: Sequence[str],
+    read: Sequence[str],
+    write: Sequence[str],
+) -> iam.Role:
+    """A role of jobs, which may list these buckets, and read and write these objects: ARNs all of them."""
+    role = sagemaker_role(scope, construct_id, key=key)
+    allow(role, ["s3:GetObject"], *read)
+    allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)
+    allow(role, ["s3:ListBucket"], *list_buckets)
+    allow(role, ["kms:Encrypt", "kms:GenerateDataKey"], key.key_arn)
+    return role
+
+
+def project_arn(scope: Construct, resource: str, project: str) -> str:
+    """The ARN pattern of a project's jobs or models; ``resource`` as ARNs have it, for instance ``training-job``."""
+    return Stack.of(scope).format_arn(service="sagemaker", resource=resource, resource_name=f"{project}-*")
 
 
 def log_group_arns(scope: Construct, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from assembly.template import REPOSITORY
 from local.services import machine_name
+from sides import SIDES
 from stacks.settings import Settings
 from tests.stacks.conftest import CONFIGURATIONS, Synthesised, synthesise
 from tests.stacks.test_deletion import Order
@@ -101,10 +102,12 @@ def test_comparison_records_both_sides_with_the_settings(synthesised: Synthesise
     assert json.loads(payload["settings"]) == json.loads(json.dumps(settings.flat()))
     assert payload["dataset"]["name"] == settings.dataset.name
     generated = settings.dataset.location is None
-    assert ("events" in payload["dataset"], "raw" in payload["dataset"]) == (generated, generated)
-    _, properties = function(synthesised)
-    sides = {arn for arn in machines if machine_name(arn) in ("sagemaker", "emr")}
-    assert set(json.loads(properties["Environment"]["Variables"]["MACHINES"]).values()) == sides
+    assert ("events" in payload["dataset"]) == generated
+    assert payload["dataset"]["raw"].startswith("s3://")
+    deployed = json.loads(payload["deployed"])
+    assert list(deployed) == synthesised.sides
+    assert {side["state_machine"] for side in deployed.values()} <= machines.keys()
+    assert [side["engine"] for side in deployed.values()] == [SIDES[name].engine for name in synthesised.sides]
 
 
 def test_machine_outlives_the_sides_and_their_record(synthesised: Synthesised) -> None:
@@ -136,3 +139,13 @@ def test_function_goes_after_the_executions_that_call_it_were_stopped(synthesise
     }
     assert len(policies) == 2
     assert policies <= order.needs(logical_id)
+
+
+def test_one_side_alone_is_run_and_recorded(one_side: Synthesised) -> None:
+    (side,) = one_side.sides
+    machines = {machine_name(arn): arn for arn in one_side.assembly.state_machines()}
+    states = one_side.assembly.state_machines()[machines["comparison"]]["States"]
+    assert [branch["StartAt"] for branch in states["both sides"]["Branches"]] == [side]
+    assert states["both sides"]["ResultSelector"] == {f"{side}.$": "$[0]"}
+    deployed = json.loads(states["record"]["Parameters"]["Payload"]["deployed"])
+    assert {name: each["state_machine"] for name, each in deployed.items()} == {side: machines[side]}

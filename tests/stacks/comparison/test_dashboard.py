@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sides import SIDES
 from tests.stacks.conftest import Synthesised
 
 
@@ -20,6 +21,13 @@ def test_both_sides_have_the_same_layout(widgets: list[dict[str, Any]]) -> None:
     right = [(w["y"], w["width"], w["height"], w["type"]) for w in widgets if w["x"] == 12]
     assert left == right
     assert len(left) + len(right) == len(widgets)
+
+
+def test_one_side_alone_has_the_whole_width(one_side: Synthesised) -> None:
+    found = json.loads(one_side.assembly.only("AWS::CloudWatch::Dashboard")["DashboardBody"])["widgets"]
+    assert {(widget["x"], widget["width"]) for widget in found} == {(0, 24)}
+    (other,) = {"SageMaker", "EMR"} - {SIDES[side].title for side in one_side.sides}
+    assert f"# {other}" not in json.dumps(found)
 
 
 def test_everything_that_is_asked_for_is_on_it(widgets: list[dict[str, Any]], synthesised: Synthesised) -> None:

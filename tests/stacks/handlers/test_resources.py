@@ -111,7 +111,7 @@ def test_more_throttled_calls_than_that_are_an_error(
 def test_only_named_errors_are_tolerated(handlers: ModuleType, tolerated: tuple[str, ...], raised: bool) -> None:
     reached = []
     try:
-        with sys.modules["clients"].tolerating(*tolerated):
+        with sys.modules["clients"].suppress_client_errors(*tolerated):
             boto3.client("s3").list_objects_v2(Bucket="nobody-has-this-bucket")
             reached.append("the end of the block")
     except ClientError:

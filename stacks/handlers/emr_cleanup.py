@@ -10,8 +10,8 @@ RevokeSecurityGroupIngress, RevokeSecurityGroupEgress (on the groups), and what 
 from collections.abc import Sequence
 
 import interfaces
-from clients import client, tolerating
-from events import Answer, Event, complete, goes_with_stack, named
+from clients import client, suppress_client_errors
+from events import Answer, Event, complete, is_stack_deletion, named
 
 # All states but TERMINATED and TERMINATED_WITH_ERRORS (API_ClusterStatus, botocore 1.44.5).
 _ACTIVE = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"]
@@ -21,8 +21,8 @@ on_event = named
 
 
 def is_complete(event: Event) -> Answer:
-    """When the stack goes end the clusters, then free the groups; complete once a call finds nothing of theirs."""
-    if not goes_with_stack(event):
+    """End the clusters when the stack goes, then free the groups; complete once a call finds nothing of theirs."""
+    if not is_stack_deletion(event):
         return complete()
     properties = event["ResourceProperties"]
     groups = properties["SecurityGroupIds"]
@@ -36,7 +36,7 @@ def _clusters(name: str) -> list[str]:
     for cluster in active:
         if cluster["Status"]["State"] != "TERMINATING":
             # One at a time: one that ends meanwhile would fail the call for all of them.
-            with tolerating("ValidationException: A job flow that is shutting down"):
+            with suppress_client_errors("ValidationException: A job flow that is shutting down"):
                 _terminate(cluster["Id"])
     return [cluster["Id"] for cluster in active]
 
@@ -56,7 +56,7 @@ def _rules(groups: Sequence[str]) -> list[str]:
     found: list[str] = []
     for group in groups:
         # A rule that is gone by now fails the call for all of them: the next look finds those that are left.
-        with tolerating(
+        with suppress_client_errors(
             "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "InvalidSecurityGroupRuleId.NotFound"
         ):
             paginator = client("ec2").get_paginator("describe_security_group_rules")

@@ -18,8 +18,8 @@ from functools import cache
 from typing import Any
 
 import interfaces
-from clients import client, tolerating
-from events import CALL_SECONDS, Answer, Event, complete, goes_with_stack, named
+from clients import client, suppress_client_errors
+from events import CALL_SECONDS, Answer, Event, complete, is_stack_deletion, named
 
 # What SageMaker says of jobs that ended or are gone when we stop them. The models name ResourceNotFound, the service
 # answers ValidationException (github.com/aws/aws-sdk/issues/165; texts as Kubeflow's SageMaker components know them).
@@ -29,6 +29,8 @@ _OVER = (
     "ValidationException: Could not find",
     "ValidationException: Requested resource not found",
 )
+
+MODEL_SUFFIX = "-model"  # as stacks/shared/sagemaker/kinds.py has it
 
 # Another call is at work on the same group or stream: the next look tells.
 _LOGS_BUSY = "OperationAbortedException"
@@ -49,7 +51,7 @@ class _Kind:
         return f"/aws/sagemaker/{self.name}s"
 
 
-_KINDS = (
+JOB_KINDS = (
     _Kind(
         "ProcessingJob",
         "processing-job",
@@ -83,7 +85,7 @@ class _Ours:
         self._tag = cache(_project_tag)
 
     def __call__(self, resource: str, name: str) -> bool:
-        """Whether a job or model is ours: ``resource`` as in its ARN, for instance ``training-job``."""
+        """True if a job or model is ours: ``resource`` as in its ARN, for instance ``training-job``."""
         return name.startswith(self.prefix) and self._tag(f"{self._arn}:{resource}/{name}") == self._project
 
 
@@ -91,8 +93,8 @@ on_event = named
 
 
 def is_complete(event: Event) -> Answer:
-    """When the stack goes stop and remove what is ours; complete once a call finds nothing of it."""
-    if not goes_with_stack(event):
+    """Stop and remove what is ours when the stack goes; complete once a call finds nothing of it."""
+    if not is_stack_deletion(event):
         return complete()
     properties = event["ResourceProperties"]
     ours = _Ours(properties["Project"], event["StackId"])
@@ -110,7 +112,7 @@ def is_complete(event: Event) -> Answer:
 def _project_tag(arn: str) -> str | None:
     """A job's or model's tag ``project``; None if it has none, or is gone."""
     # Its text for a resource that is gone is not documented.
-    with tolerating("ResourceNotFound", "ValidationException"):
+    with suppress_client_errors("ResourceNotFound", "ValidationException"):
         for page in client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn):
             for tag in page["Tags"]:
                 if tag["Key"] == "project":
@@ -121,7 +123,7 @@ def _project_tag(arn: str) -> str | None:
 def _jobs(ours: _Ours) -> list[str]:
     """Stop our jobs; the names of those that have not ended yet."""
     active = set()
-    for kind in _KINDS:
+    for kind in JOB_KINDS:
         # In this order a job that somebody else stops between the two looks is seen all the same.
         for status in ("InProgress", "Stopping"):
             pages = kind.pages(NameContains=ours.prefix, StatusEquals=status)
@@ -130,7 +132,7 @@ def _jobs(ours: _Ours) -> list[str]:
                 if ours(kind.resource, job):
                     active.add(job)
                     if status == "InProgress":
-                        with tolerating(*_OVER):
+                        with suppress_client_errors(*_OVER):
                             kind.stop(job)
     return sorted(active)
 
@@ -139,9 +141,9 @@ def _models(ours: _Ours) -> list[str]:
     """Delete the models that runs made; the names of those found. The endpoint's own is CloudFormation's."""
     pages = client("sagemaker").get_paginator("list_models").paginate(NameContains=ours.prefix)
     listed = [model["ModelName"] for page in pages for model in page["Models"]]
-    found = [model for model in listed if model.endswith("-model") and ours("model", model)]
+    found = [model for model in listed if model.endswith(MODEL_SUFFIX) and ours("model", model)]
     for model in found:
-        with tolerating(*_OVER):
+        with suppress_client_errors(*_OVER):
             client("sagemaker").delete_model(ModelName=model)
     return found
 
@@ -150,7 +152,7 @@ def _endpoints(names: Sequence[str]) -> list[str]:
     """Those of the stack's endpoints that are not gone yet; their deletion goes on after CloudFormation's call."""
     found: list[str] = []
     for name in names:
-        with tolerating(*_OVER):
+        with suppress_client_errors(*_OVER):
             client("sagemaker").describe_endpoint(EndpointName=name)
             found.append(name)
     return found
@@ -163,15 +165,15 @@ def _log_streams(ours: _Ours, deadline: float) -> list[str]:
     whatever retention, subscriptions and filters somebody gave them: they stay, even when they are empty.
     """
     found: list[str] = []
-    for kind in _KINDS:
-        with tolerating("ResourceNotFoundException"):
+    for kind in JOB_KINDS:
+        with suppress_client_errors("ResourceNotFoundException"):
             for stream in list(_streams(kind.log_group, logStreamNamePrefix=ours.prefix)):
                 if not ours(kind.resource, stream.split("/")[0]):
                     continue
                 found.append(stream)
                 if time.monotonic() >= deadline:
                     return found
-                with tolerating("ResourceNotFoundException", _LOGS_BUSY):
+                with suppress_client_errors("ResourceNotFoundException", _LOGS_BUSY):
                     client("logs").delete_log_stream(logGroupName=kind.log_group, logStreamName=stream)
     return found
 
@@ -190,8 +192,8 @@ def _log_groups(groups: Sequence[str]) -> list[str]:
     """
     found = []
     for group in groups:
-        with tolerating("ResourceNotFoundException"):
-            with tolerating(_LOGS_BUSY):
+        with suppress_client_errors("ResourceNotFoundException"):
+            with suppress_client_errors(_LOGS_BUSY):
                 client("logs").delete_log_group(logGroupName=group)
             found.append(group)
     return found

@@ -4,6 +4,7 @@ Moto's jobs are Completed at once, most cannot be stopped, and nothing has a sec
 """
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
@@ -13,12 +14,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from stacks.shared.sagemaker import kinds
 from tests.stacks.handlers.network import interfaces, network, set_status
 from tests.stacks.handlers.support import ACCOUNT, REGION, Failure, Wire, event, run
 
 PROJECT = "shop"
 ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/shop"
-KINDS = {"ProcessingJob": "processing-job", "TrainingJob": "training-job", "TransformJob": "transform-job"}
+KINDS = {kind.name: kind.resource for kind in kinds.JOB_KINDS}
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -347,7 +349,7 @@ def test_a_call_ends_in_time_and_the_next_one_goes_on(
     sagemaker.job("ProcessingJob", "shop-one-stage-0", status="Completed")
     write_logs("/aws/sagemaker/ProcessingJobs", *(f"shop-one-stage-0/algo-{number:02}" for number in range(25)))
     minutes = iter(range(1000))
-    monkeypatch.setattr("sagemaker_leftovers.time.monotonic", lambda: 60 * next(minutes))
+    monkeypatch.setattr("sagemaker_cleanup.time.monotonic", lambda: 60 * next(minutes))
     assert handlers.is_complete(delete(), None)["IsComplete"] is False
     assert len(streams("/aws/sagemaker/ProcessingJobs")) == 16
     run(handlers, delete())
@@ -430,3 +432,11 @@ def test_throttling_is_no_failure(
     assert len(pauses) == 13
     assert [stream for group in log_groups() for stream in streams(group)] == []
     assert json.dumps(sagemaker.jobs).count("Stopped") == 3
+
+
+def test_the_function_s_copy_of_the_kinds_of_job_is_what_the_stacks_have(handlers: ModuleType) -> None:
+    copy = sys.modules["sagemaker_cleanup"]
+    assert [(kind.name, kind.resource, kind.log_group) for kind in copy.JOB_KINDS] == [
+        (kind.name, kind.resource, kind.log_group) for kind in kinds.JOB_KINDS
+    ]
+    assert copy.MODEL_SUFFIX == kinds.MODEL_SUFFIX

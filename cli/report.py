@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import bad_input
-from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, is_file
-from record.schema import Record, RecordError, load
+from record.errors import UserError
+from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, check_output, is_file
+from record.schema import Record, load
 
 EPILOG = (
     "Exit codes: 0 well, 2 bad input: no such run, something beside it that cannot be read, or no page can be written."
@@ -30,21 +30,11 @@ def report(
 
     compare report 20261122-093000
     """
-    # Here, since the charts take long to load.
-    from assembly.posture import PostureError
-    from assembly.template import TemplateError
-    from comparison.cost import CostError
-    from comparison.cost.prices import PriceError
-    from comparison.report.page import ReportError
-
-    try:
-        check_output(output)
-        folder = next((each for each in (Path(run), output / run) if is_file(each / RECORD)), None)
-        if folder is None:
-            bad_input(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
-        path = make_report(load(folder / RECORD), folder)
-    except (RecordError, ReportError, RunsError, CostError, PriceError, PostureError, TemplateError) as error:
-        bad_input(str(error))
+    check_output(output)
+    folder = next((each for each in (Path(run), output / run) if is_file(each / RECORD)), None)
+    if folder is None:
+        raise UserError(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
+    path = make_report(load(folder / RECORD), folder)
     shown = os.path.relpath(path)
     typer.echo(json.dumps({"report": shown}) if as_json else shown)
 
@@ -53,14 +43,15 @@ def make_report(record: Record, folder: Path) -> Path:
     """Write the page of a run into its folder; returns where it is.
 
     Raises:
-        ReportError, CostError, PriceError, PostureError, TemplateError: it cannot be made; one line.
+        UserError: it cannot be made; one line.
     """
+    # Here, since the charts take long to load.
     from comparison.report.evidence import gather
-    from comparison.report.page import ReportError, write_report
+    from comparison.report.page import write_report
 
     evidence = gather(record, folder)
     try:
         write_report(record, folder / REPORT, evidence)
     except OSError as error:
-        raise ReportError(f"{folder / REPORT}: cannot be written: {error.strerror or error}") from error
+        raise UserError(f"{folder / REPORT}: cannot be written: {error.strerror or error}") from error
     return folder / REPORT

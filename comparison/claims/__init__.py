@@ -45,7 +45,7 @@ def rows(evidence: Evidence) -> tuple[Row, ...]:
     """Measure the ten rows, in the seed's order.
 
     Raises:
-        TemplateError: the assembly lacks the stack or the state machine of a side.
+        UserError: the assembly lacks the stack or the state machine of a side.
     """
     found = []
     claims = tomllib.loads(SEED.read_text(encoding="utf-8"))["row"]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from assembly.template import Assembly, TemplateError
+from assembly.template import Assembly
 from record.collector import CLUSTER_CALLS
+from record.errors import UserError
 from record.schema import STAGES, SideName, StageName
 
 _CLUSTER_ACTIONS = {call.rpartition(":")[2] for call in CLUSTER_CALLS}
@@ -25,18 +26,18 @@ _SERVICES = {
 class SideTemplate:
     """The stack of a side and its state machine.
 
-    Raises TemplateError when the assembly holds no stack or no state machine of that side, or that lacks a stage.
+    Raises UserError when the assembly holds no stack or no state machine of that side, or that lacks a stage.
     """
 
     def __init__(self, assembly: Assembly, side: SideName) -> None:
         stacks = [name for name in assembly.templates if name.endswith(f"-{side}")]
         if len(stacks) != 1:
-            raise TemplateError(f"{assembly.folder}: {len(stacks)} stacks *-{side}, one is needed")
+            raise UserError(f"{assembly.folder}: {len(stacks)} stacks *-{side}, one is needed")
         self.stack = stacks[0]
         self.resources: Mapping[str, Mapping[str, Any]] = assembly.templates[self.stack]["Resources"]
         machines = [d for arn, d in assembly.state_machines().items() if arn.endswith(f"-{side}")]
         if len(machines) != 1:
-            raise TemplateError(f"{assembly.folder}: {len(machines)} state machines *-{side}, one is needed")
+            raise UserError(f"{assembly.folder}: {len(machines)} state machines *-{side}, one is needed")
         self.definition: Mapping[str, Any] = machines[0]
 
     def of_type(self, resource_type: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -80,7 +81,7 @@ class SideTemplate:
     def request(self, stage: StageName) -> tuple[str, Mapping[str, Any]]:
         """What a stage calls, and with which parameters."""
         if stage not in self.calls:
-            raise TemplateError(f"{self.machine}: no task {stage}")
+            raise UserError(f"{self.machine}: no task {stage}")
         return self.calls[stage]
 
     @property

@@ -50,7 +50,7 @@ def gather(record: Record, folder: Path) -> Evidence:
     """Everything that can be said of a run from what lies in its folder; less where less is there.
 
     Raises:
-        CostError, PriceError, PostureError, TemplateError: something is there and cannot be used; one line.
+        UserError: something is there and cannot be used; one line.
     """
     found = posture(folder)
     if not (folder / TEMPLATES / "manifest.json").is_file():

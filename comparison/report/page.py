@@ -23,7 +23,8 @@ from comparison.report import charts
 from comparison.report.cost_section import AXES, origin_of_run
 from comparison.report.evidence import Evidence
 from comparison.report.reproduce import command
-from record.files import FileError, read_text, write_text
+from record.errors import UserError
+from record.files import read_text, write_text
 from record.schema import Record, RocPoint
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -34,20 +35,14 @@ _SECTIONS = ("timeline", "cost", "rows", "stages", "models", "agreement", "serve
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-class ReportError(Exception):
-    """The page cannot be made. The text is one line that says what is missing and how to get it."""
-
-
 def chart_library() -> str:
-    """The text of the chart library. Raises ReportError when it is not installed, or damaged."""
+    """The text of the chart library. Raises UserError when it is not installed, or damaged."""
     try:
         text = read_text(CHART_LIBRARY)
-    except FileError as error:
-        raise ReportError(
-            f"{error}; it is the page's chart library: `npm ci` installs it, and so does `make`"
-        ) from error
+    except UserError as error:
+        raise UserError(f"{error}; it is the page's chart library: `npm ci` installs it, and so does `make`") from error
     if not text.strip():
-        raise ReportError(f"{CHART_LIBRARY}: is empty; it is the page's chart library: `npm ci` installs it")
+        raise UserError(f"{CHART_LIBRARY}: is empty; it is the page's chart library: `npm ci` installs it")
     return text
 
 
@@ -55,7 +50,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     """Write the page of a run, atomically; without evidence it is what the record alone says.
 
     Raises:
-        ReportError: the chart library is not installed.
+        UserError: the chart library is not installed.
         OSError: the folder cannot be written to.
     """
     library = chart_library()
@@ -149,7 +144,7 @@ def _asset(name: str) -> Markup:
 def _inline(text: str) -> Markup:
     """Mark text as safe inside <style> or <script>: our own files and escaped JSON, never a value of the record."""
     if "</script" in text.lower() or "</style" in text.lower():
-        raise ReportError("an inlined file would end its own element")
+        raise UserError("an inlined file would end its own element")
     return Markup(text)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assembly.posture import Posture
-from assembly.template import REPOSITORY, Assembly, TemplateError
+from assembly.template import REPOSITORY, Assembly
 from comparison.claims import Evidence, Row, rows
 from comparison.claims.base import Finding
 from comparison.claims.deployment import deployment
@@ -28,6 +28,7 @@ from comparison.cost.prices import PriceBook
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.summary import NOT_MEASURED
+from record.errors import UserError
 from record.schema import Record
 from tests.comparison.claims.conftest import Templates
 from tests.record.sample import bare_sample, failed_sample, sample, sample_data
@@ -352,5 +353,5 @@ def test_any_configuration_can_be_read(evidence: Make, templates: Templates, set
 def test_a_side_that_is_not_there_is_named(evidence: Make, templates: Templates) -> None:
     assembly = templates()
     del assembly.templates["side-by-side-emr"]
-    with pytest.raises(TemplateError, match=r"0 stacks \*-emr, one is needed"):
+    with pytest.raises(UserError, match=r"0 stacks \*-emr, one is needed"):
         rows(evidence(assembly=assembly))

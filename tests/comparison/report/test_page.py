@@ -17,8 +17,9 @@ from comparison.cost.lines import drivers
 from comparison.report import page as report
 from comparison.report.cost_section import AXES
 from comparison.report.evidence import Evidence, gather
-from comparison.report.page import ReportError, write_report
+from comparison.report.page import write_report
 from comparison.report.terminal import print_comparison
+from record.errors import UserError
 from record.runs.folders import RULES
 from record.schema import Record
 from tests.browser import Browser, browser
@@ -398,7 +399,7 @@ def test_damaged_chart_library(
     if content is not None:
         library.write_bytes(content)
     with pytest.raises(
-        ReportError, match=rf"plotly\.js: .*{said}.*; it is the page's chart library: `npm ci` installs it"
+        UserError, match=rf"plotly\.js: .*{said}.*; it is the page's chart library: `npm ci` installs it"
     ):
         write_report(sample(), tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()

@@ -56,7 +56,7 @@ def cost(
         float | None, typer.Option(parser=amount, help="Fail when a month costs more US dollars, both sides together.")
     ] = None,
 ) -> None:
-    """What the templates cost: idle, a run, a month; both sides side by side, and where they break even.
+    """Price the templates: idle, a run, a month; both sides side by side, and where they break even.
 
     An estimate from list prices; what it assumes is printed with it.
 

@@ -17,7 +17,7 @@ from record.errors import UserError
 
 
 class _Guarded(TyperGroup):
-    """Whatever goes wrong is one line on standard error and an exit code, never a traceback."""
+    """The group of commands: whatever goes wrong is one line on standard error and an exit code, never a traceback."""
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **named: Any) -> NoReturn:
         """Run the command that the arguments ask for, and end with its exit code."""

@@ -125,7 +125,7 @@ def run(
 
 
 def _show_repeats(name: str, records: Sequence[Record], asked: int, console: Console, as_json: bool) -> None:
-    """What the runs that succeeded say together."""
+    """Sum up the runs that succeeded."""
     good = [record for record in records if succeeded(record)]
     spreads = repeated(good)
     print_repeats(name, spreads, len(good), asked, console)

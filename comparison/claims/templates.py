@@ -1,4 +1,4 @@
-"""One side's template, asked for what the rows count."""
+"""One side's template, asked for what the claims count."""
 
 import json
 import re
@@ -71,7 +71,7 @@ class SideTemplate:
 
     @cached_property
     def calls(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
-        """What each Task calls (`createTrainingJob.sync`) and the parameters, by the state's name."""
+        """The call of each Task (`createTrainingJob.sync`) and its parameters, by the state's name."""
         return {
             name: (state["Resource"].rpartition(":")[2].removesuffix(".sync"), state.get("Parameters", {}))
             for name, state in self.states
@@ -79,14 +79,14 @@ class SideTemplate:
         }
 
     def request(self, stage: StageName) -> tuple[str, Mapping[str, Any]]:
-        """What a stage calls, and with which parameters."""
+        """The call of a stage, and its parameters."""
         if stage not in self.calls:
             raise UserError(f"{self.machine}: no task {stage}")
         return self.calls[stage]
 
     @property
     def actions(self) -> list[str]:
-        """What the four stages call, each once, in their order."""
+        """The calls of the four stages, each once, in their order."""
         return list(dict.fromkeys(self.request(stage)[0] for stage in STAGES))
 
     @cached_property

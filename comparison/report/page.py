@@ -21,7 +21,7 @@ from comparison import summary
 from comparison.claims.scaling import ASSUMPTIONS
 from comparison.report import charts
 from comparison.report.cost_section import AXES, origin_of_run
-from comparison.report.evidence import Evidence
+from comparison.report.data import ReportData
 from comparison.report.reproduce import command
 from record.errors import UserError
 from record.files import read_text, write_text
@@ -31,7 +31,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 CHART_LIBRARY = Path(__file__).parents[2] / "node_modules" / "plotly.js-basic-dist-min" / "plotly-basic.min.js"
 
 
-_SECTIONS = ("timeline", "cost", "rows", "stages", "models", "agreement", "serve", "security", "made")
+_SECTIONS = ("timeline", "cost", "claims", "stages", "models", "agreement", "serve", "security", "made")
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -46,8 +46,8 @@ def chart_library() -> str:
     return text
 
 
-def write_report(record: Record, path: Path, evidence: Evidence | None = None) -> None:
-    """Write the page of a run, atomically; without evidence it is what the record alone says.
+def write_report(record: Record, path: Path, data: ReportData | None = None) -> None:
+    """Write the page of a run, atomically; without data it is what the record alone says.
 
     Raises:
         UserError: the chart library is not installed.
@@ -55,7 +55,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     """
     library = chart_library()
     # Both colour schemes travel in the page, which switches between them: the charts cannot read CSS.
-    found = evidence or Evidence()
+    found = data or ReportData()
     drawn: dict[str, Callable[[dict[str, str]], go.Figure | None]] = {
         "timeline": partial(charts.timeline, record),
         "roc": partial(charts.roc, record),
@@ -64,8 +64,8 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     cost = found.cost
     if cost:
         drawn["break_even"] = partial(charts.break_even, cost)
-    if found.load:
-        drawn["scaling"] = partial(charts.scaling, found.load)
+    if found.day:
+        drawn["scaling"] = partial(charts.scaling, found.day)
     figures = {
         name: {theme: _plain(figure(colours)) for theme, colours in charts.THEMES.items()}
         for name, figure in drawn.items()
@@ -92,7 +92,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     page = environment.get_template("report.html.j2").render(
         record=record,
         summary=summary,
-        verdict=_verdict(record, found),
+        conclusion=_conclusion(record, found),
         checks=summary.checks(record),
         stages=summary.order(record),
         rejected=summary.rejected(record),
@@ -107,13 +107,13 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
         roc_table=_roc_table(record),
         command=command(record),
         sections=_SECTIONS,
-        rows=found.rows,
+        claims=found.claims,
         posture=found.posture,
         cost=cost,
         cost_axes=AXES,
         cost_of_run_origin=origin_of_run(record),
         cost_data=_json(cost.data() if cost else None),
-        chart_texts={"scaling": (charts.scaling_text(found.load), ASSUMPTIONS)} if found.load else {},
+        chart_texts={"scaling": (charts.scaling_text(found.day), ASSUMPTIONS)} if found.day else {},
         sides=record.both(),
         timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
@@ -148,11 +148,11 @@ def _inline(text: str) -> Markup:
     return Markup(text)
 
 
-def _verdict(record: Record, found: Evidence) -> summary.Verdict:
-    """The verdict with what costs and claims add to it, which say nothing of a run that one side did not finish."""
+def _conclusion(record: Record, found: ReportData) -> summary.Conclusion:
+    """The conclusion with what costs and claims add to it, which say nothing of a run that one side did not finish."""
     if any(side.status == "failed" for _, side in record.both()):
-        return summary.verdict(record)
-    return summary.verdict(record, cost=found.cost.verdict if found.cost else "", claims=found.claims)
+        return summary.conclude(record)
+    return summary.conclude(record, cost=found.cost.verdict if found.cost else "", claims=found.claims_sentence)
 
 
 def _json(value: Any) -> Markup:

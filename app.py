@@ -5,10 +5,11 @@ import sys
 from aws_cdk import App, Tags
 from aws_cdk import aws_iam as iam
 
+from common.command import InputError
 from stacks.comparison.stack import ComparisonStack
 from stacks.data.stack import DataStack
 from stacks.network.stack import NetworkStack
-from stacks.settings import Settings, SettingsError
+from stacks.settings import Settings
 from stacks.shared.sides import side_module
 
 
@@ -37,7 +38,7 @@ if __name__ == "__main__":
     app = App()
     try:
         build(app)
-    except SettingsError as error:
+    except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     app.synth()

@@ -17,17 +17,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
 from assembly.template import REPOSITORY, app_environment
-from record.files import FileError, read_json
+from record.errors import UserError
+from record.files import read_json
 from record.runs.folders import RULES
 from record.schema import SideName
 from record.text import clean_json, one_line
 from sides import SIDES
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-
-
-class PostureError(Exception):
-    """The rules could not be run, or their report cannot be read; one line."""
 
 
 class _Model(BaseModel):
@@ -104,7 +101,7 @@ def check(context: Mapping[str, object], folder: Path) -> None:
     """Run the rules over the app with this context, and leave their report in the folder.
 
     Raises:
-        PostureError: the app cannot be synthesised; nothing is written.
+        UserError: the app cannot be synthesised; nothing is written.
     """
     report = folder / RULES
     temporary = folder.resolve() / f".{RULES}.{os.getpid()}.tmp"
@@ -119,7 +116,7 @@ def check(context: Mapping[str, object], folder: Path) -> None:
         )
         if rules.returncode != 0:
             lines = rules.stderr.strip().splitlines() or [f"assembly.rules ended with {rules.returncode}"]
-            raise PostureError(f"the security rules could not be run: {lines[-1]}")
+            raise UserError(f"the security rules could not be run: {lines[-1]}")
         temporary.replace(report)
     finally:
         temporary.unlink(missing_ok=True)
@@ -129,18 +126,18 @@ def posture(folder: Path) -> Posture | None:
     """The posture that `check` left in a folder, None when there is none.
 
     Raises:
-        PostureError: the report is there and cannot be read; one line that names the file.
+        UserError: the report is there and cannot be read; one line that names the file.
     """
     report = folder / RULES
     if not os.path.lexists(report):
         return None
     try:
         return Posture.model_validate(read_json(report))
-    except FileError as error:
-        raise PostureError(one_line(str(error))) from error
+    except UserError as error:
+        raise UserError(one_line(str(error))) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "report"
-        raise PostureError(
+        raise UserError(
             one_line(f"{report}: {where}: {first['msg']}; expected what `assembly.rules` writes")
         ) from error

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from record.files import FileError, read_json
+from record.errors import UserError
+from record.files import read_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -28,27 +29,16 @@ _PSEUDO_PARAMETERS = {
 _IDS = {"AWS::EC2::SecurityGroup": "sg", "AWS::EC2::Subnet": "subnet", "AWS::EC2::VPC": "vpc", "AWS::EMR::Cluster": "j"}
 
 
-class TemplateError(Exception):
-    """The templates are damaged, or hold something that the laptop run cannot resolve; one line that names it."""
-
-
-class SynthesisError(Exception):
-    """The app refused to synthesise; the message is the app's own."""
-
-
 def app_context(overrides: Mapping[str, object]) -> dict[str, object]:
     """The context that the CDK CLI would hand to the app: cdk.json's, with ``-c`` overrides.
 
-    Raises SynthesisError when that file, in which settings may be kept, cannot be read.
+    Raises UserError when that file, in which settings may be kept, cannot be read.
     """
     file = REPOSITORY / "cdk.json"
-    try:
-        content = read_json(file)
-    except FileError as error:
-        raise SynthesisError(str(error)) from error
+    content = read_json(file)
     context = content.get("context", {}) if isinstance(content, dict) else None
     if not isinstance(context, dict):
-        raise SynthesisError(f"{file}: expected an object, and in it `context`, an object of settings")
+        raise UserError(f"{file}: expected an object, and in it `context`, an object of settings")
     # The CLI asks for construct paths in the templates.
     return {**context, "aws:cdk:enable-path-metadata": True, **overrides}
 
@@ -63,7 +53,7 @@ def app_environment() -> dict[str, str]:
 def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
     """Run the app as the CDK CLI would, and read what it wrote into the folder.
 
-    Raises SynthesisError with the app's message, for instance about an impossible setting.
+    Raises UserError with the app's message, for instance about an impossible setting.
     """
     environment = {**app_environment(), "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
     app = subprocess.run(
@@ -72,17 +62,14 @@ def synthesise(folder: Path, context: Mapping[str, object]) -> "Assembly":
     if app.returncode != 0:
         lines = app.stderr.strip().splitlines() or [f"app.py ended with {app.returncode}"]
         message = next((line for line in lines if line.startswith("error: ")), lines[-1])
-        raise SynthesisError(message.removeprefix("error: "))
+        raise UserError(message.removeprefix("error: "))
     return Assembly(folder)
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = read_json(file)
-    except FileError as error:
-        raise TemplateError(str(error)) from error
+    content = read_json(file)
     if not isinstance(content, dict):
-        raise TemplateError(f"{file}: is {_kind(content)}; expected a JSON object")
+        raise UserError(f"{file}: is {_kind(content)}; expected a JSON object")
     return content
 
 
@@ -95,11 +82,11 @@ def _stacks(manifest: Path) -> dict[str, str]:
             if artifact["type"] == "aws:cloudformation:stack"
         }
     except (AttributeError, KeyError, TypeError) as error:
-        raise TemplateError(f"{manifest}: is no manifest of a cloud assembly: {error}") from error
+        raise UserError(f"{manifest}: is no manifest of a cloud assembly: {error}") from error
     for name, file in stacks.items():
         # The manifest may be anybody's: no file of this machine is read in its name.
         if Path(file).name != file:
-            raise TemplateError(f"{manifest}: {name}: templateFile {file!r}: expected the name of a file beside it")
+            raise UserError(f"{manifest}: {name}: templateFile {file!r}: expected the name of a file beside it")
     return stacks
 
 
@@ -107,10 +94,10 @@ def _template(file: Path) -> dict[str, Any]:
     content = _read(file)
     resources = content.get("Resources")
     if not isinstance(resources, dict):
-        raise TemplateError(f"{file}: Resources: is {_kind(resources)}; expected an object of resources")
+        raise UserError(f"{file}: Resources: is {_kind(resources)}; expected an object of resources")
     for name, resource in resources.items():
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
-            raise TemplateError(f"{file}: Resources.{name}: has no Type; expected a text such as AWS::S3::Bucket")
+            raise UserError(f"{file}: Resources.{name}: has no Type; expected a text such as AWS::S3::Bucket")
     return content
 
 
@@ -125,7 +112,7 @@ class Assembly:
     Names of resources that CloudFormation would make up are made up from the construct path, so the same template
     always gives the same local names. Attributes of custom resources are what ran locally (``attributes``).
 
-    Raises TemplateError, which names the file, when one is missing, cut off or no manifest or template.
+    Raises UserError, which names the file, when one is missing, cut off or no manifest or template.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -160,18 +147,18 @@ class Assembly:
         """The properties of the only resource of a type, resolved."""
         found = self.resources(resource_type)
         if len(found) != 1:
-            raise TemplateError(f"the templates hold {len(found)} resources {resource_type}, one is needed")
+            raise UserError(f"the templates hold {len(found)} resources {resource_type}, one is needed")
         return self.properties(*found[0])
 
     def properties(self, stack: str, logical_id: str) -> dict[str, Any]:
-        """The properties of a resource, resolved. Raises TemplateError, which names it, when it is damaged."""
+        """The properties of a resource, resolved. Raises UserError, which names it, when it is damaged."""
         properties = self.templates[stack]["Resources"][logical_id].get("Properties", {})
         try:
             resolved = self.resolve(stack, properties)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise TemplateError(f"{stack}: {logical_id}: is damaged: {error!r}") from error
+            raise UserError(f"{stack}: {logical_id}: is damaged: {error!r}") from error
         if not isinstance(resolved, dict):
-            raise TemplateError(f"{stack}: {logical_id}: Properties: is {_kind(properties)}; expected an object")
+            raise UserError(f"{stack}: {logical_id}: Properties: is {_kind(properties)}; expected an object")
         return resolved
 
     def state_machines(self) -> dict[str, dict[str, Any]]:
@@ -196,7 +183,7 @@ class Assembly:
         digest = re.search(r"([0-9a-f]{64})\.zip$", location)
         folder = self.folder / f"asset.{digest[1]}" if digest else None
         if folder is None or not folder.is_dir():
-            raise TemplateError(f"{location} is not a folder asset of {self.folder}")
+            raise UserError(f"{location} is not a folder asset of {self.folder}")
         return folder
 
     def resolve(self, stack: str, value: Any) -> Any:
@@ -241,7 +228,7 @@ class Assembly:
                 for key in keys:
                     found = found[key]
                 return found
-        raise TemplateError(f"{stack}: {function} is not known to the laptop run")
+        raise UserError(f"{stack}: {function} is not known to the laptop run")
 
     def _ref(self, stack: str, name: str) -> Any:
         if name in _PSEUDO_PARAMETERS:
@@ -262,7 +249,7 @@ class Assembly:
             try:
                 return self.attributes[logical_id][attribute]
             except KeyError:
-                raise TemplateError(f"{stack}: {logical_id} has not run, its {attribute} is not known") from None
+                raise UserError(f"{stack}: {logical_id} has not run, its {attribute} is not known") from None
         if attribute == "Arn":
             return self._arn(stack, logical_id)
         return self._name(stack, logical_id)
@@ -271,7 +258,7 @@ class Assembly:
         try:
             return str(self.templates[stack]["Resources"][logical_id]["Type"])
         except KeyError:
-            raise TemplateError(f"{stack}: no resource {logical_id}") from None
+            raise UserError(f"{stack}: no resource {logical_id}") from None
 
     def _name(self, stack: str, logical_id: str) -> str:
         """The name that a resource gives itself, or one made from its construct path."""

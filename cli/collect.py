@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from cli.run import PageError, point_latest, show, write_page
-from cli.terminal import bad_input, terminal, whole
+from cli.run import point_latest, show, write_page
+from cli.terminal import terminal, whole
 from record.files import check_writable
-from record.runs.folders import OUTPUT, RECORD, TEMPLATES, RunsError, check_place, run_folder
-from record.schema import Record, RecordError, save
+from record.runs.folders import OUTPUT, RECORD, TEMPLATES, check_place, run_folder
+from record.schema import Record, save
 
 EPILOG = (
     "Exit codes: 0 recorded, whatever became of the run; 2 no such run, stack, permission or credentials, the run has "
@@ -51,28 +51,24 @@ def collect(
     Example: compare collect first --region eu-central-1 --profile sandbox
     """
     # Here, since boto3 takes long to load.
-    from record.account import ExecutionGoneError, RunIdUsedError
     from record.account import collect as collect_run
     from record.clients import use
-    from record.runs.deployed import AccountError, find_run, one_line, with_details, write_templates
+    from record.runs.deployed import find_run, one_line, with_details, write_templates
 
     errors = terminal(stderr=True)
-    try:
-        folder = run_folder(output, run_id).absolute()
-        check_writable(output)
-        with one_line():
-            use(profile, region)
-            record = with_details(collect_run(find_run(project, run_id), strict=True), project, endpoint_hours)
-            check_place(folder, record)
-            output.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=output, prefix=f".{run_id}-") as scratch:
-                if not write_templates(project, record, Path(scratch) / TEMPLATES):
-                    errors.print("The stacks are not those of this run any longer: their templates are left out.")
-                _place(record, Path(scratch) / TEMPLATES, folder)
-        point_latest(record, folder)
-        write_page(record, folder)
-    except (AccountError, ExecutionGoneError, PageError, RecordError, RunIdUsedError, RunsError) as error:
-        bad_input(str(error))
+    folder = run_folder(output, run_id).absolute()
+    check_writable(output)
+    with one_line():
+        use(profile, region)
+        record = with_details(collect_run(find_run(project, run_id), strict=True), project, endpoint_hours)
+        check_place(folder, record)
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output, prefix=f".{run_id}-") as scratch:
+            if not write_templates(project, record, Path(scratch) / TEMPLATES):
+                errors.print("The stacks are not those of this run any longer: their templates are left out.")
+            _place(record, Path(scratch) / TEMPLATES, folder)
+    point_latest(record, folder)
+    write_page(record, folder)
     show(record, folder, errors if as_json else terminal())
     if as_json:
         typer.echo(record.model_dump_json(indent=2))

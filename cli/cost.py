@@ -12,18 +12,18 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from assembly.template import Assembly, TemplateError
-from cli.terminal import amount, bad_input, say_error, terminal
-from comparison.cost import CostError
+from assembly.template import Assembly
+from cli.terminal import amount, say_error, terminal
 from comparison.cost import table as tables
 from comparison.cost.break_even import break_even
 from comparison.cost.lines import PARTIES, Estimate
-from comparison.cost.prices import PRICES, PriceBook, PriceError
+from comparison.cost.prices import PRICES, PriceBook
 from comparison.cost.run import RunCost, run_cost
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload, fitted
-from record.runs.folders import OUTPUT, RunsError, find
+from record.errors import UserError
+from record.runs.folders import OUTPUT, find
 from record.schema import Record, RecordError
 
 EPILOG = "Exit codes: 0 well, 1 above --max-monthly (or not known to be below), 2 bad input."
@@ -56,25 +56,21 @@ def cost(
         float | None, typer.Option(parser=amount, help="Fail when a month costs more US dollars, both sides together.")
     ] = None,
 ) -> None:
-    """What the templates cost: idle, a run, a month; both sides side by side, and where they break even.
+    """Price the templates: idle, a run, a month; both sides side by side, and where they break even.
 
     An estimate from list prices; what it assumes is printed with it.
 
     Examples: compare cost --usage runs_per_day=4 --usage events_per_run=50000000;
     compare cost --run build/compare/latest --format markdown; compare cost --max-monthly 500
     """
-    try:
-        profile = Usage.of(usage or [], usage_file)
-        book = PriceBook.load(prices)
-        records = [record for reference in run or [] for record in find(reference, OUTPUT)]
-        workload = fitted(records, book) if records else Workload.load()
-        priced = [estimate(_read(templates), profile, book, workload, region)]
-        if against is not None:
-            priced.append(estimate(_read(against), profile, book, workload, region))
-        runs = [(record, run_cost(record, book, region, workload)) for record in records]
-    except (CostError, PriceError, RecordError, RunsError, TemplateError) as error:
-        # What was asked for may hold a line break.
-        bad_input(" ".join(f"{'--run: ' if isinstance(error, RunsError) else ''}{error}".split()))
+    profile = Usage.of(usage or [], usage_file)
+    book = PriceBook.load(prices)
+    records = [record for reference in run or [] for record in _runs(reference)]
+    workload = fitted(records, book) if records else Workload.load()
+    priced = [estimate(_read(templates), profile, book, workload, region)]
+    if against is not None:
+        priced.append(estimate(_read(against), profile, book, workload, region))
+    runs = [(record, run_cost(record, book, region, workload)) for record in records]
     after, before = priced[0], priced[1] if against is not None else None
     if as_json or output == "json":
         typer.echo(json.dumps(_json(after, before, runs), indent=2))
@@ -86,17 +82,27 @@ def cost(
         _check(after, max_monthly)
 
 
+def _runs(reference: str) -> list[Record]:
+    """The runs that a `--run` names."""
+    try:
+        return find(reference, OUTPUT)
+    except RecordError:  # it names its file
+        raise
+    except UserError as error:
+        raise UserError(f"--run: {error}") from error
+
+
 def _read(folder: Path) -> Assembly:
     try:
         found = (folder / "manifest.json").is_file()
     except OSError as error:
-        raise CostError(f"{folder}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
     if not found:
-        raise CostError(f"{folder}: no synthesised templates (no manifest.json); `make synth` writes them to cdk.out")
+        raise UserError(f"{folder}: no synthesised templates (no manifest.json); `make synth` writes them to cdk.out")
     try:
         return Assembly(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CostError(f"{folder}: the templates are damaged: {error!r}; `make synth` writes them again") from error
+        raise UserError(f"{folder}: the templates are damaged: {error!r}; `make synth` writes them again") from error
 
 
 def _check(after: Estimate, limit: float) -> None:

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import bad_input, terminal
-from comparison.repeats.diff import DiffError, Side, compare
+from cli.terminal import terminal
+from comparison.repeats.diff import Side, compare
 from comparison.repeats.spread import RULE
 from comparison.report.terminal import print_diff
-from record.runs.folders import OUTPUT, RunsError
-from record.schema import RecordError
+from record.runs.folders import OUTPUT
 
 EPILOG = "Exit codes: 0, whatever differs; 2 bad input: no such run, a damaged record, two datasets."
 
@@ -34,11 +33,8 @@ def diff(
 
     compare diff nightly deeper-trees --json
     """
-    try:
-        sides = [Side.of(reference, output) for reference in (a, b)]
-        found = compare(*sides)
-    except (DiffError, RecordError, RunsError) as error:
-        bad_input(str(error))
+    sides = [Side.of(reference, output) for reference in (a, b)]
+    found = compare(*sides)
     if as_json:
         typer.echo(json.dumps({"a": a, "b": b, "noise_rule": RULE, **asdict(found)}, indent=2))
     else:

@@ -10,12 +10,14 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from cli import collect, cost, diff, prices, report, run, runs, share
-from cli.terminal import fail, said_of, say_error
+from cli.terminal import said_of, say_error
+from common.command import BAD_INPUT, InputError
 from local.signals import Interrupted
+from record.errors import UserError
 
 
 class _Guarded(TyperGroup):
-    """Whatever goes wrong is one line on standard error and an exit code, never a traceback."""
+    """The group of commands: whatever goes wrong is one line on standard error and an exit code, never a traceback."""
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **named: Any) -> NoReturn:
         """Run the command that the arguments ask for, and end with its exit code."""
@@ -27,6 +29,12 @@ class _Guarded(TyperGroup):
             # "Invalid value for '--events': ..." says no more than "--events: ...".
             say_error(re.sub(r"^Invalid value for '([^']+)'", r"\1", " ".join(error.format_message().split())))
             code = error.exit_code
+        except UserError as error:
+            say_error(str(error))
+            code = error.exit_code
+        except InputError as error:
+            say_error(str(error))
+            code = BAD_INPUT
         except OSError as error:
             say_error(said_of(error))
             code = 2
@@ -44,26 +52,22 @@ class _Guarded(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            fail("interrupted", error.exit_code if isinstance(error, Interrupted) else 130)
+            raise UserError("interrupted", error.exit_code if isinstance(error, Interrupted) else 130) from error
 
 
 def _check_given(arguments: Sequence[str]) -> None:
     """Refuse what no option and no argument may be: an empty path is the working directory, and an empty id anything.
 
     Raises:
-        TyperException: one is empty, or is no text in this machine's encoding.
+        UserError: one is empty, or is no text in this machine's encoding.
     """
     for before, each in zip(["", *arguments], arguments, strict=False):
         name, separator, value = each.partition("=")
         if not each or (name.startswith("--") and separator and not value):
             option = name if separator else before
-            raise _Refused(f"{option if option.startswith('-') else 'an argument'}: is empty; a value is needed")
+            raise UserError(f"{option if option.startswith('-') else 'an argument'}: is empty; a value is needed")
         if re.search("[\ud800-\udfff\0]", each):
-            raise _Refused(f"{each!r}: is no text in UTF-8")
-
-
-class _Refused(TyperException):
-    exit_code = 2
+            raise UserError(f"{each!r}: is no text in UTF-8")
 
 
 app = typer.Typer(

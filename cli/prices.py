@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import bad_input, terminal
-from comparison.cost.prices import PRICES, Price, PriceBook, PriceError
+from cli.terminal import terminal
+from comparison.cost.prices import PRICES, Price, PriceBook
 from comparison.summary import dollars
+from record.errors import UserError
 
 _SHOWN_KEPT = 10
 """Items that a warning names; it counts the rest."""
@@ -42,20 +43,17 @@ def prices(
 
     Examples: compare prices sagemaker/training --region us-east-1; compare prices --refresh --region eu-west-1
     """
-    try:
-        known = PriceBook.load(book)
-    except PriceError as error:
-        bad_input(str(error))
+    known = PriceBook.load(book)
     if refresh:
         if item or as_json:
-            bad_input("--refresh reads every item and shows none: not with an item, nor with --json")
+            raise UserError("--refresh reads every item and shows none: not with an item, nor with --json")
         _refresh(known, region or sorted(known.regions), instance_type or [], book)
         return
     if instance_type:
-        bad_input(f"--type {instance_type[0]}: only with --refresh")
+        raise UserError(f"--type {instance_type[0]}: only with --refresh")
     found = list(_select(known, item, region or sorted(known.regions)))
     if not found:
-        bad_input(
+        raise UserError(
             f"{item or 'any item'} in {', '.join(region or sorted(known.regions))}: no price is known; "
             f"known regions: {', '.join(sorted(known.regions))}"
         )
@@ -110,7 +108,6 @@ def _refresh(book: PriceBook, regions: list[str], types: list[str], path: Path) 
     # Here, since showing a table needs no AWS client.
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from comparison.cost.price_list import PriceListError
     from comparison.cost.price_list import refresh as read
 
     console = terminal(stderr=True)
@@ -118,13 +115,16 @@ def _refresh(book: PriceBook, regions: list[str], types: list[str], path: Path) 
         with console.status("Reading the price list") as status:
             refreshed = read(book, regions, status.update, types)
         refreshed.book.save(path)
-    except PriceListError as error:
-        bad_input(f"{error}; {path} stays as it is")
+    except UserError as error:
+        raise UserError(f"{error}; {path} stays as it is") from error
     except ClientError as error:
         code, message = (error.response["Error"].get(key, "") for key in ("Code", "Message"))
-        bad_input(f"the price list refused: {code}: {message}; needed: pricing:GetProducts; {path} stays as it is")
+        raise UserError(
+            f"the price list refused: {code}: {message}; needed: pricing:GetProducts; {path} stays as it is"
+        ) from error
     except (BotoCoreError, OSError) as error:
-        bad_input(f"the price list was not read: {' '.join(str(error).split())}; {path} stays as it is")
+        said = " ".join(str(error).split())
+        raise UserError(f"the price list was not read: {said}; {path} stays as it is") from error
     except KeyboardInterrupt:
         console.print(f"Interrupted: {path} stays as it is.", soft_wrap=True)
         raise

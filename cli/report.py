@@ -3,13 +3,19 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import bad_input
-from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, is_file
-from record.schema import Record, RecordError, load
+from record.errors import UserError
+from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, check_output, is_file
+from record.schema import Record, load
+
+if TYPE_CHECKING:
+    from comparison.report.data import ReportData
+
+SCHEMA_VERSION = 1
+"""Of what `--json` writes: a key that is removed or changes its meaning makes it 2."""
 
 EPILOG = (
     "Exit codes: 0 well, 2 bad input: no such run, something beside it that cannot be read, or no page can be written."
@@ -19,7 +25,12 @@ EPILOG = (
 def report(
     run: Annotated[str, typer.Argument(help="A run's id or folder.")] = LATEST,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = OUTPUT,
-    as_json: Annotated[bool, typer.Option("--json", help="Where the page is, for machines.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="The verdicts on the ten claims and where the page is, for machines (docs/compare.md)."
+        ),
+    ] = False,
 ) -> None:
     """Make the page of a run again, from its record and from what lies beside it: templates, rule reports, prices.
 
@@ -29,38 +40,50 @@ def report(
     Examples: compare report
 
     compare report 20261122-093000
+
+    compare report --json | jq '.claims[] | {name, outcome, favours}'
     """
-    # Here, since the charts take long to load.
-    from assembly.posture import PostureError
-    from assembly.template import TemplateError
-    from comparison.cost import CostError
-    from comparison.cost.prices import PriceError
-    from comparison.report.page import ReportError
-
-    try:
-        check_output(output)
-        folder = next((each for each in (Path(run), output / run) if is_file(each / RECORD)), None)
-        if folder is None:
-            bad_input(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
-        path = make_report(load(folder / RECORD), folder)
-    except (RecordError, ReportError, RunsError, CostError, PriceError, PostureError, TemplateError) as error:
-        bad_input(str(error))
-    shown = os.path.relpath(path)
-    typer.echo(json.dumps({"report": shown}) if as_json else shown)
+    check_output(output)
+    folder = next((each for each in (Path(run), output / run) if is_file(each / RECORD)), None)
+    if folder is None:
+        raise UserError(f"no run {run!r}: there is no {RECORD} in it, nor in {output / run}")
+    record = load(folder / RECORD)
+    data = make_report(record, folder)
+    page = os.path.relpath(folder / REPORT)
+    typer.echo(json.dumps(_json(record, data, page), indent=2) if as_json else page)
 
 
-def make_report(record: Record, folder: Path) -> Path:
-    """Write the page of a run into its folder; returns where it is.
+def _json(record: Record, data: "ReportData", page: str) -> dict[str, Any]:
+    """The verdicts on a run; docs/compare.md describes the keys."""
+    from comparison import summary
+    from comparison.claims import as_json
+
+    conclusion = summary.conclude(record)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": record.run_id,
+        "where": record.where,
+        "report": page,
+        "sides": [side for side, _ in record.both()],
+        "headline": conclusion.headline,
+        "tone": conclusion.tone,
+        "claims": [as_json(each) for each in data.claims],
+    }
+
+
+def make_report(record: Record, folder: Path) -> "ReportData":
+    """Write the page of a run into its folder; returns what it shows beside the record.
 
     Raises:
-        ReportError, CostError, PriceError, PostureError, TemplateError: it cannot be made; one line.
+        UserError: it cannot be made; one line.
     """
-    from comparison.report.evidence import gather
-    from comparison.report.page import ReportError, write_report
+    # Here, since the charts take long to load.
+    from comparison.report.data import gather
+    from comparison.report.page import write_report
 
-    evidence = gather(record, folder)
+    data = gather(record, folder)
     try:
-        write_report(record, folder / REPORT, evidence)
+        write_report(record, folder / REPORT, data)
     except OSError as error:
-        raise ReportError(f"{folder / REPORT}: cannot be written: {error.strerror or error}") from error
-    return folder / REPORT
+        raise UserError(f"{folder / REPORT}: cannot be written: {error.strerror or error}") from error
+    return data

@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 
 from cli.report import make_report
-from cli.terminal import bad_input, fail, said_of, say_error, settings_of, terminal, whole
+from cli.terminal import said_of, say_error, settings_of, terminal, whole
 from comparison.repeats.spread import repeated
 from comparison.report.terminal import print_comparison, print_repeats, print_run
-from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, RunsError, check_output, check_unused, succeeded
+from record.errors import UserError
+from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, check_output, check_unused, succeeded
 from record.schema import Record, save
 from record.text import clean
 
@@ -58,32 +59,27 @@ def run(
     compare run --repeat 5 --run-id nightly
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
-    from assembly.template import SynthesisError
-    from local.preflight import Options, RunError, check
-    from stacks.settings import SettingsError
+    from local.preflight import Options, check
     from stacks.shared.layout import RUN_ID
 
     settings = settings_of(setting or [])
     if events is not None:
         if "dataset.events" in settings:
-            bad_input(
+            raise UserError(
                 f"--events {events} and --set dataset.events={settings['dataset.events']}: one of them is allowed"
             )
         settings["dataset.events"] = str(events)
     name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S") if run_id is None else run_id
     names = [name] if repeat == 1 else [f"{name}-{number}" for number in range(1, repeat + 1)]
     if not RUN_ID.fullmatch(names[-1]):
-        bad_input(
+        raise UserError(
             f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens, but not {LATEST!r}"
         )
-    try:
-        check_output(output)
-        options = [Options(each, settings, output.resolve(), raw) for each in names]
-        for used in names:
-            check_unused(output / used)
-        check(options[0])
-    except (RunError, RunsError, SettingsError) as error:
-        bad_input(str(error))
+    check_output(output)
+    options = [Options(each, settings, output.resolve(), raw) for each in names]
+    for used in names:
+        check_unused(output / used)
+    check(options[0])
     # Here, since all that takes longer than to find a mistake.
     from local.jobs import SetupError
     from local.progress import Progress
@@ -98,8 +94,6 @@ def run(
             with run_locally(each, Progress()) as result:
                 record = result.record if repeat == 1 else result.record.model_copy(update={"repeat_of": name})
                 without_page = _publish(record, result.folder)
-        except (RunError, SettingsError, SynthesisError) as error:
-            bad_input(str(error))
         except (OSError, SetupError) as error:
             broken += 1
             said, *log = (said_of(error) if isinstance(error, OSError) else str(error)).splitlines()
@@ -113,7 +107,7 @@ def run(
         point_latest(record, result.folder)
         if without_page:
             print_comparison(record, shown)
-            fail(str(without_page), 1)
+            raise UserError(str(without_page), exit_code=1)
         results.append(replace(result, record=record))
         if repeat == 1:
             show(record, result.folder, shown)
@@ -131,7 +125,7 @@ def run(
 
 
 def _show_repeats(name: str, records: Sequence[Record], asked: int, console: Console, as_json: bool) -> None:
-    """What the runs that succeeded say together."""
+    """Sum up the runs that succeeded."""
     good = [record for record in records if succeeded(record)]
     spreads = repeated(good)
     print_repeats(name, spreads, len(good), asked, console)
@@ -149,11 +143,7 @@ def _show_repeats(name: str, records: Sequence[Record], asked: int, console: Con
         typer.echo(json.dumps(content, indent=2))
 
 
-class PageError(Exception):
-    """A run is recorded, but its page cannot be made. The text is one line."""
-
-
-def _publish(record: Record, folder: Path) -> PageError | None:
+def _publish(record: Record, folder: Path) -> UserError | None:
     """Write a run's record and page; a run without a page is recorded all the same, and why is returned.
 
     Raises:
@@ -162,7 +152,7 @@ def _publish(record: Record, folder: Path) -> PageError | None:
     save(record, folder / RECORD)
     try:
         write_page(record, folder)
-    except PageError as error:
+    except UserError as error:
         return error
     return None
 
@@ -180,19 +170,12 @@ def write_page(record: Record, folder: Path) -> None:
     """Write a run's page beside its record.
 
     Raises:
-        PageError: it cannot be made.
+        UserError: it cannot be made.
     """
-    # Here, since the charts take long to load.
-    from assembly.posture import PostureError
-    from assembly.template import TemplateError
-    from comparison.cost import CostError
-    from comparison.cost.prices import PriceError
-    from comparison.report.page import ReportError
-
     try:
         make_report(record, folder)
-    except (ReportError, CostError, PriceError, PostureError, TemplateError) as error:
-        raise PageError(f"run {record.run_id} is recorded in {folder}, but it has no page: {error}") from error
+    except UserError as error:
+        raise UserError(f"run {record.run_id} is recorded in {folder}, but it has no page: {error}") from error
 
 
 def show(record: Record, folder: Path, console: Console) -> None:

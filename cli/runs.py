@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.terminal import bad_input, terminal
+from cli.terminal import terminal
 from comparison import summary
 from comparison.report.terminal import print_runs
-from record.runs.folders import OUTPUT, RunsError, records
+from record.runs.folders import OUTPUT, records
 from record.schema import Record, RecordError
 
 EPILOG = "Exit codes: 0, also when a record is damaged (it is listed with the reason); 2 bad input."
@@ -24,10 +24,7 @@ def runs(
 
     Example: compare runs --json
     """
-    try:
-        found = sorted(records(output), key=_when, reverse=True)
-    except RunsError as error:
-        bad_input(str(error))
+    found = sorted(records(output), key=_when, reverse=True)
     if as_json:
         typer.echo(json.dumps([_row(name, record) for name, record in found], indent=2))
     elif found:

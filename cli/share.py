@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from cli.collect import PROJECT, Profile, Project, Region
-from cli.run import PageError, write_page
-from cli.terminal import bad_input, said_of, say_error
+from cli.run import write_page
+from cli.terminal import said_of, say_error
+from record.errors import UserError
 from record.files import check_writable
-from record.runs.folders import OUTPUT, RECORD, REPORT, RunsError, check_output, run_folder
-from record.schema import RecordError, load
+from record.runs.folders import OUTPUT, RECORD, REPORT, check_output, run_folder
+from record.schema import load
 from record.text import one_line as fit
 
 EPILOG = "Exit codes: 0 well; 2 no such run or bucket, no permission, or another record is there, which then stays."
@@ -36,18 +37,15 @@ def push(
     Example: compare push 20261122-093000 --bucket our-runs
     """
     from record.clients import use
-    from record.runs.deployed import AccountError, one_line
+    from record.runs.deployed import one_line
     from record.runs.sharing import push as push_run
 
-    try:
-        folder = run_folder(output, run_id)
-        if not (folder / RECORD).exists():
-            bad_input(f"no run {run_id!r} below {output}")
-        with one_line():
-            use(profile, region)
-            location = push_run(folder, _bucket(bucket, project))
-    except (AccountError, RecordError, RunsError) as error:
-        bad_input(str(error))
+    folder = run_folder(output, run_id)
+    if not (folder / RECORD).exists():
+        raise UserError(f"no run {run_id!r} below {output}")
+    with one_line():
+        use(profile, region)
+        location = push_run(folder, _bucket(bucket, project))
     typer.echo(json.dumps({"location": location}) if as_json else location)
 
 
@@ -67,35 +65,32 @@ def pull(
     compare pull --profile sandbox
     """
     from record.clients import use
-    from record.runs.deployed import AccountError, one_line
+    from record.runs.deployed import one_line
     from record.runs.sharing import pull as pull_run
     from record.runs.sharing import shared_runs
 
     failed = False
     written: list[str] = []
-    try:
-        check_output(output)
-        check_writable(output)
-        with one_line():
-            use(profile, region)
-            of = _bucket(bucket, project)
-            ids = shared_runs(of) if run_id is None else []
-            missing = [each for each in ids if not (output / each / RECORD).exists()] if run_id is None else [run_id]
-        for each in missing:
-            try:
-                with one_line():
-                    folder = pull_run(each, of, output)
-                if not (folder / REPORT).exists():
-                    write_page(load(folder / RECORD), folder)
-                written.append(str(folder))
-                if not as_json:
-                    typer.echo(fit(str(folder)))
-            except (AccountError, OSError, PageError, RecordError, RunsError) as error:
-                # One that cannot be read does not keep the others away.
-                failed = True
-                say_error(said_of(error) if isinstance(error, OSError) else str(error))
-    except (AccountError, RunsError) as error:
-        bad_input(str(error))
+    check_output(output)
+    check_writable(output)
+    with one_line():
+        use(profile, region)
+        of = _bucket(bucket, project)
+        ids = shared_runs(of) if run_id is None else []
+        missing = [each for each in ids if not (output / each / RECORD).exists()] if run_id is None else [run_id]
+    for each in missing:
+        try:
+            with one_line():
+                folder = pull_run(each, of, output)
+            if not (folder / REPORT).exists():
+                write_page(load(folder / RECORD), folder)
+            written.append(str(folder))
+            if not as_json:
+                typer.echo(fit(str(folder)))
+        except (UserError, OSError) as error:
+            # One that cannot be read does not keep the others away.
+            failed = True
+            say_error(said_of(error) if isinstance(error, OSError) else str(error))
     if as_json:
         typer.echo(json.dumps({"folders": written}, indent=2))
     if failed:

@@ -6,23 +6,13 @@ when one ended it: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
 
 import re
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 from rich.console import Console
 
+from record.errors import UserError
 from record.text import one_line
-
-
-def bad_input(message: str) -> NoReturn:
-    """End with one line on standard error and exit code 2."""
-    fail(message, 2)
-
-
-def fail(message: str, exit_code: int) -> NoReturn:
-    """End with one line on standard error."""
-    say_error(message)
-    raise typer.Exit(exit_code)
 
 
 def say_error(message: str) -> None:
@@ -47,9 +37,9 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     for text in texts:
         key, separator, value = text.partition("=")
         if not separator:
-            bad_input(f"--set {text!r}: must be key=value")
+            raise UserError(f"--set {text!r}: must be key=value")
         if key in settings:
-            bad_input(f"--set {key}: is given twice, {settings[key]!r} and {value!r}; once is allowed")
+            raise UserError(f"--set {key}: is given twice, {settings[key]!r} and {value!r}; once is allowed")
         settings[key] = value
     return settings
 

@@ -1,8 +1,9 @@
-"""What a record says, in words and pass marks: the page and the terminal table share it, so they cannot differ."""
+"""Words and pass marks of a record: the page and the terminal table share them, so they cannot differ."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Literal
 
 from record.schema import STAGES, Metrics, Record, Side, SideName, Stage, StageName
@@ -13,8 +14,9 @@ NOT_MEASURED = "not measured"
 # Pass marks. Two trainers that bin and sample in another order differ by less than this; a wrong feature, split or
 # hyper-parameter differs by more.
 AUC_DIFFERENCE_LIMIT = 0.002
-# How far a test AUC may be from the attainable one, in either direction: far above it would mean that something leaks.
-ATTAINABLE_DISTANCE_LIMIT = 0.05
+# How far a test AUC may be from the best achievable one, in either direction: far above it would mean that something
+# leaks.
+BEST_ACHIEVABLE_DISTANCE_LIMIT = 0.05
 # The same model on equal features: only the rounding of single precision is left.
 CROSS_SCORING_LIMIT = 1e-6
 
@@ -37,7 +39,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """The run in a headline and at most three sentences, with the details for who wants them.
 
     `tone` is what the page colours.
@@ -115,6 +117,11 @@ def difference(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def join(names: Sequence[str]) -> str:
+    """Join names as in a sentence: `a, b and c`; nothing where there are none."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
 def instances(stage: Stage | None) -> str:
     """Format the machines that a stage's definition asks for, how many of which type."""
     if stage is None or not stage.instances:
@@ -138,16 +145,18 @@ def total_rejected(side: Side) -> int | None:
     return None if side.rejected is None else sum(sum(reasons.values()) for reasons in side.rejected.values())
 
 
-def rejected(record: Record) -> list[tuple[str, str, int | None, int | None]]:
-    """Return (table, reason, lines of sagemaker, lines of emr) for every reason that occurred on either side."""
-    sides = [side.rejected for _, side in record.both()]
-    keys = dict.fromkeys((table, reason) for side in sides if side for table in side for reason in side[table])
+def rejected(record: Record) -> list[tuple[str, str, dict[SideName, int | None]]]:
+    """Return (table, reason, lines of each side) for every reason that occurred on any side."""
+    sides = {name: side.rejected for name, side in record.both()}
+    keys = dict.fromkeys((table, reason) for side in sides.values() if side for table in side for reason in side[table])
 
     # A reason that one side did not report occurred there 0 times, unless the side reported nothing at all.
     def lines(side: dict[str, dict[str, int]] | None, table: str, reason: str) -> int | None:
         return None if side is None else side.get(table, {}).get(reason, 0)
 
-    return [(table, reason, lines(sides[0], table, reason), lines(sides[1], table, reason)) for table, reason in keys]
+    return [
+        (table, reason, {name: lines(side, table, reason) for name, side in sides.items()}) for table, reason in keys
+    ]
 
 
 def metric(metrics: Metrics | None, name: str) -> float | None:
@@ -169,18 +178,11 @@ def _checks(record: Record) -> Iterator[Check]:
     for name, side in record.both():
         auc, limit = metric(side.metrics, "auc"), record.limits.auc
         distance = None if auc is None or limit is None else abs(limit - auc)
-        yield _within(f"{TITLES[name]} AUC to attainable", distance, ATTAINABLE_DISTANCE_LIMIT)
+        yield _within(f"{TITLES[name]} AUC to best achievable", distance, BEST_ACHIEVABLE_DISTANCE_LIMIT)
     cross = agreement.cross_scoring_max_difference if agreement else None
-    yield _within(
-        "SageMaker model, EMR features",
-        cross.sagemaker_model_on_emr_features if cross else None,
-        CROSS_SCORING_LIMIT,
-    )
-    yield _within(
-        "EMR model, SageMaker features",
-        cross.emr_model_on_sagemaker_features if cross else None,
-        CROSS_SCORING_LIMIT,
-    )
+    for model, features in permutations((name for name, _ in record.both()), 2):
+        value: float | None = getattr(cross, f"{model}_model_on_{features}_features", None)
+        yield _within(f"{TITLES[model]} model, {TITLES[features]} features", value, CROSS_SCORING_LIMIT)
     largest = agreement.predictions_max_difference if agreement else None
     # No pass mark: two trainings of equal quality may still differ on a single row.
     if largest is not None:
@@ -207,21 +209,21 @@ def here(record: Record) -> str:
     return "on this machine" if record.where == "local" else "in this account"
 
 
-def verdict(record: Record, *, cost: str = "", claims: str = "") -> Verdict:
+def conclude(record: Record, *, cost: str = "", claims: str = "") -> Conclusion:
     """Say in plain sentences whether the sides are equivalent, what they cost, and what became of the claims.
 
     `cost` and `claims` are sentences of those who computed them, empty where nobody did.
     """
     headline, tone = _headline(record)
     sentences = [_equivalence(record), *filter(None, (cost, claims))]
-    return Verdict(headline, tone, sentences, [_what_ran(record), *_how_close(record), *_how_fast(record)])
+    return Conclusion(headline, tone, sentences, [_what_ran(record), *_how_close(record), *_how_fast(record)])
 
 
 def _equivalence(record: Record) -> str:
     """The sentence that says whether one result may be compared with the other."""
     values = {name: metric(side.metrics, "auc") for name, side in record.both()}
-    auc = " and ".join(f"{score(value)} on {TITLES[name]}" for name, value in values.items() if value is not None)
-    limit = "" if record.limits.auc is None else f" ({score(record.limits.auc)} is attainable)"
+    auc = join([f"{score(value)} on {TITLES[name]}" for name, value in values.items() if value is not None])
+    limit = "" if record.limits.auc is None else f" ({score(record.limits.auc)} is the best achievable)"
     quality = f"The test AUC is {auc}{limit}" if auc else "No model was measured"
     features = record.agreement.features_equal if record.agreement else None
     rows = record.agreement.features_rows if record.agreement else None
@@ -235,20 +237,21 @@ def _equivalence(record: Record) -> str:
 
 
 def _headline(record: Record) -> tuple[str, Literal["good", "mixed", "bad"]]:
-    failed = [(name, side) for name, side in record.both() if side.status == "failed"]
-    if len(failed) == 2:
-        return "Both sides failed", "bad"
+    every = "Both sides" if len(record.both()) == 2 else "All sides"
+    failed = {name: side for name, side in record.both() if side.status == "failed"}
+    if len(failed) == len(record.both()):
+        return f"{every} failed", "bad"
     if failed:
-        name, side = failed[0]
-        other = TITLES["emr" if name == "sagemaker" else "sagemaker"]
-        return f"{TITLES[name]} failed{_in_stage(side)}, {other} finished", "bad"
+        outcomes = [f"{TITLES[name]} failed{_in_stage(side)}" for name, side in failed.items()]
+        outcomes += [f"{TITLES[name]} finished" for name, _ in record.both() if name not in failed]
+        return ", ".join(outcomes), "bad"
     results = [check.result for check in checks(record)]
     if "fail" in results:
         wrong = results.count("fail")
-        return f"Both sides finished, but {wrong} {'check' if wrong == 1 else 'checks'} of agreement failed", "bad"
+        return f"{every} finished, but {wrong} {'check' if wrong == 1 else 'checks'} of agreement failed", "bad"
     if "not measured" in results:
-        return "Both sides finished; not all of their agreement was measured", "mixed"
-    return "Both sides finished, and they agree", "good"
+        return f"{every} finished; not all of their agreement was measured", "mixed"
+    return f"{every} finished, and they agree", "good"
 
 
 def _in_stage(side: Side) -> str:
@@ -261,19 +264,20 @@ def _what_ran(record: Record) -> str:
     details += [size(dataset.bytes)] if dataset.bytes is not None else []
     of = f" ({', '.join(details)})" if details else ""
     how = "were executed on this machine, one after the other," if record.where == "local" else "ran in an AWS account"
-    return f"The two state machine definitions {how} over the same dataset {dataset.name}{of}. {_who_finished(record)}"
+    return f"The state machine definitions {how} over the same dataset {dataset.name}{of}. {_who_finished(record)}"
 
 
 def _who_finished(record: Record) -> str:
-    def one(name: SideName, side: Side) -> str:
-        if side.status == "failed":
-            return f"{TITLES[name]} failed{_in_stage(side)}"
-        return f"{TITLES[name]} finished {_stages_done(side)}"
-
-    (a, sagemaker), (b, emr) = record.both()
-    if sagemaker.status == emr.status == "succeeded" and _stages_done(sagemaker) == _stages_done(emr):
-        return f"Both finished {_stages_done(emr)}."
-    return f"{one(a, sagemaker)}; {one(b, emr)}."
+    done = {name: _stages_done(side) for name, side in record.both()}
+    if len(set(done.values())) == 1 and all(side.status == "succeeded" for _, side in record.both()):
+        return f"{'Both' if len(done) == 2 else 'All'} finished {next(iter(done.values()))}."
+    return (
+        "; ".join(
+            f"{TITLES[name]} {f'failed{_in_stage(side)}' if side.status == 'failed' else f'finished {done[name]}'}"
+            for name, side in record.both()
+        )
+        + "."
+    )
 
 
 def _stages_done(side: Side) -> str:
@@ -286,12 +290,12 @@ def _how_close(record: Record) -> Iterator[str]:
     if agreement and agreement.features_equal is not None:
         rows = f" ({agreement.features_rows:,} rows compared)" if agreement.features_rows is not None else ""
         equal = "equal, row for row" if agreement.features_equal else "not equal"
-        yield f"The features of the two sides are {equal}{rows}."
+        yield f"The features of the sides are {equal}{rows}."
     values = {name: metric(side.metrics, "auc") for name, side in record.both()}
     measured = [f"{value:.4f} on {TITLES[name]}" for name, value in values.items() if value is not None]
     if measured:
-        limit = "" if record.limits.auc is None else f"; {record.limits.auc:.4f} is attainable on this data"
-        yield f"The test AUC is {' and '.join(measured)}{limit}."
+        limit = "" if record.limits.auc is None else f"; {record.limits.auc:.4f} is the best achievable on this data"
+        yield f"The test AUC is {join(measured)}{limit}."
     results = [check.result for check in checks(record) if check.result != "reported"]
     done = len(results) - results.count("not measured")
     if done:
@@ -300,21 +304,23 @@ def _how_close(record: Record) -> Iterator[str]:
 
 
 def _how_fast(record: Record) -> Iterator[str]:
-    sagemaker, emr = (total_seconds(side) for _, side in record.both())
-    if sagemaker is not None and emr is not None and all(side.status == "succeeded" for _, side in record.both()):
-        times = f"its execution took {seconds(sagemaker)}, that of EMR {seconds(emr)}"
-        if emr > sagemaker > 0:
-            yield f"SageMaker's side was faster {here(record)}: {times} ({emr / sagemaker:.1f} times as long)."
-        elif sagemaker > emr > 0:
-            times = f"its execution took {seconds(emr)}, that of SageMaker {seconds(sagemaker)}"
-            yield f"EMR's side was faster {here(record)}: {times} ({sagemaker / emr:.1f} times as long)."
-    if record.where == "local" and (sagemaker is not None or emr is not None):
+    times = {name: total for name, side in record.both() if (total := total_seconds(side)) is not None}
+    finished = all(side.status == "succeeded" for _, side in record.both())
+    if finished and len(times) == len(record.both()) and min(times.values()) > 0:
+        first, *others = sorted(times, key=lambda name: times[name])
+        if times[others[0]] > times[first]:
+            took = f"its execution took {seconds(times[first])}" + "".join(
+                f", that of {TITLES[name]} {seconds(times[name])} ({times[name] / times[first]:.1f} times as long)"
+                for name in others
+            )
+            yield f"{TITLES[first]}'s side was {'faster' if len(times) == 2 else 'fastest'} {here(record)}: {took}."
+    if record.where == "local" and times:
         yield (
             "All seconds here are those of the engines on one machine. They say nothing about seconds in the cloud, "
             "where the instances, their number and their start differ."
         )
 
 
-def order(record: Record) -> list[tuple[StageName, Stage | None, Stage | None]]:
+def order(record: Record) -> list[tuple[StageName, dict[SideName, Stage | None]]]:
     """Return the four stages with each side's part, None where a side has no such stage."""
-    return [(name, record.sides.sagemaker.stage(name), record.sides.emr.stage(name)) for name in STAGES]
+    return [(name, {side: each.stage(name) for side, each in record.both()}) for name in STAGES]

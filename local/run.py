@@ -11,19 +11,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembly.posture import PostureError
 from assembly.posture import check as check_rules
 from assembly.template import synthesise
 from comparison.report.reproduce import OWN_DATA
 from local import processes, signals
 from local.jobs import JOBS, STOP_SECONDS
-from local.preflight import Options, RunError, check
+from local.preflight import Options, check
 from local.progress import Progress
 from local.result import build_record
 from local.s3 import LocalS3
 from local.services import Services
 from local.states import engine
-from record.runs.folders import RunsError, check_unused
+from record.errors import UserError
+from record.runs.folders import check_unused
 from record.schema import Record
 from stacks.settings import Settings
 
@@ -42,7 +42,7 @@ class Result:
 def run(options: Options, progress: Progress) -> Iterator[Result]:
     """Run both pipelines; the caller writes what else belongs into the run's folder, and on leaving the run is over.
 
-    A side that failed is in the record. Raises RunError, SettingsError or SynthesisError before anything has run,
+    A side that failed is in the record. Raises UserError or InputError before anything has run,
     SetupError when no side could be run, and OSError when this machine failed; then, and when it or the caller is
     interrupted or fails, no folder is left behind.
     """
@@ -68,7 +68,7 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
         services.compare(options.run_id)
         record = build_record(options.run_id, services, settings)
     # After the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
-    with suppress(PostureError), progress.step("app", "rules"):
+    with suppress(UserError), progress.step("app", "rules"):
         check_rules(context, folder)
     assembly.copy_templates(folder / "templates")
     return Result(record, folder, services.bad_input)
@@ -77,10 +77,7 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
 @contextmanager
 def _folder(folder: Path) -> Iterator[Path]:
     """The run's folder, locked while it runs and gone if the run does not come to an end, with all its processes."""
-    try:
-        check_unused(folder)
-    except RunsError as error:
-        raise RunError(str(error)) from error
+    check_unused(folder)
     above = [each for each in folder.parents if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +85,7 @@ def _folder(folder: Path) -> Iterator[Path]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RunError(f"run id {folder.name!r} is running in {folder}") from None
+                raise UserError(f"run id {folder.name!r} is running in {folder}") from None
             with _removed_on_failure(folder, above), _temporary(folder / ".work" / "tmp"):
                 yield folder
                 shutil.rmtree(folder / ".work")

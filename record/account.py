@@ -21,6 +21,7 @@ from record.collector import (
     digest,
     stage_requests,
 )
+from record.errors import UserError
 from record.schema import Dataset, Limits, Record, Side, SideName
 from record.services import service
 
@@ -28,14 +29,6 @@ STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 """The field of a side's input that names the comparison's execution, as Step Functions itself shows it."""
 
 _log = logging.getLogger(__name__)
-
-
-class RunIdUsedError(Exception):
-    """Another comparison has run under this id; its record stays as it is."""
-
-
-class ExecutionGoneError(Exception):
-    """A side ran, and Step Functions does not keep its execution any longer. One line."""
 
 
 @dataclass(frozen=True)
@@ -118,19 +111,17 @@ def collect(run: Run, *, strict: bool = False) -> Record:
     What SageMaker and EMR say of their jobs is not measured where they do not know them any longer, or refuse to say;
     ``strict`` raises their refusal (botocore's ClientError), as that of Step Functions and S3 always is.
 
-    RunIdUsedError if the sides' executions of this name are all another comparison's, ExecutionGoneError if one that
-    ended well is no longer there.
+    UserError if the sides' executions of this name are all another comparison's, or if one that ended well is no longer
+    there.
     """
     arns = {name: execution_arn(side.state_machine, run.run_id) for name, side in run.sides.items()}
     found = {side: execution_history(arn) for side, arn in arns.items()}
     histories = {side: history for side, history in found.items() if history and _is_ours(run, history)}
     if any(found.values()) and not histories:
-        raise RunIdUsedError(f"run id {run.run_id} is already used: its record stays as it is")
+        raise UserError(f"run id {run.run_id} is already used: its record stays as it is")
     gone = [side for side in arns if not found[side] and side not in run.refused]
     if gone:
-        raise ExecutionGoneError(
-            f"run {run.run_id}: the execution of side {gone[0]} is no longer there: {arns[gone[0]]}"
-        )
+        raise UserError(f"run {run.run_id}: the execution of side {gone[0]} is no longer there: {arns[gone[0]]}")
     definitions = {side: executed_definition(arns[side]) for side in histories}
     sides = {side: _side(run, side, histories.get(side, []), definitions.get(side, {}), strict) for side in arns}
     evaluated = [S3Storage(f"{run.location}/{side}") for side in arns if sides[side].metrics is not None]

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from record.errors import UserError
+
 MAX_BYTES = 64 << 20
 """Far above any file that is read as a whole: records and templates have some hundred kB, a price file some MB."""
 
@@ -16,43 +18,39 @@ _MAX_DEPTH = 100
 _MAX_INTEGER = 2**63 - 1
 
 
-class FileError(Exception):
-    """A file cannot be used. The text is one line: the file, what is wrong with it, and what is allowed."""
-
-
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The content of a regular file: never of a pipe or device, which may have no end, and never more than ``limit``.
 
     Raises:
-        FileError: there is none, or it cannot be read.
+        UserError: there is none, or it cannot be read.
     """
     try:
         # Not blocking, since to open a pipe that nobody writes to would never end.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be read: {_reason(error)}") from error
+        raise UserError(f"{path}: cannot be read: {_reason(error)}") from error
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise FileError(f"{path}: cannot be read: is not a regular file")
+            raise UserError(f"{path}: cannot be read: is not a regular file")
         with open(handle, "rb", closefd=False) as file:
             content = file.read(limit + 1)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read: {_reason(error)}") from error
+        raise UserError(f"{path}: cannot be read: {_reason(error)}") from error
     finally:
         os.close(handle)
     if content is None:  # of the kernel's files, some are a pipe in truth, with nothing in it now
-        raise FileError(f"{path}: cannot be read: is not a regular file")
+        raise UserError(f"{path}: cannot be read: is not a regular file")
     if len(content) > limit:
-        raise FileError(f"{path}: is larger than {limit >> 20} MiB, the most that is read")
+        raise UserError(f"{path}: is larger than {limit >> 20} MiB, the most that is read")
     return content
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str:
-    """The content of a text file. Raises FileError, also where it is not UTF-8."""
+    """The content of a text file. Raises UserError, also where it is not UTF-8."""
     try:
         return read_bytes(path, limit).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path}: cannot be read: byte {error.start} is not UTF-8") from error
+        raise UserError(f"{path}: cannot be read: byte {error.start} is not UTF-8") from error
 
 
 def read_json(path: Path) -> Any:
@@ -61,25 +59,25 @@ def read_json(path: Path) -> Any:
     Numbers are finite and integers have up to 64 bits; nesting ends at a depth of 100.
 
     Raises:
-        FileError: it cannot be read, or is something else.
+        UserError: it cannot be read, or is something else.
     """
     text = read_text(path)
     if text.lstrip()[:1] == "<":
         # A proxy's answer in the place of a file, most often.
-        raise FileError(f"{path}: not JSON: begins with {text.lstrip()[:40]!r}, as HTML does")
+        raise UserError(f"{path}: not JSON: begins with {text.lstrip()[:40]!r}, as HTML does")
     try:
         value = json.loads(text, object_pairs_hook=_once, parse_constant=float, parse_int=_integer)
         _check_values(value)
         # A lone surrogate, "\ud800", is no text: it could not be written again.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except _Unfit as error:
-        raise FileError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}") from error
     except UnicodeEncodeError as error:
-        raise FileError(f"{path}: not JSON: {error.object[error.start]!r} is half a character") from error
+        raise UserError(f"{path}: not JSON: {error.object[error.start]!r} is half a character") from error
     except RecursionError as error:
-        raise FileError(f"{path}: not JSON, or cut off: nested deeper than {_MAX_DEPTH} levels") from error
+        raise UserError(f"{path}: not JSON, or cut off: nested deeper than {_MAX_DEPTH} levels") from error
     except ValueError as error:
-        raise FileError(f"{path}: not JSON, or cut off: {error}") from error
+        raise UserError(f"{path}: not JSON, or cut off: {error}") from error
     return value
 
 

@@ -28,7 +28,8 @@ from pydantic import (
     model_validator,
 )
 
-from record.files import FileError, read_json, write_text
+from record.errors import UserError
+from record.files import read_json, write_text
 from record.text import clean_json, one_line
 
 SCHEMA_VERSION = 3
@@ -67,7 +68,7 @@ AtLeastOne = Annotated[int, Field(ge=1, le=2**53)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
-class RecordError(Exception):
+class RecordError(UserError):
     """A record cannot be read. The text is one line naming the file, the field and what is expected there."""
 
 
@@ -397,7 +398,7 @@ def load(path: Path) -> Record:
     """
     try:
         data = read_json(path)
-    except FileError as error:
+    except UserError as error:
         raise RecordError(f"{one_line(str(error))}; expected a run record") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if type(version) is int and version > SCHEMA_VERSION:

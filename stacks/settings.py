@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from common.command import InputError
 from common.hyperparameters import HYPERPARAMETERS
 from sides import DEFAULT, SIDES
 from stacks import instances
@@ -26,10 +27,6 @@ DATASETS = Path(__file__).resolve().parents[1] / "workloads" / "datasets"
 
 # Context keys of the CDK itself: feature flags, look-up caches, CLI options.
 _CDK_CONTEXT = re.compile(r"^(@|aws:|aws-cdk:|cdk:|cli-telemetry$|tree-metadata$|acknowledged-issue-numbers$)|.+:.+=")
-
-
-class SettingsError(ValueError):
-    """A setting is unknown, mistyped or impossible; the message names the key, the value and what is allowed."""
 
 
 @functools.cache
@@ -386,7 +383,7 @@ class Settings(_Group):
     def from_context(cls, context: Mapping[str, object]) -> "Settings":
         """Build the settings from the CDK's context; keys of the CDK itself are left alone.
 
-        Raises SettingsError for the first unknown key (with the nearest valid one) or impossible value.
+        Raises InputError for the first unknown key (with the nearest valid one) or impossible value.
         """
         known = set(setting_names())
         tree: dict[str, Any] = {}
@@ -394,7 +391,7 @@ class Settings(_Group):
             if _CDK_CONTEXT.search(key):
                 continue
             if key not in known:
-                raise SettingsError(
+                raise InputError(
                     f"unknown setting {key}={value!r}{_nearest(key, known)} (all are in stacks/settings.py)"
                 )
             *groups, leaf = key.split(".")
@@ -405,7 +402,7 @@ class Settings(_Group):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            raise SettingsError(_one_line(error)) from error
+            raise InputError(_one_line(error)) from error
 
     def tags(self, *, expires: bool) -> dict[str, str]:
         """The tags of what a stack holds, and of the jobs that it starts; what ``expires`` has a time to live.

@@ -3,6 +3,7 @@
 import ast
 import io
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
 
 from record.schema import SideName
@@ -35,12 +36,11 @@ def _docstrings(text: str) -> set[int]:
     return found
 
 
-def workload(root: Path, side: SideName) -> set[Path]:
-    """The files that only this side's jobs need: its folder, and the common modules that only it imports."""
-    other: SideName = "emr" if side == "sagemaker" else "sagemaker"
-    return _reached(root / "workloads", side) - _reached(root / "workloads", other) | {
-        *(root / "workloads" / side).glob("*.sh")
-    }
+def workload(root: Path, side: SideName, sides: Iterable[SideName]) -> set[Path]:
+    """The files that of these sides only this one's jobs need: its folder, and common modules that only it imports."""
+    folder = root / "workloads"
+    others = {file for other in sides if other != side for file in _reached(folder, other)}
+    return _reached(folder, side) - others | {*(folder / side).glob("*.sh")}
 
 
 def stack(root: Path, side: SideName) -> set[Path]:
@@ -49,7 +49,7 @@ def stack(root: Path, side: SideName) -> set[Path]:
 
 
 def engine(root: Path, side: SideName) -> str | None:
-    """What computes in `prepare`: the engine that the script imports, None when it is none of the known ones."""
+    """The engine of `prepare`: the one that the script imports, None when it is none of the known ones."""
     names = {"duckdb": "DuckDB", "pyspark": "Spark"}
     imported = {name.split(".")[0] for name in _imports(root / "workloads" / side / "prepare.py")}
     return next((title for name, title in names.items() if name in imported), None)

@@ -1,92 +1,120 @@
-"""Row 2: building, training and deploying models; distributed data processing."""
+"""Claim 2: building, training and deploying models; distributed data processing."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from comparison.claims import code
-from comparison.claims.base import CODE, TEMPLATES, Evidence, Finding, Measure, join, measure, number
-from comparison.summary import NOT_MEASURED, TITLES
-from record.schema import STAGES, Side, StageName
+from comparison.claims.base import CODE, TEMPLATES, Evidence, Measured, Reason, Value, Verdict, join, number
+from comparison.claims.templates import SideTemplate
+from comparison.summary import TITLES
+from record.schema import STAGES, SideName
 
 
-def functionality(evidence: Evidence) -> Finding:
-    """Confirmed with a condition if SageMaker's model answers and EMR may use several nodes, for a model as well.
+def measure(evidence: Evidence) -> Measured:
+    """Collect the stages that succeeded, whether an endpoint responds, and the machines and engine of `prepare`."""
+    templates = evidence.templates
+    endpoint, machine = "AWS::SageMaker::Endpoint", evidence.template("emr").machine
 
-    Not measured where a stage of either side did not succeed: a fault says nothing of what a service is for.
+    def responds(side: SideName) -> Value:
+        serve = evidence.sides[side].serve
+        if serve is None and not templates[side].of_type(endpoint):
+            return "no endpoint"
+        return None if serve is None or serve.status == "skipped" else serve.status == "succeeded"
+
+    return evidence.measured(
+        {
+            "stages": evidence.each("Stages that succeeded", evidence.done, evidence.origin, "#stages"),
+            "endpoints": evidence.each(
+                "Endpoints in the stack",
+                lambda side: len(templates[side].of_type(endpoint)),
+                TEMPLATES,
+                evidence.template("sagemaker").place(endpoint),
+            ),
+            "responds": evidence.each("Endpoint responds rightly", responds, evidence.origin, "#serve"),
+            "least": evidence.each(
+                "Machines of prepare, at least", lambda side: _machines(templates[side])[0], TEMPLATES, machine
+            ),
+            "most": evidence.each(
+                "Machines of prepare, at most", lambda side: _machines(templates[side])[1], TEMPLATES, machine
+            ),
+            "engine": evidence.each(
+                "Engine of prepare", lambda side: code.engine(evidence.root, side) or "not known", CODE, "workloads/"
+            ),
+        }
+    )
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds with a condition if SageMaker's model responds and EMR may use several nodes, for a model as well.
+
+    Not measured where a stage of a side did not succeed: a fault says nothing of what a service is for.
     """
-    record, templates = evidence.record, evidence.templates
-    built = {name: _done(side) for name, side in record.both()}
-    serve = record.sides.sagemaker.serve
-    answered = None if serve is None or serve.status == "skipped" else serve.status == "succeeded"
-    count = _instances(templates["sagemaker"].request("prepare")[1])
-    nodes = templates["emr"].nodes
-    engines = {name: code.engine(evidence.root, name) for name, _ in record.both()}
-    serving = [len(templates[name].of_type("AWS::SageMaker::Endpoint")) for name, _ in record.both()]
-    prepared = [stage.status if (stage := side.stage("prepare")) else NOT_MEASURED for _, side in record.both()]
-    finished = [f"{built[name]} of 3" if side.stages else NOT_MEASURED for name, side in record.both()]
-    answers = NOT_MEASURED if answered is None else "none"
-    if serve is not None and answered:
-        answers = f"{number(serve.rows, 'rows')} right"
-    measures = (
-        measure("Model stages that succeeded", finished, evidence.measured, "#stages"),
-        measure(
-            "Endpoints in the stack",
-            map(str, serving),
-            TEMPLATES,
-            templates["sagemaker"].place("AWS::SageMaker::Endpoint"),
-        ),
-        Measure("Endpoint answers", answers, "no endpoint", evidence.measured, "#serve"),
-        Measure(
-            "Machines of prepare",
-            _machines(count, count),
-            _machines(*nodes) if nodes else "none",
-            TEMPLATES,
-            templates["emr"].machine,
-        ),
-        measure("Engine of prepare", (each or "not known" for each in engines.values()), CODE, "workloads/"),
-        measure("Outcome of prepare", prepared, evidence.measured, "#stages"),
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    if silent := tuple(side for side in ml if measured.flag("responds", side) is None):
+        return Verdict("not measured", reasons=(Reason("not tried", silent, ("the endpoint",)),))
+    if idle := tuple(side for side in measured.sides if not measured.known("stages", side)):
+        return Verdict("not measured", reasons=(Reason("not tried", idle, ("the stages of every side",)),))
+    undone = tuple(
+        Reason("stages failed", (side,), missing)
+        for side in measured.sides
+        if (missing := tuple(stage for stage in STAGES if stage not in measured.names("stages", side)))
     )
-    if not record.sides.emr.stages or not record.sides.sagemaker.stages or answered is None:
-        what = "the endpoint" if answered is None else "the stages of both sides"
-        return Finding(measures, "not measured", f"The templates allow it, but no run tried {what}.")
-    undone = [
-        f"{', '.join(stages)} on {TITLES[name]}"
-        for name, side in record.both()
-        if (stages := [stage for stage in STAGES if not _succeeded(side, stage)])
-    ]
     if undone:
-        return Finding(
-            measures,
-            "not measured",
-            f"Not every stage succeeded, on which a verdict would rest: not {join(undone)}.",
-        )
-    answer = "answered" if answered else "did not answer"
-    ml = f"SageMaker finished {built['sagemaker']} of 3 model stages and its endpoint {answer}"
-    distributed = engines["emr"] == "Spark" and nodes is not None and nodes[1] > max(1, count)
-    emr_machines = _machines(*nodes) if nodes else "no machine"
-    with_engine = [f"with {each or 'an engine that is not known'}" for each in engines.values()]
-    may = (
-        f"EMR's prepare may use {emr_machines} {with_engine[1]}, SageMaker's {_machines(count, count)} {with_engine[0]}"
+        return Verdict("not measured", reasons=undone)
+    refused = tuple(side for side in ml if not measured.flag("responds", side))
+    alone = max(1.0, *(measured.number("most", side) or 0 for side in ml))
+    narrow = tuple(
+        side
+        for side in data
+        if measured.text("engine", side) != "Spark" or (measured.number("most", side) or 0) <= alone
     )
-    if not answered or not distributed:
-        return Finding(measures, "not confirmed here", f"{ml}; {may}.")
-    more = "EMR built, evaluated and scored with a model too, so only the deployment sets SageMaker apart."
-    here = " More than one node was not tried: this run had one machine." if record.where == "local" else ""
-    return Finding(measures, "confirmed with a condition", f"{ml}; {may}. {more}{here}")
+    wrong = {"endpoint does not respond": refused, "not distributed": narrow}
+    if any(wrong.values()):
+        return Verdict("does not hold", reasons=tuple(Reason(code, sides) for code, sides in wrong.items() if sides))
+    reasons = [Reason("builds models too", data)]
+    if measured.where == "local":
+        reasons.append(Reason("one machine only", measured.sides))
+    return Verdict("holds with a condition", reasons=tuple(reasons))
 
 
-def _succeeded(side: Side, name: StageName) -> bool:
-    return (stage := side.stage(name)) is not None and stage.status == "succeeded"
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say what was built, whether it responds, and on how many machines data may be processed."""
+    if untried := verdict.reason("not tried"):
+        return f"The templates allow it, but no run tried {join(untried.names)}."
+    failed = [reason for reason in verdict.reasons if reason.code == "stages failed"]
+    if failed:
+        undone = join([f"{', '.join(reason.names)} on {TITLES[reason.sides[0]]}" for reason in failed])
+        return f"Not every stage succeeded, on which a verdict would rest: not {undone}."
+    models = "; ".join(
+        f"{TITLES[side]} finished {len(set(measured.names('stages', side)) - {'prepare'})} of 3 model stages and its "
+        f"endpoint {'responded' if measured.flag('responds', side) else 'did not respond'}"
+        for side in measured.of("sagemaker")
+    )
+    (first, *others) = (
+        (TITLES[side], _range(measured, side), measured.text("engine", side))
+        for side in (*measured.of("emr"), *measured.of("sagemaker"))
+    )
+    may = f"{first[0]}'s prepare may use {first[1]} with {first[2]}"
+    may += "".join(f", {title}'s {machines} with {engine}" for title, machines, engine in others)
+    text = f"{models}; {may}."
+    if more := verdict.reason("builds models too"):
+        built = join([TITLES[side] for side in more.sides])
+        text += f" {built} built, evaluated and scored with a model too, so only the deployment sets SageMaker apart."
+    if verdict.reason("one machine only"):
+        text += " More than one node was not tried: this run had one machine."
+    return text
 
 
-def _done(side: Side) -> int:
-    return sum(1 for name in STAGES if name != "prepare" and _succeeded(side, name))
+def _machines(template: SideTemplate) -> tuple[int, int]:
+    """Least and largest number of machines that `prepare` may use beside a primary node, 0 when it asks for none."""
+    count = _instances(template.request("prepare")[1])
+    return template.nodes or (count, count)
 
 
 def _instances(request: Mapping[str, Any]) -> int:
-    """Instances of a processing job's request, 0 when it asks for none."""
     return int(request.get("ProcessingResources", {}).get("ClusterConfig", {}).get("InstanceCount", 0))
 
 
-def _machines(least: int, most: int) -> str:
-    return number(least, "machine" if least == 1 else "machines") if least == most else f"{least} to {most} machines"
+def _range(measured: Measured, side: SideName) -> str:
+    least, most = measured.number("least", side), measured.number("most", side)
+    return number(most, "machine" if most == 1 else "machines") if least == most else f"{least} to {most} machines"

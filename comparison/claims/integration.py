@@ -1,65 +1,95 @@
-"""Row 10: the AWS services wired in each side's template, and whether the seed's are among them."""
+"""Claim 10: the AWS services wired in each side's template, and whether the seed's are among them."""
 
-from comparison.claims.base import TEMPLATES, Evidence, Finding, join, listed, measure, number
+from comparison.claims.base import SERVICES, TEMPLATES, Evidence, Measured, Reason, Service, Verdict, join, service
 from comparison.summary import TITLES
-from record.schema import SIDES, SideName
 
-_NAMED: dict[SideName, tuple[str, ...]] = {
+_NAMED: dict[Service, tuple[str, ...]] = {
     "sagemaker": ("Comprehend", "Rekognition", "Forecast"),
     "emr": ("S3", "Redshift"),
 }
 
 
-def integration(evidence: Evidence) -> Finding:
-    """Confirmed if each service that is named is wired on its side and not on the other; with a condition if one is.
-
-    A service that is wired on both sides does not tell them apart, and one that is on no side says nothing.
-    """
-    services = {side: evidence.templates[side].services for side in SIDES}
-    machines = evidence.templates["sagemaker"].stack
-    common = services["sagemaker"] & services["emr"]
-    wired = {
-        name: [side for side in SIDES if name.lower() in services[side]] for side in SIDES for name in _NAMED[side]
-    }
-    measures = (
-        measure("AWS services wired in", (number(len(services[side])) for side in SIDES), TEMPLATES, machines),
-        measure("On both sides", [listed(sorted(common))] * 2, TEMPLATES, machines),
-        measure(
-            "On this side only",
-            (listed(sorted(services[side] - common)) for side in SIDES),
-            TEMPLATES,
-            machines,
-        ),
-        measure(
-            "Named by the claim, and wired in here",
-            (listed(f"{name}: {'yes' if side in wired[name] else 'no'}" for name in _NAMED[side]) for side in SIDES),
-            TEMPLATES,
-            machines,
-        ),
+def measure(evidence: Evidence) -> Measured:
+    """Collect the services wired in on each side, on all of them, and on one alone."""
+    wired = {side: template.services for side, template in evidence.templates.items()}
+    common = frozenset.intersection(*map(frozenset, wired.values()))
+    stack = evidence.template("sagemaker").stack
+    return evidence.measured(
+        {
+            "wired": evidence.each("AWS services wired in", lambda side: tuple(sorted(wired[side])), TEMPLATES, stack),
+            "common": evidence.run("On every side", tuple(sorted(common)), TEMPLATES, stack),
+            "only": evidence.each(
+                "Of its own, so not on every side",
+                lambda side: tuple(sorted(wired[side] - common)),
+                TEMPLATES,
+                stack,
+            ),
+            "named": evidence.each(
+                "Named by the claim, and wired in here",
+                lambda side: tuple(name for name in _NAMED[service(side)] if name.lower() in wired[side]),
+                TEMPLATES,
+                stack,
+            ),
+        }
     )
-    right = [name for side in SIDES for name in _NAMED[side] if wired[name] == [side]]
-    shared = [name for name, sides in wired.items() if len(sides) == 2]
-    wrong = [name for side in SIDES for name in _NAMED[side] if wired[name] and side not in wired[name]]
-    unwired = [name for name, sides in wired.items() if not sides]
-    counts = " and ".join(f"{len(services[side])} on {TITLES[side]}" for side in SIDES)
-    text = f"AWS services wired in: {counts}, {len(common)} of them on both sides."
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds if each service that is named is wired on its sides and on no other; with a condition if one is.
+
+    A service that is wired on other sides too does not tell them apart, and one that is on no side says nothing.
+    """
+    right: list[str] = []
+    shared: list[str] = []
+    wrong: list[str] = []
+    unwired: list[str] = []
+    for of in SERVICES:
+        for name in _NAMED[of]:
+            sides = {side for side in measured.sides if name.lower() in measured.names("wired", side)}
+            own = sides & set(measured.of(of))
+            kind = unwired if not sides else wrong if not own else right if sides == own else shared
+            kind.append(name)
+    kinds = (
+        ("on its side only", right),
+        ("on other sides too", shared),
+        ("on another side only", wrong),
+        ("not wired in", unwired),
+    )
+    reasons = tuple(Reason(code, names=tuple(names)) for code, names in kinds if names)
     if not right and not shared and not wrong:
-        return Finding(measures, "not measured", f"{text} None of those that the claim names is among them.")
-    if not right and not wrong:
-        rest = f" {join(unwired)}: not wired in, and so not measured." if unwired else ""
-        apart = f"{join(shared)}: on both sides, which does not tell them apart."
-        return Finding(measures, "not confirmed here", f"{text} Of those named, {apart}{rest}")
+        return Verdict("not measured", reasons=reasons)
+    if wrong or not right:
+        return Verdict("does not hold", reasons=reasons)
+    return Verdict("holds with a condition" if shared or unwired else "holds", reasons=reasons)
+
+
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Count the services, and say of each that is named where it is wired in."""
+
+    def names(code: str) -> str:
+        reason = verdict.reason(code)
+        return join(reason.names) if reason else ""
+
+    counts = join([f"{len(measured.names('wired', side))} on {TITLES[side]}" for side in measured.sides])
+    text = f"AWS services wired in: {counts}, {len(measured.names('common'))} of them on every side."
+    right, shared, wrong = names("on its side only"), names("on other sides too"), names("on another side only")
+    unwired = names("not wired in")
+    if verdict.outcome == "not measured":
+        return f"{text} None of those that the claim names is among them."
     if wrong:
-        return Finding(measures, "not confirmed here", f"{text} {join(wrong)}: wired in on the other side only.")
-    if not shared and not unwired:
-        return Finding(measures, "confirmed", f"{text} Of those named, {join(right)} each on its side only.")
+        return f"{text} {wrong}: wired in on another side only."
+    if not right:
+        rest = f" {unwired}: not wired in, and so not measured." if unwired else ""
+        return f"{text} Of those named, {shared}: on other sides as well, which does not tell them apart.{rest}"
+    if verdict.outcome == "holds":
+        return f"{text} Of those named, {right} each on its side only."
     details = [
-        f"{join(names)}: {what}"
+        f"{names}: {what}"
         for names, what in (
             (right, "on its side only, as claimed"),
-            (shared, "on both sides"),
+            (shared, "on other sides as well"),
             (unwired, "not wired in, and so not measured"),
         )
         if names
     ]
-    return Finding(measures, "confirmed with a condition", f"{text} Of those named, {'; '.join(details)}.")
+    return f"{text} Of those named, {'; '.join(details)}."

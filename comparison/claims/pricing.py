@@ -1,13 +1,13 @@
-"""Row 9: what is billed on each side, and for what when nothing runs."""
+"""Claim 9: what is billed on each side, and for what when nothing runs."""
 
 from collections.abc import Mapping
 
-from comparison.claims.base import Evidence, Finding, Measure, join, listed
-from comparison.cost.lines import Driver, Estimate, drivers, idle_drivers, usd
-from comparison.summary import NOT_MEASURED, TITLES, percent
-from record.schema import SIDES, SideName
+from comparison.claims.base import Evidence, Measured, Reason, Service, Value, Verdict, join, service
+from comparison.cost.lines import Driver, Estimate, Money, drivers, idle_drivers
+from comparison.summary import TITLES, percent
+from record.schema import SideName
 
-_MACHINES: dict[SideName, tuple[str, ...]] = {"sagemaker": ("sagemaker/",), "emr": ("ec2/", "emr/", "ebs/")}
+_MACHINES: dict[Service, tuple[str, ...]] = {"sagemaker": ("sagemaker/",), "emr": ("ec2/", "emr/", "ebs/")}
 """Instances with their disks: those of SageMaker are among its own items, those of a cluster are volumes of EBS."""
 _DATA = ("sagemaker/data-in", "sagemaker/data-out")
 """Items of SageMaker's that are no machines: what goes to an endpoint, and comes back."""
@@ -15,78 +15,147 @@ _OF_MACHINES = 0.9
 """From this share of a month's cost on, a side is paid by its machines."""
 
 
-def pricing(evidence: Evidence) -> Finding:
-    """Confirmed if machines are billed as claimed, make nearly all of a month, and SageMaker's cost nothing idle."""
+def measure(evidence: Evidence) -> Measured:
+    """Collect what is billed, and what machines with their disks are of it."""
     cost = evidence.cost
     if cost is None:
-        nothing = Measure("Cost of a month", NOT_MEASURED, NOT_MEASURED, "list price", "#cost")
-        return Finding((nothing,), "not measured", "No prices were put on the templates.")
+        return evidence.measured({"month": evidence.run("Cost of a month", None, "list price", "#cost", unit="USD")})
     month, idle = drivers(cost.usage, cost.parameters), idle_drivers(cost.usage, cost.parameters)
-    totals = cost.totals()
-    items = {side: _items(cost, side) for side in SIDES}
-    others = {side: _others(cost, side) for side in SIDES}
-    shares = {side: _share(cost, side, month) for side in SIDES}
-    standing = {side: _machines_usd(cost, side, idle) for side in SIDES}
-    dates = sorted({str(line.price.date) for line in cost.lines if line.price and line.side in SIDES})
+    totals, missing = cost.totals(), cost.missing()
+    dates = sorted({str(line.price.date) for line in cost.lines if line.price and line.side in evidence.sides})
     origin = f"list price, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else "list price"
     estimated = f"estimate by {origin}"
-
-    def row(label: str, values: Mapping[SideName, object], how: str) -> Measure:
-        return Measure(label, str(values["sagemaker"]), str(values["emr"]), how, "#cost")
-
-    measures = (
-        row("Machines and their disks, billed as", {side: listed(items[side]) for side in SIDES}, origin),
-        row("Billed besides", {side: listed(others[side]) for side in SIDES}, origin),
-        row("One run more, USD", {side: totals[side].run for side in SIDES}, estimated),
-        row("An hour in which nothing runs, USD", {side: totals[side].idle_hour for side in SIDES}, estimated),
-        row("Of that, machines and their disks, USD", {side: usd(standing[side]) for side in SIDES}, estimated),
-        row("A month of the usage, USD", {side: totals[side].month for side in SIDES}, estimated),
-        row("Of that, machines and their disks", {side: percent(shares[side]) for side in SIDES}, estimated),
+    return evidence.measured(
+        {
+            "machines": evidence.each(
+                "Machines and their disks, billed as", lambda side: _items(cost, side), origin, "#cost"
+            ),
+            "unpriced": evidence.each(
+                "Of these, without a known price",
+                lambda side: tuple(item for item in _items(cost, side) if item in missing),
+                origin,
+                "#cost",
+            ),
+            "besides": evidence.each("Billed besides", lambda side: _others(cost, side), origin, "#cost"),
+            "run": evidence.each("One run more", lambda side: _money(totals[side].run), estimated, "#cost", unit="USD"),
+            "idle": evidence.each(
+                "An hour in which nothing runs",
+                lambda side: _money(totals[side].idle_hour),
+                estimated,
+                "#cost",
+                unit="USD",
+            ),
+            "idle_machines": evidence.each(
+                "Of that, machines and their disks",
+                lambda side: _machines_usd(cost, side, idle),
+                estimated,
+                "#cost",
+                unit="USD",
+            ),
+            "month": evidence.each(
+                "A month of the usage", lambda side: _money(totals[side].month), estimated, "#cost", unit="USD"
+            ),
+            "share": evidence.each(
+                "Of that, machines and their disks",
+                lambda side: _share(cost, side, month),
+                estimated,
+                "#cost",
+                unit="share",
+            ),
+        }
     )
-    ec2 = {item.removeprefix("ec2/") for item in items["emr"] if item.startswith("ec2/")}
-    charged = {item.removeprefix("emr/") for item in items["emr"] if item.startswith("emr/")}
-    foreign = [
-        item
-        for item in (line.item for line in cost.lines if line.side == "sagemaker")
-        if item.startswith(("ec2/", "emr/"))
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds if machines are billed as claimed, make nearly all of a month, and SageMaker's cost nothing idle."""
+    if "machines" not in measured.figures:
+        return Verdict("not measured", reasons=(Reason("no prices", measured.sides),))
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    unlike = [
+        side
+        for side in ml
+        if not measured.names("machines", side) or {"ec2", "emr"} & set(measured.names("besides", side))
     ]
-    pairs = (
-        f"EMR bills EC2 instances ({join(sorted(ec2))}) and an EMR charge on each ({join(sorted(charged))}), SageMaker "
-        f"{len(items['sagemaker'])} items of its own"
+    unlike += [
+        side for side in data if not (ec2 := _below(measured, side, "ec2/")) or ec2 != _below(measured, side, "emr/")
+    ]
+    if unlike:
+        return Verdict("does not hold", reasons=(Reason("billed otherwise", tuple(unlike)),))
+    unpriced = tuple(
+        Reason("no price", (side,), names) for side in measured.sides if (names := measured.names("unpriced", side))
     )
-    if not items["sagemaker"] or foreign or not ec2 or ec2 != charged:
-        return Finding(measures, "not confirmed here", f"{pairs}.")
-    missing = [item for item in cost.missing() if item in {*items["sagemaker"], *items["emr"]}]
-    if missing:
-        return Finding(measures, "not measured", f"{pairs}. But the price of {join(missing)} is not known.")
-    made = (
-        f"machines with their disks make {percent(shares['sagemaker'])} of a month on SageMaker and "
-        f"{percent(shares['emr'])} on EMR"
-    )
+    if unpriced:
+        return Verdict("not measured", reasons=unpriced)
     conditions = []
-    if standing["sagemaker"]:
-        conditions.append(
-            f"SageMaker's endpoint costs {usd(standing['sagemaker'])} USD an hour without a single task, EMR's cluster "
-            f"{usd(standing['emr'])}"
-        )
-    rest = {side: 1 - share for side, share in shares.items() if share is not None and share < _OF_MACHINES}
-    conditions += [
-        f"other services take {percent(share)} of the month on {TITLES[side]}" for side, share in rest.items()
-    ]
-    if conditions:
-        return Finding(measures, "confirmed with a condition", f"{pairs}; {made}. But {join(conditions)}.")
-    return Finding(measures, "confirmed", f"{pairs}; {made}. Without a task SageMaker's machines cost nothing.")
+    if idle := tuple(side for side in ml if measured.number("idle_machines", side)):
+        conditions.append(Reason("machines cost while idle", idle))
+    for side in measured.sides:
+        share = measured.number("share", side)
+        if share is not None and share < _OF_MACHINES:
+            conditions.append(Reason("other services cost", (side,)))
+    return Verdict("holds with a condition" if conditions else "holds", reasons=tuple(conditions))
 
 
-def _items(cost: Estimate, side: SideName) -> list[str]:
-    items = {line.item for line in cost.lines if line.side == side and line.item.startswith(_MACHINES[side])}
-    return sorted(items.difference(_DATA))
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say what is billed, and under which condition it is the machines."""
+    if verdict.reason("no prices"):
+        return "No prices were put on the templates."
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    pairs = ", ".join(
+        [
+            *(
+                f"{TITLES[side]} bills EC2 instances ({join(_below(measured, side, 'ec2/'))}) and an EMR charge on "
+                f"each ({join(_below(measured, side, 'emr/'))})"
+                for side in data
+            ),
+            *(f"{TITLES[side]} {len(measured.names('machines', side))} items of its own" for side in ml),
+        ]
+    )
+    if verdict.reason("billed otherwise"):
+        return f"{pairs}."
+    if verdict.reason("no price"):
+        missing = join(sorted({name for reason in verdict.reasons for name in reason.names}))
+        return f"{pairs}. But the price of {missing} is not known."
+    shares = join([f"{measured.shown('share', side)} of a month on {TITLES[side]}" for side in measured.sides])
+    text = f"{pairs}; machines with their disks make {shares}."
+    if verdict.outcome == "holds":
+        return f"{text} Without a task SageMaker's machines cost nothing."
+    conditions = []
+    for reason in verdict.reasons:
+        if reason.code == "machines cost while idle":
+            conditions += [
+                f"{TITLES[side]}'s endpoint costs {measured.shown('idle_machines', side)} an hour without a single task"
+                for side in reason.sides
+            ]
+            conditions += [f"{TITLES[side]}'s cluster {measured.shown('idle_machines', side)} an hour" for side in data]
+        else:
+            conditions += [
+                f"other services take {percent(1 - (measured.number('share', side) or 0))} of the month on "
+                f"{TITLES[side]}"
+                for side in reason.sides
+            ]
+    return f"{text} But {join(conditions)}."
 
 
-def _others(cost: Estimate, side: SideName) -> list[str]:
+def _below(measured: Measured, side: SideName, prefix: str) -> list[str]:
+    return [item.removeprefix(prefix) for item in measured.names("machines", side) if item.startswith(prefix)]
+
+
+def _money(sum_: Money) -> Value:
+    """A sum; as text where it is a lower bound."""
+    return sum_.usd if sum_.complete else f"{sum_} USD"
+
+
+def _items(cost: Estimate, side: SideName) -> tuple[str, ...]:
+    machines = _MACHINES[service(side)]
+    items = {line.item for line in cost.lines if line.side == side and line.item.startswith(machines)}
+    return tuple(sorted(items.difference(_DATA)))
+
+
+def _others(cost: Estimate, side: SideName) -> tuple[str, ...]:
     """The services that a side is billed for besides its machines, and what else SageMaker bills."""
-    rest = {line.item for line in cost.lines if line.side == side} - set(_items(cost, side))
-    return sorted({item if item in _DATA else item.split("/")[0] for item in rest})
+    rest = {line.item for line in cost.lines if line.side == side}.difference(_items(cost, side))
+    return tuple(sorted({item if item in _DATA else item.split("/")[0] for item in rest}))
 
 
 def _machines_usd(cost: Estimate, side: SideName, values: Mapping[Driver, float]) -> float:

@@ -1,72 +1,99 @@
-"""Row 7: which data each side processed, with what, and whether the results are the same."""
+"""Claim 7: which data each side processed, with what, and whether the results are the same."""
 
 import hashlib
 
 from comparison.claims import code
-from comparison.claims.base import CODE, TEMPLATES, Evidence, Finding, Measure, join, listed, measure
-from comparison.summary import NOT_MEASURED
+from comparison.claims.base import CODE, TEMPLATES, Evidence, Measured, Reason, Verdict, join
+from comparison.summary import TITLES
 
 
-def processing(evidence: Evidence) -> Finding:
-    """Not confirmed where both made equal features of equal raw tables, logs as well, with the same tools each.
+def measure(evidence: Evidence) -> Measured:
+    """Collect the raw tables, the SQL texts, the engines, and whether features and rejected lines are equal."""
+    record = evidence.record
+    folder = evidence.root / "workloads" / "datasets" / record.dataset.name
+    texts = sorted(folder.glob("*.sql"))
+    digest = hashlib.sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()[:12] if texts else "not known"
+    agreement = record.agreement
+    where = f"workloads/datasets/{record.dataset.name}/"
+    return evidence.measured(
+        {
+            "tables": evidence.run("Raw tables", tuple(evidence.formats), CODE, f"{where}dataset.toml"),
+            "formats": evidence.run(
+                "Their formats", tuple(sorted(set(evidence.formats.values()))), CODE, f"{where}dataset.toml"
+            ),
+            "texts": evidence.run("SQL texts", tuple(text.name for text in texts), CODE, where),
+            "digest": evidence.run("Their SHA-256 begins with", digest, CODE, where),
+            "engine": evidence.each(
+                "Engine", lambda side: code.engine(evidence.root, side) or "not known", CODE, "workloads/"
+            ),
+            "features_equal": evidence.run(
+                "Features are equal", agreement.features_equal if agreement else None, evidence.origin, "#agreement"
+            ),
+            "features_rows": evidence.run(
+                "Rows compared for that",
+                agreement.features_rows if agreement else None,
+                evidence.origin,
+                "#agreement",
+                unit="rows",
+            ),
+            "rejected_equal": evidence.run(
+                "Rejected lines are equal",
+                agreement.rejected_equal if agreement else None,
+                evidence.origin,
+                "#agreement",
+            ),
+            "programs": evidence.each(
+                "Programs of the steps",
+                lambda side: tuple(dict.fromkeys(evidence.templates[side].steps)),
+                TEMPLATES,
+                evidence.template("emr").machine,
+            ),
+        }
+    )
+
+
+def judge(measured: Measured) -> Verdict:
+    """Does not hold where every side made equal features of equal raw tables, logs as well, with the same tools each.
 
     Not measured where the sides' results are not the same: that is a fault, and no wider variety of one side.
     """
-    record = evidence.record
-    folder = evidence.root / "workloads" / "datasets" / record.dataset.name
-    tables = evidence.formats
-    texts = sorted(folder.glob("*.sql"))
-    digest = hashlib.sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()[:12] if texts else None
-    same = f"{listed(text.name for text in texts)} ({digest})" if digest else "not known"
-    agreement = record.agreement
-    equal = agreement.features_equal if agreement else None
-    rejected = agreement.rejected_equal if agreement else None
-    programs = list(dict.fromkeys(evidence.templates["emr"].steps))
-    engines = [code.engine(evidence.root, name) or "not known" for name, _ in record.both()]
-    rows = agreement.features_rows if agreement else None
-    outcome = (
-        NOT_MEASURED if equal is None else f"{'equal' if equal else 'not equal'}{f', {rows:,} rows' if rows else ''}"
+    favours = data = measured.of("emr")
+    if not measured.known("features_equal"):
+        return Verdict("not measured", favours, (Reason("features not compared", measured.sides),))
+    unequal = [key for key in ("features_equal", "rejected_equal") if measured.flag(key) is False]
+    if unequal:
+        return Verdict("not measured", favours, (Reason("not equal", measured.sides, tuple(unequal)),))
+    if "text" not in measured.names("formats"):
+        return Verdict("not measured", favours, (Reason("no raw text", names=measured.names("formats")),))
+    more = tuple(
+        Reason("more programs", (side,), others) for side in data if (others := measured.names("programs", side)[1:])
     )
-    lines = NOT_MEASURED if rejected is None else "equal" if rejected else "not equal"
-    where = f"workloads/datasets/{record.dataset.name}/"
-    measures = (
-        measure(
-            "Raw tables",
-            [listed(f"{name}: {form}" for name, form in tables.items())] * 2,
-            CODE,
-            f"{where}dataset.toml",
-        ),
-        measure("SQL texts", [same] * 2, CODE, where),
-        measure("Engine", engines, CODE, "workloads/"),
-        measure("Features against the other side's", [outcome] * 2, evidence.measured, "#agreement"),
-        measure("Rejected lines against the other side's", [lines] * 2, evidence.measured, "#agreement"),
-        Measure("Programs of the steps", "no steps", listed(programs), TEMPLATES, evidence.templates["emr"].machine),
-    )
-    if equal is None:
-        return Finding(measures, "not measured", "The features of the two sides were not compared.")
-    forms = sorted(set(tables.values()))
-    what = f"{len(tables)} raw tables ({join(forms)})" if tables else "the raw tables"
-    if not equal or rejected is False:
-        wrong = "features" if not equal else "rejected lines"
-        return Finding(
-            measures,
-            "not measured",
+    if more:
+        return Verdict("holds with a condition", favours, more)
+    return Verdict("does not hold", favours, (Reason("raw text on every side", measured.sides),))
+
+
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say of which data every side made the same, and with what."""
+    if verdict.reason("features not compared"):
+        return "The features of the sides were not compared."
+    tables = measured.names("tables")
+    what = f"{len(tables)} raw tables ({join(measured.names('formats'))})" if tables else "the raw tables"
+    if unequal := verdict.reason("not equal"):
+        wrong = "features" if "features_equal" in unequal.names else "rejected lines"
+        return (
             f"From {what} and the same SQL texts the sides' {wrong} are not equal: they did not do the same work, on "
-            "which a verdict would rest.",
+            "which a verdict would rest."
         )
-    text = (
-        f"Both sides made equal features of {what} from the same SQL texts, {engines[0]} on SageMaker and {engines[1]} "
-        "on EMR"
+    engines = join([f"{measured.text('engine', side)} on {TITLES[side]}" for side in measured.sides])
+    text = f"Every side made equal features of {what} from the same SQL texts, {engines}"
+    if verdict.reason("no raw text"):
+        return f"{text}; but no raw text was among them, so nothing wider than tables was tried."
+    if verdict.reason("more programs"):
+        more = [f"{TITLES[reason.sides[0]]}'s steps also ran {join(reason.names)}" for reason in verdict.reasons]
+        return f"{text}; {join(more)}."
+    programs = "; ".join(
+        f"{TITLES[side]}'s wider variety was not tried: its steps run {join(measured.names('programs', side))} only"
+        for side in measured.of("emr")
     )
-    if "text" not in forms:
-        return Finding(
-            measures, "not measured", f"{text}; but no raw text was among them, so nothing wider than tables was tried."
-        )
-    if len(programs) > 1:
-        return Finding(measures, "confirmed with a condition", f"{text}; EMR's steps also ran {join(programs[1:])}.")
-    return Finding(
-        measures,
-        "not confirmed here",
-        f"{text}. That includes raw text, so SageMaker is not limited to tables made for models; EMR's wider variety "
-        f"was not tried: its steps run {join(programs)} only.",
-    )
+    return f"{text}. That includes raw text, so SageMaker is not limited to tables made for models; {programs}."

@@ -1,60 +1,96 @@
-"""Row 1: what each service is for, and whether the other one does it as well."""
+"""Claim 1: what each service is for, and whether the other one does it as well."""
 
 import re
 
-from comparison.claims.base import TEMPLATES, Evidence, Finding, Measure, join, listed, measure, number
-from comparison.summary import AUC_DIFFERENCE_LIMIT, difference, score
+from comparison.claims.base import TEMPLATES, Evidence, Measured, Reason, Verdict, join
+from comparison.summary import AUC_DIFFERENCE_LIMIT, TITLES, difference
 from record.schema import STAGES
 
 # Calls of the APIs that exist for models only; a processing job or a step runs anything.
 _FOR_MODELS = re.compile(r"Training|Transform|Model|Endpoint|HyperParameter|AutoML")
 
 
-def purpose(evidence: Evidence) -> Finding:
-    """Confirmed with a condition if only SageMaker's calls are made for models: either does the other's work as well.
+def measure(evidence: Evidence) -> Measured:
+    """Count the calls that exist for models only, and collect what says whether the sides did the same work."""
+    templates, agreement = evidence.templates, evidence.record.agreement
+    apart, equal = (agreement.auc_difference, agreement.features_equal) if agreement else (None, None)
+    machine = evidence.template("sagemaker").machine
+    return evidence.measured(
+        {
+            "calls": evidence.each(
+                "Calls of the four stages", lambda side: tuple(templates[side].actions), TEMPLATES, machine
+            ),
+            "for_models": evidence.each(
+                "Of these, made for models only",
+                lambda side: tuple(call for call in templates[side].actions if _FOR_MODELS.search(call)),
+                TEMPLATES,
+                evidence.template("emr").machine,
+            ),
+            "auc": evidence.each(
+                "Test AUC",
+                lambda side: metrics.auc if (metrics := evidence.sides[side].metrics) else None,
+                evidence.origin,
+                "#models",
+                unit="AUC",
+            ),
+            "auc_difference": evidence.run(
+                "Largest difference of these", apart, evidence.origin, "#agreement", unit="difference"
+            ),
+            "rows": evidence.each(
+                "Feature rows from the raw data",
+                lambda side: stage.rows_out if (stage := evidence.sides[side].stage("prepare")) else None,
+                evidence.origin,
+                "#stages",
+                unit="rows",
+            ),
+            "features_equal": evidence.run("Features are equal", equal, evidence.origin, "#agreement"),
+        }
+    )
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds with a condition if only SageMaker's calls are made for models: either does the other's work as well.
 
     Not measured where the sides' features or models are not the same: it would be a fault, no difference of purpose.
     """
-    sagemaker, emr = (evidence.templates[side] for side, _ in evidence.record.both())
-    for_models = [[call for call in side.actions if _FOR_MODELS.search(call)] for side in (sagemaker, emr)]
-    agreement = evidence.record.agreement
-    apart = agreement.auc_difference if agreement else None
-    equal = agreement.features_equal if agreement else None
-    auc = [score(side.metrics.auc if side.metrics else None) for _, side in evidence.record.both()]
-    rows = [stage.rows_out if (stage := side.stage("prepare")) else None for _, side in evidence.record.both()]
-    measures = (
-        Measure(
-            "Calls of the four stages", listed(sagemaker.actions), listed(emr.actions), TEMPLATES, sagemaker.machine
-        ),
-        measure("Of these, made for models only", map(listed, for_models), TEMPLATES, emr.machine),
-        measure("Test AUC", auc, evidence.measured, "#models"),
-        measure(
-            "Feature rows from the raw data", (number(each, "rows") for each in rows), evidence.measured, "#stages"
-        ),
-    )
-    designed = (
-        f"SageMaker runs the {len(STAGES)} stages with {len(sagemaker.actions)} kinds of calls, "
-        f"{len(for_models[0])} of them made for models only; EMR with {len(emr.actions)}, "
-        f"{len(for_models[1]) or 'none'} of them."
-    )
-    if not for_models[0] or for_models[1]:
-        return Finding(measures, "not confirmed here", f"{designed} The calls do not show the two purposes.")
+    unlike = [
+        side
+        for side in measured.sides
+        if bool(measured.names("for_models", side)) != (side in measured.of("sagemaker"))
+    ]
+    if unlike:
+        return Verdict("does not hold", reasons=(Reason("calls show no purpose", tuple(unlike)),))
+    apart, equal = measured.number("auc_difference"), measured.flag("features_equal")
     if apart is None or equal is None:
-        missing = [what for what, value in (("the AUC", apart), ("the features", equal)) if value is None]
-        return Finding(
-            measures,
-            "not measured",
-            f"{designed} But whether each does the other's work as well was not measured: {join(missing)}.",
+        missing = tuple(key for key in ("auc_difference", "features_equal") if not measured.known(key))
+        return Verdict("not measured", reasons=(Reason("same work not measured", names=missing),))
+    if apart <= AUC_DIFFERENCE_LIMIT and equal:
+        return Verdict("holds with a condition", reasons=(Reason("each does the same work", measured.sides),))
+    return Verdict("not measured", reasons=(Reason("not the same work", measured.sides),))
+
+
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say how many calls are made for models, and whether the sides did the same work."""
+    kinds = [
+        (TITLES[side], len(measured.names("calls", side)), len(measured.names("for_models", side)) or "none")
+        for side in measured.sides
+    ]
+    (title, calls, special), *others = kinds
+    text = f"{title} runs the {len(STAGES)} stages with {calls} kinds of calls, {special} of them made for models only"
+    text += "".join(f"; {title} with {calls}, {special} of them" for title, calls, special in others) + "."
+    if verdict.reason("calls show no purpose"):
+        return f"{text} The calls do not show the two purposes."
+    if missing := verdict.reason("same work not measured"):
+        what = {"auc_difference": "the AUC", "features_equal": "the features"}
+        return (
+            f"{text} But whether each does the other's work as well was not measured: "
+            f"{join([what[name] for name in missing.names])}."
         )
-    close = apart <= AUC_DIFFERENCE_LIMIT
     work = (
-        f"the test AUC of the two models differs by {difference(apart)} (allowed: {difference(AUC_DIFFERENCE_LIMIT)}), "
-        f"and the features that SageMaker made from the raw data are {'equal to' if equal else 'not those of'} EMR's"
+        f"the test AUC of the models differs by {measured.shown('auc_difference')} (allowed: "
+        f"{difference(AUC_DIFFERENCE_LIMIT)}), and the features that the sides made from the raw data are "
+        f"{'equal' if measured.flag('features_equal') else 'not equal'}"
     )
-    if close and equal:
-        return Finding(measures, "confirmed with a condition", f"{designed} That is purpose, not ability: {work}.")
-    return Finding(
-        measures,
-        "not measured",
-        f"{designed} But in this run the sides did not do the same work, on which a verdict would rest: {work}.",
-    )
+    if verdict.reason("each does the same work"):
+        return f"{text} That is purpose, not ability: {work}."
+    return f"{text} But in this run the sides did not do the same work, on which a verdict would rest: {work}."

@@ -1,100 +1,143 @@
-"""Row 5: what scales by itself on each side, and a simulation of both policies under the same load."""
+"""Claim 5: what scales by itself on each side, and a simulation of every policy under the same load."""
 
-from comparison.claims.base import SIMULATED, TEMPLATES, Evidence, Finding, Measure, measure, number
-from comparison.claims.scaling import Simulation, endpoint_policy, simulate
+from comparison.claims.base import SIMULATED, TEMPLATES, Evidence, Figure, Measured, Reason, Service, Verdict, number
+from comparison.claims.scaling import endpoint_policy, simulate
 from comparison.claims.templates import SideTemplate
-from comparison.summary import NOT_MEASURED
-from record.schema import STAGES
+from comparison.summary import TITLES
+from record.schema import STAGES, SideName
 
-_LOST = ("lost capacity, so slower answers", "work that waits")
-"""What unmet load means on each side: not the same, so the two numbers are not to be weighed against each other."""
+_WHAT: dict[Service, str] = {"sagemaker": "endpoint", "emr": "cluster"}
+_LOST: dict[Service, str] = {"sagemaker": "lost capacity, so slower responses", "emr": "work that waits"}
+"""The meaning of unmet load: not the same, so the numbers of the two are not to be weighed against each other."""
 
 
-def scalability(evidence: Evidence) -> Finding:
-    """Confirmed if the endpoint scales by itself and the cluster does not; with a condition if both do."""
-    sagemaker, emr = (evidence.templates[side] for side, _ in evidence.record.both())
-    load = simulate(evidence.templates)
-    policy, nodes = endpoint_policy(sagemaker), emr.nodes
-    serverless = bool(sagemaker.of_type("AWS::SageMaker::EndpointConfig")) and policy is None
-    scales = [
-        serverless or (policy is not None and policy.maximum > policy.minimum),
-        bool(nodes and nodes[1] > nodes[0]),
-    ]
-    # Of the endpoint: least and largest number, target, two pauses.
-    by_hand = [5 if policy and scales[0] else 1 if policy else 0, _limits(emr)]
-    stages = [0, len(STAGES) if scales[1] else 0]
-    if policy is None:
-        between = "0 and its concurrency (serverless)" if serverless else "no endpoint"
-        decides = "the service" if serverless else "nothing"
-    else:
-        between = f"{policy.minimum} and {policy.maximum} instances"
-        decides = (
-            f"{number(policy.target, 'requests a minute for each')}; pauses: out {policy.scale_out_seconds} s, in "
-            f"{policy.scale_in_seconds} s"
-            if scales[0]
-            else "nothing"
+def measure(evidence: Evidence) -> Measured:
+    """Read the policies in the templates, and simulate a day with a peak."""
+    templates = evidence.templates
+    simulated = simulate(templates).sides
+    sagemaker = evidence.template("sagemaker")
+    policy = sagemaker.place("AWS::ApplicationAutoScaling::ScalingPolicy")
+    lost = "; ".join(f"{_WHAT[name]}: {_LOST[name]}" for name in _WHAT)
+
+    def day(label: str, attribute: str, unit: str) -> Figure:
+        return evidence.each(
+            label,
+            lambda side: getattr(made, attribute) if (made := simulated[side]) else None,
+            SIMULATED,
+            "comparison/claims/scaling.py",
+            unit=unit,
         )
-    target_at = sagemaker.place("AWS::ApplicationAutoScaling::ScalingPolicy")
-    measures = (
-        Measure(
-            "Scales by itself between",
-            between,
-            f"{nodes[0]} and {nodes[1]} nodes" if nodes else "no cluster",
-            TEMPLATES,
-            sagemaker.place("AWS::ApplicationAutoScaling::ScalableTarget"),
-        ),
-        Measure(
-            "What decides", decides, "the service, by YARN's metrics" if scales[1] else "nothing", TEMPLATES, target_at
-        ),
-        measure("Numbers of the policy chosen by hand", map(number, by_hand), TEMPLATES, target_at),
-        measure(
-            "Pipeline stages that scale by themselves", (f"{each} of 4" for each in stages), TEMPLATES, emr.machine
-        ),
-        *(
-            Measure(
-                label,
-                _of(load.sagemaker, attribute, unit),
-                _of(load.emr, attribute, unit),
-                SIMULATED,
-                "comparison/claims/scaling.py",
-            )
-            for label, attribute, unit in (
-                ("Until the first machine more, at the first unmet load", "reaction_minutes", "min"),
-                (
-                    f"Unmet minutes of a day with a peak (endpoint: {_LOST[0]}; cluster: {_LOST[1]})",
-                    "unmet_minutes",
-                    "min",
-                ),
-                ("Instance hours of that day", "instance_hours", "h"),
-            )
-        ),
+
+    return evidence.measured(
+        {
+            "scales": evidence.each(
+                "Scales by itself", lambda side: _scales(templates[side]), TEMPLATES, evidence.template("emr").machine
+            ),
+            "between": evidence.each(
+                "Runs between",
+                lambda side: _between(templates[side]),
+                TEMPLATES,
+                sagemaker.place("AWS::ApplicationAutoScaling::ScalableTarget"),
+            ),
+            "decides": evidence.each("What decides", lambda side: _decides(templates[side]), TEMPLATES, policy),
+            "by_hand": evidence.each(
+                "Numbers of the policy chosen by hand", lambda side: _by_hand(templates[side]), TEMPLATES, policy
+            ),
+            "stages": evidence.each(
+                "Pipeline stages that scale by themselves, of 4",
+                # An endpoint is no stage, and a job's number of machines is fixed.
+                lambda side: len(STAGES) if templates[side].cluster and _scales(templates[side]) else 0,
+                TEMPLATES,
+                evidence.template("emr").machine,
+            ),
+            "reaction": day("Until the first machine more, at the first unmet load", "reaction_minutes", "min"),
+            "unmet": day(f"Unmet minutes of a day with a peak ({lost})", "unmet_minutes", "min"),
+            "hours": day("Instance hours of that day", "instance_hours", "h"),
+        }
     )
-    words = ["scales by itself" if each else "does not scale by itself" for each in scales]
-    counted = (
-        f"On SageMaker the endpoint {words[0]}, and {stages[0]} of 4 stages do: a job's number of machines is fixed. "
-        f"On EMR the cluster {words[1]}, for {stages[1]} of 4 stages."
-    )
-    simulated = "".join(
-        f" Simulated, the {what} leaves {each.unmet_minutes} minutes of a day unmet, in {each.instance_hours:.1f} "
-        "instance hours."
-        for what, each in (("endpoint", load.sagemaker), ("cluster", load.emr))
-        if each
-    )
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds if the endpoint scales by itself and the cluster does not; with a condition if both do."""
+    favours = measured.of("sagemaker")
+    if fixed := tuple(side for side in favours if not measured.flag("scales", side)):
+        return Verdict("does not hold", favours, (Reason("does not scale", fixed),))
+    if scaling := tuple(side for side in measured.of("emr") if measured.flag("scales", side)):
+        return Verdict("holds with a condition", favours, (Reason("scales as well", scaling),))
+    return Verdict("holds", favours)
+
+
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say what scales by itself on each side, and what the simulated policies leave unmet."""
+    text = " ".join(_counted(measured, side) for side in measured.sides)
+    if verdict.reason("scales as well"):
+        hands = [
+            f"{measured.shown('by_hand', side)} numbers for the {_what(measured, side)}" for side in measured.sides
+        ]
+        text += f" {'Both' if len(hands) == 2 else 'All'} have limits chosen by hand: {', '.join(hands)}."
+    simulated = [side for side in measured.sides if measured.known("unmet", side)]
+    for side in simulated:
+        text += (
+            f" Simulated, the {_what(measured, side)} leaves {measured.number('unmet', side):.0f} minutes of a day "
+            f"unmet, in {measured.number('hours', side):.1f} instance hours."
+        )
     if simulated:
-        simulated += f" Unmet means {_LOST[0]} for the endpoint, and {_LOST[1]} for the cluster."
-    if not scales[0]:
-        return Finding(measures, "not confirmed here", counted + simulated, "scaling")
-    if scales[1]:
-        more = f" Both have limits chosen by hand: {by_hand[0]} numbers for the endpoint, {by_hand[1]} for the cluster."
-        return Finding(measures, "confirmed with a condition", counted + more + simulated, "scaling")
-    return Finding(measures, "confirmed", counted + simulated, "scaling")
+        text += f" Unmet means {_LOST['sagemaker']} for an endpoint, and {_LOST['emr']} for a cluster."
+    return text
 
 
-def _limits(template: SideTemplate) -> int:
-    """Numbers of units that the cluster's policy holds."""
-    policy = (template.cluster or {}).get("ManagedScalingPolicy", {"ComputeLimits": {}})
-    return sum(1 for name in policy["ComputeLimits"] if name.endswith("Units"))
+def _counted(measured: Measured, side: SideName) -> str:
+    endpoint = side in measured.of("sagemaker")
+    scales = "scales by itself" if measured.flag("scales", side) else "does not scale by itself"
+    stages = f"{measured.shown('stages', side)} of {len(STAGES)} stages"
+    more = f", and {stages} do: a job's number of machines is fixed" if endpoint else f", for {stages}"
+    return f"On {TITLES[side]} the {'endpoint' if endpoint else 'cluster'} {scales}{more}."
 
 
-def _of(side: Simulation | None, attribute: str, unit: str) -> str:
-    return NOT_MEASURED if side is None else number(getattr(side, attribute), unit)
+def _what(measured: Measured, side: SideName) -> str:
+    """The name of the thing that scales on a side, and of which side where there are several."""
+    name: Service = "sagemaker" if side in measured.of("sagemaker") else "emr"
+    return _WHAT[name] if len(measured.of(name)) == 1 else f"{_WHAT[name]} of {TITLES[side]}"
+
+
+def _serverless(template: SideTemplate) -> bool:
+    return bool(template.of_type("AWS::SageMaker::EndpointConfig")) and endpoint_policy(template) is None
+
+
+def _scales(template: SideTemplate) -> bool:
+    if nodes := template.nodes:
+        return nodes[1] > nodes[0]
+    policy = endpoint_policy(template)
+    return _serverless(template) or (policy is not None and policy.maximum > policy.minimum)
+
+
+def _between(template: SideTemplate) -> str:
+    if nodes := template.nodes:
+        return f"{nodes[0]} and {nodes[1]} nodes"
+    if policy := endpoint_policy(template):
+        return f"{policy.minimum} and {policy.maximum} instances"
+    return "0 and its concurrency (serverless)" if _serverless(template) else "nothing to scale"
+
+
+def _decides(template: SideTemplate) -> str:
+    if not _scales(template):
+        return "nothing"
+    if template.nodes:
+        return "the service, by YARN's metrics"
+    policy = endpoint_policy(template)
+    if policy is None:
+        return "the service"
+    return (
+        f"{number(policy.target, 'requests a minute for each')}; pauses: out {policy.scale_out_seconds} s, in "
+        f"{policy.scale_in_seconds} s"
+    )
+
+
+def _by_hand(template: SideTemplate) -> int:
+    """Numbers that a policy holds: the units of managed scaling; or least, largest, target and two pauses."""
+    if template.cluster:
+        limits = template.cluster.get("ManagedScalingPolicy", {"ComputeLimits": {}})["ComputeLimits"]
+        return sum(1 for name in limits if name.endswith("Units"))
+    if endpoint_policy(template) is None:
+        return 0
+    return 5 if _scales(template) else 1

@@ -1,14 +1,14 @@
-"""How both sides scale under the same load: a simulation of the policies that the templates hold, minute by minute.
+"""How sides scale under the same load: a simulation of the policies that the templates hold, minute by minute.
 
-    load = simulate(evidence.templates)
-    load.emr.instances[600], load.emr.unmet_minutes, load.emr.instance_hours
+    day = simulate(evidence.templates)
+    day.sides["emr"].instances[600], day.sides["emr"].unmet_minutes, day.sides["emr"].instance_hours
 
 Nothing here was measured. What AWS documents is in the constants below with its source, what had to be assumed says so;
 `ASSUMPTIONS` repeats both for readers.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from comparison.claims.templates import SideTemplate
@@ -40,12 +40,12 @@ REQUESTS_A_UNIT = 1_000
 
 ASSUMPTIONS = (
     f"One unit of load is {REQUESTS_A_UNIT:,} requests to the endpoint, or one minute of work for one node. Assumed, "
-    "so that both sides get the same load.",
+    "so that every side gets the same load.",
     f"Endpoint: instances are asked for when requests for each instance were above the target for {HIGH_DATAPOINTS} "
     f"minutes, and given back when they were below {LOW_SHARE:.0%} of it for {LOW_DATAPOINTS}: the alarms that target "
     "tracking makes. A new one serves "
     f"{ENDPOINT_START_MINUTES} minutes later (assumed); pauses between changes are the template's.",
-    "Endpoint: requests above the target are unmet, which in an account may mean slower answers, not lost ones.",
+    "Endpoint: requests above the target are unmet, which in an account may mean slower responses, not lost ones.",
     "Cluster: managed scaling looks every 5 to 10 seconds at metrics of a minute, here once a minute, and asks for as "
     f"many nodes as the waiting work takes. A new one runs {NODE_START_MINUTES} minutes later (AWS's example: 5 to 6).",
     f"Cluster: a node goes when it was not needed for {NODE_RELEASE_MINUTES} minutes (assumed). Work that waits is "
@@ -74,7 +74,7 @@ class ManagedScaling:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What one side does with a load: by minute the running instances, and the load that waits or is too much."""
+    """The response of one side to a load: by minute the running instances, and the load that waits or is too much."""
 
     instances: tuple[int, ...]
     unmet: tuple[float, ...]
@@ -103,12 +103,11 @@ class Simulation:
 
 
 @dataclass(frozen=True)
-class Load:
+class SimulatedDay:
     """A day of load in units by minute, and what each side does with it; None where nothing is there to scale."""
 
     demand: tuple[float, ...]
-    sagemaker: Simulation | None
-    emr: Simulation | None
+    sides: Mapping[SideName, Simulation | None]
 
 
 def day() -> tuple[float, ...]:
@@ -205,12 +204,14 @@ def endpoint_policy(template: SideTemplate) -> TargetTracking | None:
     )
 
 
-def simulate(templates: dict[SideName, SideTemplate]) -> Load:
-    """Put the same day on both sides, each with its template's policy."""
+def simulate(templates: Mapping[SideName, SideTemplate]) -> SimulatedDay:
+    """Put the same day on every side, each with its template's policy."""
     demand = day()
-    policy, nodes = endpoint_policy(templates["sagemaker"]), templates["emr"].nodes
-    return Load(
-        demand,
-        endpoint(policy, demand) if policy else None,
-        cluster(ManagedScaling(*nodes), demand) if nodes else None,
-    )
+    return SimulatedDay(demand, {side: _simulated(template, demand) for side, template in templates.items()})
+
+
+def _simulated(template: SideTemplate, demand: Sequence[float]) -> Simulation | None:
+    if template.nodes:
+        return cluster(ManagedScaling(*template.nodes), demand)
+    policy = endpoint_policy(template)
+    return endpoint(policy, demand) if policy else None

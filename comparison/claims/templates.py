@@ -1,4 +1,4 @@
-"""One side's template, asked for what the rows count."""
+"""One side's template, asked for what the claims count."""
 
 import json
 import re
@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from assembly.template import Assembly, TemplateError
+from assembly.template import Assembly
 from record.collector import CLUSTER_CALLS
+from record.errors import UserError
 from record.schema import STAGES, SideName, StageName
 
 _CLUSTER_ACTIONS = {call.rpartition(":")[2] for call in CLUSTER_CALLS}
@@ -25,18 +26,18 @@ _SERVICES = {
 class SideTemplate:
     """The stack of a side and its state machine.
 
-    Raises TemplateError when the assembly holds no stack or no state machine of that side, or that lacks a stage.
+    Raises UserError when the assembly holds no stack or no state machine of that side, or that lacks a stage.
     """
 
     def __init__(self, assembly: Assembly, side: SideName) -> None:
         stacks = [name for name in assembly.templates if name.endswith(f"-{side}")]
         if len(stacks) != 1:
-            raise TemplateError(f"{assembly.folder}: {len(stacks)} stacks *-{side}, one is needed")
+            raise UserError(f"{assembly.folder}: {len(stacks)} stacks *-{side}, one is needed")
         self.stack = stacks[0]
         self.resources: Mapping[str, Mapping[str, Any]] = assembly.templates[self.stack]["Resources"]
         machines = [d for arn, d in assembly.state_machines().items() if arn.endswith(f"-{side}")]
         if len(machines) != 1:
-            raise TemplateError(f"{assembly.folder}: {len(machines)} state machines *-{side}, one is needed")
+            raise UserError(f"{assembly.folder}: {len(machines)} state machines *-{side}, one is needed")
         self.definition: Mapping[str, Any] = machines[0]
 
     def of_type(self, resource_type: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -70,7 +71,7 @@ class SideTemplate:
 
     @cached_property
     def calls(self) -> dict[str, tuple[str, Mapping[str, Any]]]:
-        """What each Task calls (`createTrainingJob.sync`) and the parameters, by the state's name."""
+        """The call of each Task (`createTrainingJob.sync`) and its parameters, by the state's name."""
         return {
             name: (state["Resource"].rpartition(":")[2].removesuffix(".sync"), state.get("Parameters", {}))
             for name, state in self.states
@@ -78,14 +79,14 @@ class SideTemplate:
         }
 
     def request(self, stage: StageName) -> tuple[str, Mapping[str, Any]]:
-        """What a stage calls, and with which parameters."""
+        """The call of a stage, and its parameters."""
         if stage not in self.calls:
-            raise TemplateError(f"{self.machine}: no task {stage}")
+            raise UserError(f"{self.machine}: no task {stage}")
         return self.calls[stage]
 
     @property
     def actions(self) -> list[str]:
-        """What the four stages call, each once, in their order."""
+        """The calls of the four stages, each once, in their order."""
         return list(dict.fromkeys(self.request(stage)[0] for stage in STAGES))
 
     @cached_property

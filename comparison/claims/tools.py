@@ -1,10 +1,12 @@
-"""Row 3: the tools that the seed names, and which of them this project configures and runs."""
+"""Claim 3: the tools that the seed names, and which of them this project configures and runs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comparison.claims.base import CODE, TEMPLATES, Evidence, Finding, Measure, join, listed, measure
+from comparison.claims.base import CODE, TEMPLATES, Evidence, Measured, Reason, Verdict, join
+from comparison.claims.templates import SideTemplate
+from comparison.summary import TITLES
 
 _NAMED = ("Hadoop", "Spark", "Hive", "HBase")
 # The program of a step to the tool that it is of. Spark on EMR runs on Hadoop's YARN, and reads with its file systems.
@@ -21,65 +23,145 @@ _ALGORITHM = "the built-in algorithm"
 _SCRIPT = "this project's script"
 
 
-def tools(evidence: Evidence) -> Finding:
-    """Confirmed if every tool that is named ran; with a condition if some did on both sides."""
-    sagemaker, emr = (evidence.templates[side] for side, _ in evidence.record.both())
-    algorithm, image = _training(sagemaker.request("train")[1])
-    applications = [each["Name"] for each in (emr.cluster or {}).get("Applications", ())]
-    ran = {tool for program in emr.steps for tool in _PROGRAMS.get(program, ())} & set(applications)
-    used = [tool for tool in _NAMED if tool in ran]
-    # A laptop runs the steps' Spark, without a cluster's Hadoop.
-    tried = used if evidence.record.where == "aws" else [tool for tool in used if tool == "Spark"]
-    notebook = (evidence.root / NOTEBOOK).is_file()
-    hosted = [[kind for kind in _NOTEBOOKS if side.of_type(kind)] for side in (sagemaker, emr)]
-    release = str((emr.cluster or {}).get("ReleaseLabel", "no cluster"))
-    measures = (
-        Measure("Images and release", listed(sagemaker.images), release, TEMPLATES, sagemaker.machine),
-        Measure("Training runs", algorithm or "none", _SCRIPT if emr.steps else "none", TEMPLATES, sagemaker.machine),
-        Measure("Applications of the cluster", "no cluster", listed(applications), TEMPLATES, emr.machine),
-        Measure("Programs of the four steps", "no steps", listed(dict.fromkeys(emr.steps)), TEMPLATES, emr.machine),
-        Measure("Named tools that the steps run", "no steps", listed(used), TEMPLATES, emr.machine),
-        measure("Hosted notebooks", map(listed, hosted), TEMPLATES, sagemaker.stack),
-        measure(
-            "Notebook of this project",
-            ["a Jupyter notebook" if notebook else "none"] * 2,
-            CODE,
-            NOTEBOOK,
-        ),
+def measure(evidence: Evidence) -> Measured:
+    """Collect images, applications, programs of the steps, and notebooks."""
+    templates = evidence.templates
+    sagemaker, emr = evidence.template("sagemaker"), evidence.template("emr")
+    return evidence.measured(
+        {
+            "images": evidence.each(
+                "Images and release", lambda side: _images(templates[side]), TEMPLATES, sagemaker.machine
+            ),
+            "training": evidence.each(
+                "Training runs", lambda side: _training(templates[side]), TEMPLATES, sagemaker.machine
+            ),
+            "image": evidence.each(
+                "SageMaker's image that trains", lambda side: _image(templates[side]), TEMPLATES, sagemaker.machine
+            ),
+            "applications": evidence.each(
+                "Applications of the cluster", lambda side: _applications(templates[side]), TEMPLATES, emr.machine
+            ),
+            "programs": evidence.each(
+                "Programs of the steps",
+                lambda side: tuple(dict.fromkeys(templates[side].steps)),
+                TEMPLATES,
+                emr.machine,
+            ),
+            "used": evidence.each(
+                "Named tools that the steps run",
+                lambda side: _used(templates[side].steps, _applications(templates[side])),
+                TEMPLATES,
+                emr.machine,
+            ),
+            "hosted": evidence.each(
+                "Hosted notebooks",
+                lambda side: tuple(kind for kind in _NOTEBOOKS if templates[side].of_type(kind)),
+                TEMPLATES,
+                sagemaker.stack,
+            ),
+            "notebook": evidence.run("Notebook of this project", (evidence.root / NOTEBOOK).is_file(), CODE, NOTEBOOK),
+            "stages": evidence.each("Stages that succeeded", evidence.done, evidence.origin, "#stages"),
+        }
     )
-    trained = (stage := evidence.record.sides.sagemaker.stage("train")) and stage.status == "succeeded"
-    stepped = any(stage.status == "succeeded" for stage in evidence.record.sides.emr.stages)
-    if not trained or not stepped:
-        who = [name for name, done in (("SageMaker's training", trained), ("EMR's steps", stepped)) if not done]
-        return Finding(measures, "not measured", f"{join(who)} did not run, so no tool was tried there.")
-    jupyter = notebook or bool(hosted[0])
-    untried = [tool for tool in _NAMED if tool not in tried]
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds if every tool that is named ran; with a condition if some did on the sides of both services."""
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    idle = tuple(side for side in ml if "train" not in measured.names("stages", side))
+    idle += tuple(side for side in data if not measured.names("stages", side))
+    if idle:
+        return Verdict("not measured", reasons=(Reason("did not run", idle),))
+    tried = _tried(measured)
+    own = tuple(side for side in ml if not measured.names("image", side))
+    if not tried or own:
+        found = (Reason("no named tool ran", data),) if not tried else ()
+        return Verdict("does not hold", reasons=found + ((Reason("image of its own", own),) if own else ()))
+    left = [tool for tool in _NAMED if tool not in tried]
+    if any(measured.text("training", side) != _ALGORITHM for side in ml):
+        left.append("a built-in algorithm as such")
+    if not _notebook(measured):
+        left.append("a notebook")
+    if not left:
+        return Verdict("holds")
+    configured = {tool for side in data for tool in measured.names("applications", side)}
+    unused = tuple(tool for tool in _NAMED if tool in configured and tool not in _union(measured, "used"))
+    reasons = [Reason("not tried", names=tuple(left))]
+    if unused:
+        reasons.append(Reason("configured, not used", data, unused))
+    return Verdict("holds with a condition", reasons=tuple(reasons))
+
+
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say which tools ran, and which did not."""
+    if idle := verdict.reason("did not run"):
+        what = [
+            f"{TITLES[side]}'s {'training' if side in measured.of('sagemaker') else 'steps'}" for side in idle.sides
+        ]
+        return f"{join(what)} did not run, so no tool was tried there."
+    trained = "; ".join(
+        f"{TITLES[side]} trained {measured.text('training', side)} in "
+        f"{join(measured.names('image', side)) if measured.names('image', side) else 'an image of its own'}"
+        for side in measured.of("sagemaker")
+    )
     text = (
-        f"Of Hadoop, Spark, Hive and HBase the steps run {join(used)}, and this run tried {join(tried)}; SageMaker "
-        f"trained {algorithm or 'nothing'} in {image or 'an image of its own'}, "
-        f"{'and a Jupyter notebook is there' if jupyter else 'without a notebook'}."
+        f"Of Hadoop, Spark, Hive and HBase the steps run {join(_union(measured, 'used'))}, and this run tried "
+        f"{join(_tried(measured))}; {trained}, "
+        f"{'and a Jupyter notebook is there' if _notebook(measured) else 'without a notebook'}."
     )
-    if not tried or not image:
-        return Finding(measures, "not confirmed here", text)
-    if not untried and jupyter and algorithm == _ALGORITHM:
-        return Finding(measures, "confirmed", text)
-    left = [
-        *untried,
-        *([] if algorithm == _ALGORITHM else ["a built-in algorithm as such"]),
-        *([] if jupyter else ["a notebook"]),
-    ]
-    idle = [tool for tool in applications if tool in _NAMED and tool not in used]
-    note = f" ({join(idle)} {'is' if len(idle) == 1 else 'are'} configured, but no step uses it)" if idle else ""
-    return Finding(measures, "confirmed with a condition", f"{text} Not measured: {join(left)}{note}.")
+    if left := verdict.reason("not tried"):
+        note = ""
+        if unused := verdict.reason("configured, not used"):
+            verb = "is" if len(unused.names) == 1 else "are"
+            note = f" ({join(unused.names)} {verb} configured, but no step uses it)"
+        text += f" Not measured: {join(left.names)}{note}."
+    return text
 
 
-def _training(request: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """What a training job runs in which of SageMaker's images; None where it is none of those."""
+def _tried(measured: Measured) -> list[str]:
+    """The named tools that this run tried: a laptop runs the steps' Spark, without a cluster's Hadoop."""
+    used = _union(measured, "used")
+    return used if measured.where == "aws" else [tool for tool in used if tool == "Spark"]
+
+
+def _union(measured: Measured, key: str) -> list[str]:
+    """The named tools that any side has, in the claim's order."""
+    found = {tool for side in measured.sides for tool in measured.names(key, side)}
+    return [tool for tool in _NAMED if tool in found]
+
+
+def _notebook(measured: Measured) -> bool:
+    hosted = any(measured.names("hosted", side) for side in measured.of("sagemaker"))
+    return hosted or bool(measured.flag("notebook"))
+
+
+def _used(steps: Sequence[str], applications: Sequence[str]) -> tuple[str, ...]:
+    ran = {tool for program in steps for tool in _PROGRAMS.get(program, ())} & set(applications)
+    return tuple(tool for tool in _NAMED if tool in ran)
+
+
+def _applications(template: SideTemplate) -> tuple[str, ...]:
+    return tuple(str(each["Name"]) for each in (template.cluster or {}).get("Applications", ()))
+
+
+def _images(template: SideTemplate) -> tuple[str, ...]:
+    release = (template.cluster or {}).get("ReleaseLabel")
+    return (*template.images, *([str(release)] if release else []))
+
+
+def _training(template: SideTemplate) -> str:
+    """Tell an algorithm that is built in from a program of one's own: an entry point, or the toolkit's script mode."""
+    request: Mapping[str, Any] = template.request("train")[1]
     if "AlgorithmSpecification" not in request:
-        return None, None
-    found = re.search(r"/(sagemaker-[\w-]+:[\w.-]+)$", str(request["AlgorithmSpecification"].get("TrainingImage", "")))
-    # A program of one's own: an entry point, or the toolkit's script mode.
+        return _SCRIPT if template.steps else "none"
     script = "ContainerEntrypoint" in request["AlgorithmSpecification"] or "sagemaker_program" in request.get(
         "HyperParameters", {}
     )
-    return _SCRIPT if script else _ALGORITHM, found[1] if found else None
+    return _SCRIPT if script else _ALGORITHM
+
+
+def _image(template: SideTemplate) -> tuple[str, ...]:
+    """Which of SageMaker's images trains; none where it is none of those."""
+    training = template.request("train")[1].get("AlgorithmSpecification", {})
+    found = re.search(r"/(sagemaker-[\w-]+:[\w.-]+)$", str(training.get("TrainingImage", "")))
+    return (found[1],) if found else ()

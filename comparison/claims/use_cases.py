@@ -1,69 +1,118 @@
-"""Row 6: log analysis and model building on both sides, by rows a second."""
+"""Claim 6: log analysis and model building on every side, by rows a second."""
 
-from comparison.claims.base import Evidence, Finding, join, measure, number
+from functools import partial
+
+from comparison.claims.base import Evidence, Measured, Outcome, Reason, Verdict, join, number
 from comparison.summary import TITLES, seconds, size, total_rejected
-from record.schema import StageName
+from record.schema import SideName, StageName
 
 _STAGES: tuple[StageName, ...] = ("prepare", "train", "score")
+_JUDGED = _STAGES[:2]
 _LEAST_SECONDS = 30
-"""A stage that took less, on either side, was mostly the start of its processes: its rate says little of the engine."""
+"""A stage that took less, on any side, was mostly the start of its processes: its rate says little of the engine."""
 
 
-def use_cases(evidence: Evidence) -> Finding:
-    """Confirmed if EMR is faster with the logs and SageMaker with the model; with a condition if one of these holds.
-
-    Not measured by stages of a few seconds, nor where the sides did not make the same features.
-    """
+def measure(evidence: Evidence) -> Measured:
+    """Collect lines, rows a second, and what says whether these may be compared."""
     record = evidence.record
-    rates = {stage: [evidence.rate(name, stage) for name, _ in record.both()] for stage in _STAGES}
     texts = [name for name, form in evidence.formats.items() if form == "text"]
     known = [record.dataset.rows[name] for name in texts if name in record.dataset.rows]
     lines = sum(known) if known and len(known) == len(texts) else None
-    rejected = [number(total_rejected(side), "lines") for _, side in record.both()]
-    measures = (
-        measure("Lines of raw text, e.g. logs", [number(lines, "lines")] * 2, evidence.measured, "#made"),
-        measure("Lines rejected, with a reason", rejected, evidence.measured, "#agreement"),
-        *(
-            measure(
-                f"Rows a second, {stage}",
-                (number(each, "rows/s") for each in rates[stage]),
-                evidence.measured,
-                "#stages",
-            )
-            for stage in _STAGES
+    equal = record.agreement.features_equal if record.agreement else None
+    figures = {
+        "lines": evidence.run("Lines of raw text, e.g. logs", lines, evidence.origin, "#made", unit="lines"),
+        "bytes": evidence.run("Raw data", record.dataset.bytes, evidence.origin, "#made", unit="bytes"),
+        "rejected": evidence.each(
+            "Lines rejected, with a reason",
+            lambda side: total_rejected(evidence.sides[side]),
+            evidence.origin,
+            "#agreement",
+            unit="lines",
         ),
+        "features_equal": evidence.run("Features are equal", equal, evidence.origin, "#agreement"),
+    }
+    for stage in _STAGES:
+        figures[f"rate_{stage}"] = evidence.each(
+            f"Rows a second, {stage}",
+            partial(evidence.rate, stage=stage),
+            evidence.origin,
+            "#stages",
+            unit="rows/s",
+        )
+    for stage in _JUDGED:
+        figures[f"seconds_{stage}"] = evidence.each(
+            f"Time of {stage}",
+            partial(evidence.seconds, stage=stage),
+            evidence.origin,
+            "#stages",
+            unit="s",
+        )
+    return evidence.measured(figures)
+
+
+def judge(measured: Measured) -> Verdict:
+    """Holds if EMR is faster with the logs and SageMaker with the model; with a condition if one of these is so.
+
+    Not measured by stages of a few seconds, nor where the sides did not make the same features.
+    """
+    for stage in _JUDGED:
+        if unknown := tuple(side for side in measured.sides if not measured.number(f"rate_{stage}", side)):
+            return Verdict("not measured", reasons=(Reason("rate not measured", unknown, (stage,)),))
+    short = tuple(
+        Reason("too short", (side,), (stage,))
+        for stage in _JUDGED
+        for side in measured.sides
+        if (taken := measured.number(f"seconds_{stage}", side)) is not None and taken < _LEAST_SECONDS
     )
-    logs, models = _faster(rates["prepare"]), _faster(rates["train"])
-    if logs is None or models is None:
-        what = "prepare" if logs is None else "train"
-        return Finding(measures, "not measured", f"Rows a second of {what} were not measured on both sides.")
-    text = (
-        f"A second of prepare read {number(rates['prepare'][1])} rows on EMR and {number(rates['prepare'][0])} on "
-        f"SageMaker; of train {number(rates['train'][0])} on SageMaker and {number(rates['train'][1])} on EMR."
-    )
-    scale = f" That is at {size(record.dataset.bytes)} of raw data" if record.dataset.bytes is not None else " That is"
-    scale += " on one machine; at large scale nothing was measured." if record.where == "local" else "."
-    short = [
-        f"{stage} on {TITLES[name]} ({seconds(taken)})"
-        for stage in _STAGES[:2]
-        for name, _ in record.both()
-        if (taken := evidence.seconds(name, stage)) is not None and taken < _LEAST_SECONDS
-    ]
     if short:
+        return Verdict("not measured", reasons=short)
+    if measured.flag("features_equal") is False:
+        return Verdict("not measured", reasons=(Reason("features not equal", measured.sides),))
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    wrong = []
+    if not _faster(measured, "train", ml, data):
+        wrong.append(Reason("not faster", ml, ("train",)))
+    if not _faster(measured, "prepare", data, ml):
+        wrong.append(Reason("not faster", data, ("prepare",)))
+    outcomes: tuple[Outcome, ...] = ("holds", "holds with a condition", "does not hold")
+    return Verdict(outcomes[len(wrong)], reasons=tuple(wrong))
+
+
+def word(measured: Measured, verdict: Verdict) -> str:
+    """Say how many rows a second each side read, and why that decides nothing where it does not."""
+    if unknown := verdict.reason("rate not measured"):
+        return f"Rows a second of {unknown.names[0]} were not measured on every side."
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    text = (
+        f"A second of prepare read {_rates(measured, 'prepare', (*data, *ml))}; of train "
+        f"{_rates(measured, 'train', (*ml, *data), rows='')}."
+    )
+    if verdict.reason("features not equal"):
+        return f"{text} But the sides' features are not equal."
+    known = measured.number("bytes")
+    scale = " That is" if known is None else f" That is at {size(int(known))} of raw data"
+    scale += " on one machine; at large scale nothing was measured." if measured.where == "local" else "."
+    if verdict.reason("too short"):
+        short = [
+            f"{stage} on {TITLES[side]} ({seconds(measured.number(f'seconds_{stage}', side))})"
+            for reason in verdict.reasons
+            for side, stage in zip(reason.sides, reason.names, strict=True)
+        ]
         why = f"But {join(short)} took less than {_LEAST_SECONDS} s, which is mostly the start of processes: "
-        return Finding(measures, "not measured", f"{text}{scale} {why}no verdict rests on these rates.")
-    if record.agreement and record.agreement.features_equal is False:
-        return Finding(measures, "not measured", f"{text} But the sides' features are not equal.")
-    emr_logs, sagemaker_models = logs < 1, models > 1
-    if emr_logs and sagemaker_models:
-        return Finding(measures, "confirmed", text + scale)
-    if emr_logs or sagemaker_models:
-        half = "the models, not for the logs" if sagemaker_models else "the logs, not for the models"
-        return Finding(measures, "confirmed with a condition", f"The claim holds for {half}. {text}{scale}")
-    return Finding(measures, "not confirmed here", text + scale)
+        return f"{text}{scale} {why}no verdict rests on these rates."
+    if verdict.outcome == "holds with a condition":
+        models = verdict.reasons[0].names != ("train",)
+        half = "the models, not for the logs" if models else "the logs, not for the models"
+        return f"The claim holds for {half}. {text}{scale}"
+    return text + scale
 
 
-def _faster(rates: list[float | None]) -> float | None:
-    """SageMaker's rate in units of EMR's; None when one is not known."""
-    sagemaker, emr = rates
-    return None if sagemaker is None or not emr else sagemaker / emr
+def _faster(measured: Measured, stage: StageName, these: tuple[SideName, ...], those: tuple[SideName, ...]) -> bool:
+    """Tell whether each of some sides read more rows a second than each of others."""
+    least = min(measured.number(f"rate_{stage}", side) or 0 for side in these)
+    return least > max(measured.number(f"rate_{stage}", side) or 0 for side in those)
+
+
+def _rates(measured: Measured, stage: StageName, sides: tuple[SideName, ...], rows: str = "rows ") -> str:
+    first, *others = (f"{number(measured.number(f'rate_{stage}', side))} {{}}on {TITLES[side]}" for side in sides)
+    return join([first.format(rows), *(each.format("") for each in others)])

@@ -3,7 +3,3 @@
 A cost is a list of lines (`lines`), each with a price and a quantity that is a sum of products of named drivers, which
 `drivers` computes from how the pipelines are used (`usage`) and how long their stages work (`workload`).
 """
-
-
-class CostError(Exception):
-    """Something cannot be priced; one line naming the place, the value and what is allowed."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from comparison.cost.prices import KINDS, REGION, InstanceType, Price, PriceBook, Unit, kind_of
+from record.errors import UserError
 
 # us-east-1 is one of the few regions that have the API; it knows the prices of all.
 _REGION = "us-east-1"
@@ -50,10 +51,6 @@ _UNITS: dict[Unit, frozenset[str]] = {
     "request": frozenset({"requests", "request", "api requests"}),
     "transition": frozenset({"statetransitions", "statetransition", "transitions"}),
 }
-
-
-class PriceListError(Exception):
-    """The price list's answer cannot be: the text is one line naming the item, the value and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -216,14 +213,14 @@ def refresh(
     says. What the price list does not have stays as it is and is in ``kept``. ``progress`` is told what is read.
 
     Raises:
-        PriceListError: an answer that cannot be: two prices for one item, another currency or unit, a region or an
+        UserError: an answer that cannot be: two prices for one item, another currency or unit, a region or an
             instance type without any price.
         botocore.exceptions.ClientError, BotoCoreError: the API refused, or was not reached.
     """
     api = pricing()
     impossible = [region for region in regions if not REGION.fullmatch(region)]
     if impossible:
-        raise PriceListError(f"{impossible[0]}: is not a region; expected a code such as us-east-1")
+        raise UserError(f"{impossible[0]}: is not a region; expected a code such as us-east-1")
     wanted = {*book.instance_types, *types}
     sizes = dict(book.instance_types)
     prices = dict(book.regions)
@@ -245,11 +242,11 @@ def refresh(
                 if kind == "ec2/<type>":
                     sizes[_type_of(item)] = _size(attributes, item)
         if all(OFFERS[kind_of(item) or ""].everywhere for item in found):
-            raise PriceListError(f"{region}: the price list has no price there; expected a region such as us-east-1")
+            raise UserError(f"{region}: the price list has no price there; expected a region such as us-east-1")
         prices[region] = {**prices.get(region, {}), **found}
     unknown = sorted(wanted - set(sizes))
     if unknown:
-        raise PriceListError(f"{', '.join(unknown)}: no such EC2 instance type in {', '.join(regions)}")
+        raise UserError(f"{', '.join(unknown)}: no such EC2 instance type in {', '.join(regions)}")
     kept = [
         (region, item)
         for region in regions
@@ -303,13 +300,13 @@ def _price(product: _Product, item: str, region: str) -> Price | None:
     for term in terms.on_demand.values():
         for dimension in term.price_dimensions.values():
             if dimension.unit.lower() not in _UNITS[unit]:
-                raise PriceListError(
+                raise UserError(
                     f"{region}: {item}: the price list's unit is {dimension.unit!r}; "
                     f"expected {' or '.join(sorted(_UNITS[unit]))}"
                 )
             if "USD" not in dimension.price_per_unit:
                 currencies = ", ".join(dimension.price_per_unit) or "missing"
-                raise PriceListError(f"{region}: {item}: the price list's currency is {currencies}; expected USD")
+                raise UserError(f"{region}: {item}: the price list's currency is {currencies}; expected USD")
             tiers.append((dimension.begin_range, float(dimension.price_per_unit["USD"])))
     paid = [(begin, usd) for begin, usd in tiers if usd > 0]
     if not paid:
@@ -326,15 +323,15 @@ def _price(product: _Product, item: str, region: str) -> Price | None:
     )
 
 
-def _two_prices(region: str, item: str, prices: Iterable[float]) -> PriceListError:
+def _two_prices(region: str, item: str, prices: Iterable[float]) -> UserError:
     shown = " and ".join(f"{usd:.10g}" for usd in sorted(prices))
-    return PriceListError(f"{region}: {item}: the price list has two prices, {shown} USD; expected one")
+    return UserError(f"{region}: {item}: the price list has two prices, {shown} USD; expected one")
 
 
-def _unreadable(place: str, error: ValidationError) -> PriceListError:
+def _unreadable(place: str, error: ValidationError) -> UserError:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "product"
-    return PriceListError(f"{place}: the price list's {field} is {str(first['input'])[:60]!r}; {first['msg']}")
+    return UserError(f"{place}: the price list's {field} is {str(first['input'])[:60]!r}; {first['msg']}")
 
 
 def _size(attributes: Mapping[str, str], item: str) -> InstanceType:
@@ -342,7 +339,7 @@ def _size(attributes: Mapping[str, str], item: str) -> InstanceType:
     cpus = re.fullmatch(r"\d+", attributes.get("vcpu", ""))
     memory = re.fullmatch(r"([\d,]+(?:\.\d+)?) GiB", attributes.get("memory", ""))
     if cpus is None or memory is None:
-        raise PriceListError(
+        raise UserError(
             f"{item}: the price list's size is vcpu={attributes.get('vcpu')!r}, memory={attributes.get('memory')!r}; "
             "expected numbers such as '4' and '16 GiB'"
         )

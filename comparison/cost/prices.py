@@ -31,7 +31,8 @@ from pydantic import (
     model_validator,
 )
 
-from record.files import FileError, read_json, write_text
+from record.errors import UserError
+from record.files import read_json, write_text
 from record.text import one_line
 
 PRICES = Path(__file__).parent / "prices.json"
@@ -88,10 +89,6 @@ _PATTERNS = {kind: re.compile(re.sub(r"<([^>]+)>", lambda place: f"(?:{PLACES[pl
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
-class PriceError(Exception):
-    """A price file cannot be used. The text is one line naming the file, the place, the value and what is allowed."""
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -142,15 +139,15 @@ class PriceBook(_Model):
         """Read a price file.
 
         Raises:
-            PriceError: the file is missing, truncated, or holds an impossible price; one line.
+            UserError: the file is missing, truncated, or holds an impossible price; one line.
         """
         try:
             data = read_json(path)
-        except FileError as error:
-            raise PriceError(f"{one_line(str(error))}; expected a price file") from error
+        except UserError as error:
+            raise UserError(f"{one_line(str(error))}; expected a price file") from error
         version = data.get("schema_version") if isinstance(data, dict) else None
         if type(version) is int and version > SCHEMA_VERSION:
-            raise PriceError(
+            raise UserError(
                 f"{path}: schema_version: {version} is newer than this program reads; "
                 f"expected {SCHEMA_VERSION}, or a newer program"
             )
@@ -158,7 +155,7 @@ class PriceBook(_Model):
             # Strict, so that "0.2" is not silently taken for 0.2; JSON mode, so that dates may be what JSON has.
             return cls.model_validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
-            raise PriceError(one_line(f"{path}: {_one_line(error)}")) from error
+            raise UserError(one_line(f"{path}: {_one_line(error)}")) from error
 
     def save(self, path: Path = PRICES) -> None:
         """Write the book, one price a line, sorted; a reader finds the old file or the new one.

@@ -15,10 +15,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from comparison.cost import CostError
 from comparison.cost.lines import GB, Money
 from comparison.cost.prices import HOURS_A_MONTH, Price, PriceBook
 from comparison.cost.workload import Workload, fitted, worker_vcpus
+from record.errors import UserError
 from record.schema import SIDES, Cluster, Instances, Record, SideName, Stage, StageName
 
 Part = Literal["start-up and idle", "work"]
@@ -87,10 +87,10 @@ def run_cost(record: Record, book: PriceBook, region: str = "us-east-1", workloa
     (``workload``; default: fitted to this run alone) would cost on the instances of the definitions.
 
     Raises:
-        CostError: no price is known for the region; one line.
+        UserError: no price is known for the region; one line.
     """
     if region not in book.regions:
-        raise CostError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
+        raise UserError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
     if workload is None:
         workload = Workload.load()
         if record.where == "local" and record.dataset.events:
@@ -167,7 +167,7 @@ class _Pricing:
         events = self.record.dataset.events
         try:
             vcpus = worker_vcpus(side, stage.instances, self.book)
-        except CostError:
+        except UserError:
             return None
         work = self.workload.sides[side].stages[stage.name]
         return None if events is None else work.core_seconds_per_event * events / vcpus

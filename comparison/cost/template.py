@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from assembly.template import Assembly
-from comparison.cost import CostError
 from comparison.cost.lines import (
     GB,
     Driver,
@@ -33,6 +32,7 @@ from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload
 from comparison.summary import TITLES
 from record.collector import CLUSTER_CALLS
+from record.errors import UserError
 from record.schema import SIDES, STAGES, SideName, StageName
 
 # GiB of EBS that EMR attaches to an instance whose definition has no disks, by size of the instance
@@ -108,11 +108,11 @@ class _Reader:
         """The size of an instance type; None if only its price is known.
 
         Raises:
-            CostError: neither is known, so that it may well not exist.
+            UserError: neither is known, so that it may well not exist.
         """
         size = self.book.instance_types.get(name.removeprefix("ml."))
         if size is None and self.book.price(item, self.region) is None:
-            raise CostError(
+            raise UserError(
                 f"{stack}: {resource}: instance type {name} is not known; allowed: the types in the price file, "
                 "with a price in this region or a size"
             )
@@ -122,11 +122,11 @@ class _Reader:
         """How many vCPUs work on an instance.
 
         Raises:
-            CostError: that is not known.
+            UserError: that is not known.
         """
         size = self.machine(stack, resource, name, item)
         if size is None:
-            raise CostError(
+            raise UserError(
                 f"{stack}: {resource}: how many vCPUs {name} has is not known; allowed: the types in instance_types "
                 "of the price file"
             )
@@ -148,17 +148,16 @@ def estimate(
     """What the templates cost for a usage; an estimate, as the assumptions that come with it say.
 
     Raises:
-        CostError: no price is known for the region, an instance type is not known at all, a pipeline is missing, or a
+        UserError: no price is known for the region, an instance type is not known at all, a pipeline is missing, or a
             resource is not as its type must be; one line.
-        TemplateError: the templates hold something that cannot be resolved.
     """
     if region not in book.regions:
-        raise CostError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
+        raise UserError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
     workload = workload or Workload.load()
     reader = _Reader(assembly, book, region, workload, _sides(assembly), _expiring(assembly))
     for side in SIDES:
         if side not in reader.sides.values():
-            raise CostError(
+            raise UserError(
                 f"{assembly.folder}: no template has the pipeline of {TITLES[side]}; the templates of both are needed"
             )
     lines: list[Line] = []
@@ -195,10 +194,10 @@ def _least(limits: Sequence[Limit]) -> Limit | None:
     return min(limits, key=lambda limit: limit.value, default=None)
 
 
-def _damaged(stack: str, resource: str, error: Exception) -> CostError:
+def _damaged(stack: str, resource: str, error: Exception) -> UserError:
     text = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
     name = type(error).__name__
-    return CostError(f"{stack}: {resource}: not as CloudFormation describes its type: {name}: {' '.join(text.split())}")
+    return UserError(f"{stack}: {resource}: not as CloudFormation describes its type: {name}: {' '.join(text.split())}")
 
 
 def _whole(values: Mapping[str, Any], name: str, default: int, least: int = 0) -> int:
@@ -298,7 +297,7 @@ def _state_machine(reader: _Reader, stack: str, resource: str) -> Iterator[Line]
             None,
         )
         if created is None:
-            raise CostError(f"{stack}: {resource}: no state starts a cluster, and there is no AWS::EMR::Cluster")
+            raise UserError(f"{stack}: {resource}: no state starts a cluster, and there is no AWS::EMR::Cluster")
         yield from _cluster_lines(reader, stack, resource, created, persistent=False)
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from comparison.cost import CostError
-from record.files import FileError, read_json, read_text
+from record.errors import UserError
+from record.files import read_json, read_text
 
 HoursADay = Annotated[FiniteFloat, Field(ge=0, le=24)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
@@ -50,16 +50,16 @@ class Usage(BaseModel):
         """The profile of ``key=value`` texts on top of a TOML or JSON file.
 
         Raises:
-            CostError: an unknown key or an impossible value; one line.
+            UserError: an unknown key or an impossible value; one line.
         """
         values = _read(file) if file else {}
         places = dict.fromkeys(values, f"{file}: ")
         for text in texts:
             key, separator, value = text.partition("=")
             if not separator:
-                raise CostError(f"--usage {text!r}: must be key=value")
+                raise UserError(f"--usage {text!r}: must be key=value")
             if value != "none" and not _NUMBER.fullmatch(value):
-                raise CostError(f"--usage {key}={_short(value)}: must be a number from 0, such as 4 or 0.5")
+                raise UserError(f"--usage {key}={_short(value)}: must be a number from 0, such as 4 or 0.5")
             values[key] = None if value == "none" else value
             places[key] = "--usage "
         try:
@@ -71,11 +71,11 @@ class Usage(BaseModel):
             if first["type"] == "extra_forbidden":
                 near = get_close_matches(key, cls.model_fields, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                raise CostError(
+                raise UserError(
                     f"{places[key]}{key}: unknown{hint} (allowed: {', '.join(cls.model_fields)})"
                 ) from error
             message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-            raise CostError(f"{places[key]}{key}={_short(str(first['input']))}: {message}") from error
+            raise UserError(f"{places[key]}{key}={_short(str(first['input']))}: {message}") from error
 
 
 def _short(text: str) -> str:
@@ -86,10 +86,8 @@ def _short(text: str) -> str:
 def _read(file: Path) -> dict[str, Any]:
     try:
         values = read_json(file) if file.suffix == ".json" else tomllib.loads(read_text(file))
-    except FileError as error:
-        raise CostError(str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise CostError(f"{file}: not TOML (JSON ends with .json): {' '.join(str(error).split())}") from error
+        raise UserError(f"{file}: not TOML (JSON ends with .json): {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise CostError(f"{file}: must hold keys and values, not {type(values).__name__}")
+        raise UserError(f"{file}: must hold keys and values, not {type(values).__name__}")
     return values

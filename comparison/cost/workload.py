@@ -15,10 +15,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from comparison.cost import CostError
 from comparison.cost.lines import number
 from comparison.cost.prices import PriceBook
-from record.files import FileError, read_text
+from record.errors import UserError
+from record.files import read_text
 from record.schema import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
 
 DEFAULTS = Path(__file__).parent / "workload.json"
@@ -71,11 +71,11 @@ class Workload(_Model):
 
     @classmethod
     def load(cls, path: Path = DEFAULTS) -> Self:
-        """Read the shipped figures. Raises CostError when they are damaged."""
+        """Read the shipped figures. Raises UserError when they are damaged."""
         try:
             return cls.model_validate_json(read_text(path))
-        except (FileError, ValidationError) as error:
-            raise CostError(f"{path}: {' '.join(str(error).split())}") from error
+        except (UserError, ValidationError) as error:
+            raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = None) -> Workload:
@@ -88,17 +88,17 @@ def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = N
     of them if there were fewer, and what is left grows with the data.
 
     Raises:
-        CostError: no runs, or runs that do not belong together, or that tell nothing; one line.
+        UserError: no runs, or runs that do not belong together, or that tell nothing; one line.
     """
     base = base or Workload.load()
     if not records:
-        raise CostError("no run to take the workload from; at least one is needed")
+        raise UserError("no run to take the workload from; at least one is needed")
     first = records[0]
     for record in records:
         if record.dataset.events is None or record.dataset.events == 0:
-            raise CostError(f"run {record.run_id}: dataset.events is not known; the cost model needs a number above 0")
+            raise UserError(f"run {record.run_id}: dataset.events is not known; the cost model needs a number above 0")
         if (record.where, record.machine, record.dataset.name) != (first.where, first.machine, first.dataset.name):
-            raise CostError(
+            raise UserError(
                 f"run {record.run_id}: not of the same place, machine and dataset as run {first.run_id}; "
                 "a workload is fitted to runs that are"
             )
@@ -118,19 +118,19 @@ def worker_vcpus(name: SideName, instances: Sequence[Instances], book: PriceBook
     """How many vCPUs work in a stage: all of its instances', or a cluster's without its primary node.
 
     Raises:
-        CostError: no instances, or a type whose size is not known; one line.
+        UserError: no instances, or a type whose size is not known; one line.
     """
     total = 0
     for i, each in enumerate(instances):
         size = book.instance_types.get(each.type.removeprefix("ml."))
         if size is None:
-            raise CostError(
+            raise UserError(
                 f"how many vCPUs {each.type} has is not known; allowed: the types in instance_types of the price file"
             )
         # A cluster's first machine is its primary, which does not work.
         total += size.vcpus * (each.count - (1 if name == "emr" and i == 0 else 0))
     if total == 0:
-        raise CostError(f"no instances that work on the side {name}; at least one is needed")
+        raise UserError(f"no instances that work on the side {name}; at least one is needed")
     return total
 
 
@@ -203,8 +203,8 @@ def _vcpus(record: Record, name: SideName, stage: Stage, book: PriceBook) -> int
         return record.machine.cpus
     try:
         return worker_vcpus(name, stage.instances, book)
-    except CostError as error:
-        raise CostError(f"run {record.run_id}: {name} {stage.name}: {error}") from error
+    except UserError as error:
+        raise UserError(f"run {record.run_id}: {name} {stage.name}: {error}") from error
 
 
 def line(sizes: Sequence[float], times: Sequence[float], base: StageWork) -> tuple[float, float]:

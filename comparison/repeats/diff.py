@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from comparison.repeats.spread import Measure, measures, noise
+from record.errors import UserError
 from record.runs.folders import find, repeats, succeeded
 from record.schema import Machine, Record
 
 Verdict = Literal["equal", "within noise", "changed", "noise not known", "not comparable", "not measured"]
-
-
-class DiffError(Exception):
-    """Two runs cannot be compared. The text is one line."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,11 @@ def compare(a: Side, b: Side) -> Diff:
     """What differs between two sides.
 
     Raises:
-        DiffError: they are of different datasets.
+        UserError: they are of different datasets.
     """
     first, second = a.runs[0], b.runs[0]
     if first.dataset.name != second.dataset.name:
-        raise DiffError(
+        raise UserError(
             f"{a.name} is a run of dataset {first.dataset.name}, {b.name} of {second.dataset.name}: "
             "only runs of the same dataset can be compared"
         )

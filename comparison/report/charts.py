@@ -5,7 +5,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from comparison import summary
-from comparison.claims.scaling import Load, Simulation
+from comparison.claims.base import service
+from comparison.claims.scaling import SimulatedDay, Simulation
 from comparison.report.cost_section import AXES, CostSection
 from record.schema import Record, Side, SideName
 
@@ -194,14 +195,14 @@ def calibration(record: Record, colours: dict[str, str]) -> go.Figure | None:
 
 
 def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
-    """Draw what each threshold catches of the two labels on the test split, and what is attainable."""
+    """Draw what each threshold catches of the two labels on the test split, and what is the best achievable."""
     figure = go.Figure()
     curves = [(name, side.metrics.roc) for name, side in record.both() if side.metrics and side.metrics.roc]
     if not curves:
         return None
     drawn = [(summary.TITLES[name], points, colours[name], {"sagemaker": 5, "emr": 2}[name]) for name, points in curves]
     if record.limits.roc:
-        drawn.insert(0, ("attainable", record.limits.roc, colours["muted"], 2))
+        drawn.insert(0, ("best achievable", record.limits.roc, colours["muted"], 2))
     for title, points, colour, width in drawn:
         figure.add_scatter(
             x=[point.false_positive_rate for point in points],
@@ -209,7 +210,11 @@ def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
             mode="lines",
             name=title,
             # Wide under narrow and dashed: two equal curves are both visible.
-            line={"color": colour, "width": width, "dash": {"attainable": "dot", "EMR": "dash"}.get(title, "solid")},
+            line={
+                "color": colour,
+                "width": width,
+                "dash": {"best achievable": "dot", "EMR": "dash"}.get(title, "solid"),
+            },
             opacity=0.45 if width == 5 else 1,
             hovertemplate="catches %{y:.1%}<br>with %{x:.1%} of the others<extra>%{fullData.name}</extra>",
         )
@@ -272,16 +277,16 @@ def break_even(section: CostSection, colours: dict[str, str]) -> go.Figure:
     return figure
 
 
-def scaling(load: Load, colours: dict[str, str]) -> go.Figure | None:
+def scaling(day: SimulatedDay, colours: dict[str, str]) -> go.Figure | None:
     """Draw a simulated day: the load, and the instances that each side has for it."""
     figure = go.Figure()
-    sides = _simulated(load)
+    sides = _simulated(day)
     if not sides:
         return None
-    hours = [minute / 60 for minute in range(len(load.demand))]
+    hours = [minute / 60 for minute in range(len(day.demand))]
     figure.add_scatter(
         x=hours,
-        y=list(load.demand),
+        y=list(day.demand),
         mode="lines",
         name="load, in instances",
         line={"color": colours["muted"], "width": 1},
@@ -293,7 +298,7 @@ def scaling(load: Load, colours: dict[str, str]) -> go.Figure | None:
             x=hours,
             y=list(made.instances),
             mode="lines",
-            name=f"{summary.TITLES[side]}: {'endpoint instances' if side == 'sagemaker' else 'cluster nodes'}",
+            name=f"{summary.TITLES[side]}: {'endpoint instances' if service(side) == 'sagemaker' else 'cluster nodes'}",
             line={
                 "color": colours[side],
                 "width": 2,
@@ -313,19 +318,18 @@ def scaling(load: Load, colours: dict[str, str]) -> go.Figure | None:
     return figure
 
 
-def scaling_text(load: Load) -> str:
+def scaling_text(day: SimulatedDay) -> str:
     """Say what the chart of a simulated day shows, for those who cannot see it."""
     parts = [
         f"{summary.TITLES[side]}: {min(made.instances)} to {max(made.instances)} instances, "
         f"{made.instance_hours:.1f} instance hours, load unmet in {made.unmet_minutes} minutes"
-        for side, made in _simulated(load)
+        for side, made in _simulated(day)
     ]
     return f"Instances over a simulated day with a peak at noon. {'. '.join(parts)}."
 
 
-def _simulated(load: Load) -> list[tuple[SideName, Simulation]]:
-    both: list[tuple[SideName, Simulation | None]] = [("sagemaker", load.sagemaker), ("emr", load.emr)]
-    return [(side, made) for side, made in both if made]
+def _simulated(day: SimulatedDay) -> list[tuple[SideName, Simulation]]:
+    return [(side, made) for side, made in day.sides.items() if made]
 
 
 def _layout(colours: dict[str, str]) -> dict[str, Any]:

@@ -21,46 +21,41 @@ from comparison import summary
 from comparison.claims.scaling import ASSUMPTIONS
 from comparison.report import charts
 from comparison.report.cost_section import AXES, origin_of_run
-from comparison.report.evidence import Evidence
+from comparison.report.data import ReportData
 from comparison.report.reproduce import command
-from record.files import FileError, read_text, write_text
+from record.errors import UserError
+from record.files import read_text, write_text
 from record.schema import Record, RocPoint
 
 _TEMPLATES = Path(__file__).parent / "templates"
 CHART_LIBRARY = Path(__file__).parents[2] / "node_modules" / "plotly.js-basic-dist-min" / "plotly-basic.min.js"
 
 
-_SECTIONS = ("timeline", "cost", "rows", "stages", "models", "agreement", "serve", "security", "made")
+_SECTIONS = ("timeline", "cost", "claims", "stages", "models", "agreement", "serve", "security", "made")
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-class ReportError(Exception):
-    """The page cannot be made. The text is one line that says what is missing and how to get it."""
-
-
 def chart_library() -> str:
-    """The text of the chart library. Raises ReportError when it is not installed, or damaged."""
+    """The text of the chart library. Raises UserError when it is not installed, or damaged."""
     try:
         text = read_text(CHART_LIBRARY)
-    except FileError as error:
-        raise ReportError(
-            f"{error}; it is the page's chart library: `npm ci` installs it, and so does `make`"
-        ) from error
+    except UserError as error:
+        raise UserError(f"{error}; it is the page's chart library: `npm ci` installs it, and so does `make`") from error
     if not text.strip():
-        raise ReportError(f"{CHART_LIBRARY}: is empty; it is the page's chart library: `npm ci` installs it")
+        raise UserError(f"{CHART_LIBRARY}: is empty; it is the page's chart library: `npm ci` installs it")
     return text
 
 
-def write_report(record: Record, path: Path, evidence: Evidence | None = None) -> None:
-    """Write the page of a run, atomically; without evidence it is what the record alone says.
+def write_report(record: Record, path: Path, data: ReportData | None = None) -> None:
+    """Write the page of a run, atomically; without data it is what the record alone says.
 
     Raises:
-        ReportError: the chart library is not installed.
+        UserError: the chart library is not installed.
         OSError: the folder cannot be written to.
     """
     library = chart_library()
     # Both colour schemes travel in the page, which switches between them: the charts cannot read CSS.
-    found = evidence or Evidence()
+    found = data or ReportData()
     drawn: dict[str, Callable[[dict[str, str]], go.Figure | None]] = {
         "timeline": partial(charts.timeline, record),
         "roc": partial(charts.roc, record),
@@ -69,8 +64,8 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     cost = found.cost
     if cost:
         drawn["break_even"] = partial(charts.break_even, cost)
-    if found.load:
-        drawn["scaling"] = partial(charts.scaling, found.load)
+    if found.day:
+        drawn["scaling"] = partial(charts.scaling, found.day)
     figures = {
         name: {theme: _plain(figure(colours)) for theme, colours in charts.THEMES.items()}
         for name, figure in drawn.items()
@@ -97,7 +92,7 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
     page = environment.get_template("report.html.j2").render(
         record=record,
         summary=summary,
-        verdict=_verdict(record, found),
+        conclusion=_conclusion(record, found),
         checks=summary.checks(record),
         stages=summary.order(record),
         rejected=summary.rejected(record),
@@ -112,13 +107,13 @@ def write_report(record: Record, path: Path, evidence: Evidence | None = None) -
         roc_table=_roc_table(record),
         command=command(record),
         sections=_SECTIONS,
-        rows=found.rows,
+        claims=found.claims,
         posture=found.posture,
         cost=cost,
         cost_axes=AXES,
         cost_of_run_origin=origin_of_run(record),
         cost_data=_json(cost.data() if cost else None),
-        chart_texts={"scaling": (charts.scaling_text(found.load), ASSUMPTIONS)} if found.load else {},
+        chart_texts={"scaling": (charts.scaling_text(found.day), ASSUMPTIONS)} if found.day else {},
         sides=record.both(),
         timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
@@ -149,15 +144,15 @@ def _asset(name: str) -> Markup:
 def _inline(text: str) -> Markup:
     """Mark text as safe inside <style> or <script>: our own files and escaped JSON, never a value of the record."""
     if "</script" in text.lower() or "</style" in text.lower():
-        raise ReportError("an inlined file would end its own element")
+        raise UserError("an inlined file would end its own element")
     return Markup(text)
 
 
-def _verdict(record: Record, found: Evidence) -> summary.Verdict:
-    """The verdict with what costs and claims add to it, which say nothing of a run that one side did not finish."""
+def _conclusion(record: Record, found: ReportData) -> summary.Conclusion:
+    """The conclusion with what costs and claims add to it, which say nothing of a run that one side did not finish."""
     if any(side.status == "failed" for _, side in record.both()):
-        return summary.verdict(record)
-    return summary.verdict(record, cost=found.cost.verdict if found.cost else "", claims=found.claims)
+        return summary.conclude(record)
+    return summary.conclude(record, cost=found.cost.verdict if found.cost else "", claims=found.claims_sentence)
 
 
 def _json(value: Any) -> Markup:

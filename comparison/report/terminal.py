@@ -17,12 +17,12 @@ _VERDICTS = {"changed": "bold", "equal": "dim", "within noise": "dim"}
 
 
 def print_comparison(record: Record, console: Console) -> None:
-    """Print the verdict, the failures, and the tables of stages, metrics and checks."""
-    verdict = summary.verdict(record)
-    style = {"good": "bold green", "mixed": "bold yellow", "bad": "bold red"}[verdict.tone]
+    """Print the conclusion, the failures, and the tables of stages, metrics and checks."""
+    conclusion = summary.conclude(record)
+    style = {"good": "bold green", "mixed": "bold yellow", "bad": "bold red"}[conclusion.tone]
     console.print()
-    console.print(Text(verdict.headline, style=style))
-    for sentence in [*verdict.sentences, *verdict.details]:
+    console.print(Text(conclusion.headline, style=style))
+    for sentence in [*conclusion.sentences, *conclusion.details]:
         console.print(Text(sentence))
     _failures(record, console)
     if not any(side.stages for _, side in record.both()):
@@ -59,8 +59,8 @@ def _cell(text: str) -> Text:
 
 def _stages(record: Record) -> Table:
     table = _table(f"Stages, measured {summary.here(record)}", "", *summary.TITLES.values(), "Rows: SageMaker", "EMR")
-    for name, *both in summary.order(record):
-        table.add_row(name, *(_time(stage) for stage in both), *(_rows(stage) for stage in both))
+    for name, of in summary.order(record):
+        table.add_row(name, *map(_time, of.values()), *map(_rows, of.values()))
     totals = [summary.seconds(summary.total_seconds(side)) for _, side in record.both()]
     table.add_section()
     table.add_row("in all", *map(_cell, totals), "", "")
@@ -80,7 +80,7 @@ def _rows(stage: Stage | None) -> Text:
 
 
 def _metrics(record: Record) -> Table:
-    table = _table("Metrics on the test split", "", "SageMaker", "EMR", "Attainable")
+    table = _table("Metrics on the test split", "", "SageMaker", "EMR", "Best achievable")
     for name, (label, hint) in summary.METRICS.items():
         values = [summary.metric(side.metrics, name) for _, side in record.both()]
         cells = [_cell(summary.score(value)) for value in (*values, getattr(record.limits, name))]

@@ -49,7 +49,7 @@ class BootstrapFailed(JobFailed):
 
 
 def installed() -> Environment:
-    """What the bootstrap action installs, as `make` has installed it. Raises EnvironmentMissing."""
+    """What the bootstrap action installs, as `make` has installed it. Raises UserError."""
     return environment("emr")
 
 

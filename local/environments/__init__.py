@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from record.errors import UserError
+
 DEFINITIONS = Path(__file__).resolve().parent
 REPOSITORY = DEFINITIONS.parents[1]
 BUILT = REPOSITORY / ".venv" / "environments"
@@ -38,10 +40,6 @@ _WHEELS = "wheels"
 # compiler that does nothing makes it without one, and without Python's headers (gethostname.py stands for it).
 _NO_COMPILER = {"CC": "true", "CXX": "true", "LDSHARED": "true", "LDCXXSHARED": "true"}
 _DESCRIBE = "import json, ssl, sys, zlib; print(json.dumps([sys._base_executable, sys.version.split()[0]]))"
-
-
-class EnvironmentMissing(Exception):
-    """An environment that is not defined or not built; one line that says what to do."""
 
 
 class BuildError(Exception):
@@ -80,11 +78,11 @@ class Environment:
 
 
 def environment(name: str) -> Environment:
-    """The environment of an image, given as repository-tag. Raises EnvironmentMissing."""
+    """The environment of an image, given as repository-tag. Raises UserError."""
     image = _definition(name)
     built = _stamp(name)
     if built.get("definition") != _digest(name):
-        raise EnvironmentMissing(
+        raise UserError(
             f"environment {name}: {'is of an older definition' if built else 'is not built, or no longer whole'}; "
             f"run `make .venv/installed` or `python -m local.environments {name}`"
         )
@@ -99,7 +97,7 @@ def names() -> list[str]:
 def build(name: str) -> bool:
     """Build an environment, unless it is there already: then False.
 
-    Raises EnvironmentMissing for one that is not defined, and BuildError.
+    Raises UserError for one that is not defined, and BuildError.
     """
     image = _definition(name)
     BUILT.mkdir(parents=True, exist_ok=True)
@@ -195,7 +193,7 @@ def _packages(folder: Path) -> Path:
 
 def _definition(name: str) -> dict[str, Any]:
     if name not in names():
-        raise EnvironmentMissing(f"environment {name}: is not defined; there are: {', '.join(names())}")
+        raise UserError(f"environment {name}: is not defined; there are: {', '.join(names())}")
     return tomllib.loads((DEFINITIONS / name / "image.toml").read_text())
 
 

@@ -4,7 +4,8 @@ import argparse
 import sys
 import time
 
-from local.environments import DEFAULT, BuildError, EnvironmentMissing, build, names
+from local.environments import DEFAULT, BuildError, build, names
+from record.errors import UserError
 
 parser = argparse.ArgumentParser(prog="python -m local.environments", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", default=DEFAULT, help=f"of: {', '.join(names())}")
@@ -14,7 +15,7 @@ for name in parser.parse_args().names:
     try:
         if build(name):
             print(f"Environment {name}: built in {time.monotonic() - started:.0f} s", flush=True)
-    except EnvironmentMissing as missing:
+    except UserError as missing:
         print(f"error: {missing}", file=sys.stderr)
         raise SystemExit(2) from None
     except BuildError as failed:

@@ -30,7 +30,8 @@ from local import environments
 from local.container import Container, container_mode, scratch
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, failure, reason_in, run_logged, running
 from local.s3 import LocalS3
-from local.sagemaker.transform import ColumnFilter, RecordError, Transform
+from local.sagemaker.transform import ColumnFilter, RecordRefused, Transform
+from record.errors import UserError
 
 STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
 """The call that starts a job and does not wait for it."""
@@ -261,7 +262,7 @@ class SageMaker:
                             for part in settings(limits).run(cast("BinaryIO", data), client.invoke):
                                 out.write(part)
                         uploads.append((f"{target}/{relative}.out", output))
-                    except RecordError as error:
+                    except RecordRefused as error:
                         if process.poll() is not None or JOBS.stopped:  # the server is gone: no object can do better
                             raise failure(name, log, process.returncode) from None
                         failures.append(f"{self.s3.uri(source)}: {error}")
@@ -392,7 +393,7 @@ def _environment(image: str) -> environments.Environment:
     """What an image holds. Raises RequestRefused for one that is not here."""
     try:
         return environments.environment(image.rsplit("/", 1)[-1].replace(":", "-"))
-    except environments.EnvironmentMissing as missing:
+    except UserError as missing:
         raise RequestRefused(f"image {image!r}: {missing}") from None
 
 
@@ -541,7 +542,7 @@ class _Client:
         }
 
     def invoke(self, body: bytes) -> bytes:
-        """The answer's body. Raises RecordError with the server's reason."""
+        """The answer's body. Raises RecordRefused with the server's reason."""
         problem = ""
         for attempt in range(self.attempts):
             time.sleep(0.1 * attempt)
@@ -556,7 +557,7 @@ class _Client:
                     break
             except (OSError, http.client.HTTPException) as error:
                 problem = f"no answer from the model server: {error}"
-        raise RecordError(problem)
+        raise RecordRefused(problem)
 
 
 def _wait_for_ping(url: str, process: Any, job: str, log: Path) -> None:

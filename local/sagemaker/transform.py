@@ -17,7 +17,7 @@ _INDEX = r"-?\d+"
 _SUBSET = re.compile(rf"\$\[(?:(?P<list>{_INDEX}(?:,{_INDEX})*)|(?P<start>{_INDEX})?:(?P<stop>{_INDEX})?)\]")
 
 
-class RecordError(Exception):
+class RecordRefused(Exception):
     """A record that cannot be sent, or whose answer cannot be used."""
 
 
@@ -33,7 +33,7 @@ class ColumnFilter:
             raise RequestRefused(f"{self.expression!r} does not select CSV columns: use $, $[1], $[0,-1] or $[1:]")
 
     def __call__(self, fields: Sequence[str]) -> list[str]:
-        """The selected fields. Raises RecordError when a listed column does not exist; a range takes what there is."""
+        """The selected fields; a range takes what there is. Raises RecordRefused when a listed column is not there."""
         match = _SUBSET.fullmatch(self.expression)
         if not match:
             return list(fields)
@@ -43,7 +43,7 @@ class ColumnFilter:
         try:
             return [fields[int(index)] for index in match["list"].split(",")]
         except IndexError:
-            raise RecordError(f"{self.expression} selects a column that a record of {len(fields)} lacks") from None
+            raise RecordRefused(f"{self.expression} selects a column that a record of {len(fields)} lacks") from None
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Transform:
     def run(self, source: BinaryIO, invoke: Callable[[bytes], bytes]) -> Iterator[bytes]:
         """Send an object's records to `invoke`, one request at a time, and yield what belongs into its output.
 
-        Holds one request and its answer in memory. Raises RecordError.
+        Holds one request and its answer in memory. Raises RecordRefused.
         """
         for batch in self.batches(source):
             sent = batch if self.input_filter.expression == "$" else _map_lines(batch, self.input_filter)
@@ -99,14 +99,14 @@ class Transform:
 
     def _check(self, size: int) -> None:
         if self.max_bytes is not None and size > self.max_bytes:
-            raise RecordError(f"a record is larger than MaxPayloadInMB ({self.max_bytes} bytes)")
+            raise RecordRefused(f"a record is larger than MaxPayloadInMB ({self.max_bytes} bytes)")
 
     def _processed(self, batch: bytes, answer: bytes) -> bytes:
         results = answer.removesuffix(b"\n").split(b"\n")
         records = batch.split(b"\n")
         if self.join:
             if len(records) != len(results):
-                raise RecordError(
+                raise RecordRefused(
                     "Fail to join data: mismatched line count between the input and the output "
                     f"({len(records)} and {len(results)})"
                 )
@@ -123,7 +123,7 @@ def _csv_fields(line: bytes) -> list[str]:
     try:
         return next(csv.reader([line.decode()], strict=True), [])
     except (csv.Error, UnicodeDecodeError) as error:
-        raise RecordError(f"not a CSV record: {error}") from None
+        raise RecordRefused(f"not a CSV record: {error}") from None
 
 
 def _csv_line(fields: Sequence[str]) -> bytes:

@@ -30,6 +30,7 @@ from record.account import (
 )
 from record.clients import client
 from record.collector import digest
+from record.errors import UserError
 from record.schema import Record, Serve, Side, SideName, StageName, Traffic
 from record.services import not_measured
 from record.text import clean
@@ -54,28 +55,24 @@ _HINTS: dict[type[BotoCoreError], str] = {
 }
 
 
-class AccountError(Exception):
-    """The account does not have or give what is asked for. The text is one line."""
-
-
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Turn what AWS or boto3 refuses into AccountError."""
+    """Turn what AWS or boto3 refuses into UserError."""
     try:
         yield
     except ClientError as error:
         details = error.response["Error"]
         message = " ".join(details.get("Message", "").split())
-        raise AccountError(f"{error.operation_name}: {details['Code']}: {message}") from error
+        raise UserError(f"{error.operation_name}: {details['Code']}: {message}") from error
     except BotoCoreError as error:
         # No credentials, no region, no such profile, no way to the service.
         hint = _HINTS.get(type(error), "")
-        raise AccountError(" ".join(str(error).split()) + hint) from error
+        raise UserError(" ".join(str(error).split()) + hint) from error
     except ValueError as error:
         # botocore's only word on a region that is an empty text; every other ValueError is a fault of this program.
         if not str(error).startswith("Invalid endpoint"):
             raise
-        raise AccountError(f"{error}{_HINTS[NoRegionError]}") from error
+        raise UserError(f"{error}{_HINTS[NoRegionError]}") from error
 
 
 def bucket(project: str) -> str:
@@ -87,7 +84,7 @@ def find_run(project: str, run_id: str) -> Run:
     """A run of the deployed comparison, with what was deployed when it ran.
 
     Raises:
-        AccountError: there is no such stack or run, or it is still running.
+        UserError: there is no such stack or run, or it is still running.
         ClientError, BotoCoreError: AWS refuses.
     """
     machine = _only(
@@ -99,14 +96,14 @@ def find_run(project: str, run_id: str) -> Run:
     described = client("stepfunctions").describe_execution(executionArn=execution)
     if described["status"] == "RUNNING":
         since = f"{described['startDate'].astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        raise AccountError(f"run {run_id} is still running, since {since}: collect it when it has ended")
+        raise UserError(f"run {run_id} is still running, since {since}: collect it when it has ended")
     definition = executed_definition(execution)
     try:
         payload = definition["States"]["record"]["Parameters"]["Payload"]
         dataset, settings = payload["dataset"], json.loads(payload["settings"])
         sides = {name: DeployedSide(**side) for name, side in json.loads(payload["deployed"]).items()}
     except KeyError as error:
-        raise AccountError(f"{execution}: its definition records no runs: {error} is missing") from error
+        raise UserError(f"{execution}: its definition records no runs: {error} is missing") from error
     return Run(
         run_id=run_id,
         runs=f"s3://{bucket(project)}/runs",
@@ -190,7 +187,7 @@ def _only(stack: str, kind: str, wanted: Callable[[str, str], bool], default: st
         if default is not None:
             return default
         region = client("cloudformation").meta.region_name
-        raise AccountError(
+        raise UserError(
             f"no stack {stack} with its {kind} in {region}: deploy it, or choose --project, --region or --profile"
         )
     return str(found[0])
@@ -214,7 +211,7 @@ def _execution(machine: str, run_id: str) -> str:
         return execution
     listed = client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=5)["executions"]
     others = ", ".join(each["name"] for each in listed)
-    raise AccountError(f"no run {run_id!r} of {machine}" + (f"; its latest executions: {others}" if others else ""))
+    raise UserError(f"no run {run_id!r} of {machine}" + (f"; its latest executions: {others}" if others else ""))
 
 
 def _refused(history: Iterable[dict[str, Any]], names: Iterable[SideName]) -> dict[str, str]:

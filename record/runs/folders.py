@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from record.errors import UserError
 from record.schema import RUN_ID, Record, RecordError, load
 
 OUTPUT = Path("build/compare")
@@ -23,18 +24,14 @@ LATEST = "latest"
 _RUN_ID = re.compile(rf"(?!{LATEST}\Z){RUN_ID}")
 
 
-class RunsError(Exception):
-    """A run cannot be read or written. The text is one line."""
-
-
 def run_folder(output: Path, run_id: str) -> Path:
     """The folder of a run.
 
     Raises:
-        RunsError: the id is none, or ``output`` is no folder.
+        UserError: the id is none, or ``output`` is no folder.
     """
     if not _RUN_ID.fullmatch(run_id):
-        raise RunsError(
+        raise UserError(
             f"run id {run_id!r}: allowed are 1 to 80 letters, digits, and . - _ after the first, but not {LATEST!r}"
         )
     check_output(output)
@@ -45,25 +42,25 @@ def check_output(output: Path) -> None:
     """Make sure that runs may be kept, or looked for, below a folder; it need not be there yet.
 
     Raises:
-        RunsError: something else is there, or it cannot be looked at.
+        UserError: something else is there, or it cannot be looked at.
     """
     try:
         if not stat.S_ISDIR(output.stat().st_mode):
-            raise RunsError(f"{output}: is not a folder; runs are kept in one")
+            raise UserError(f"{output}: is not a folder; runs are kept in one")
     except FileNotFoundError:
         return
     except OSError as error:
-        raise RunsError(f"{output}: {error.strerror}; runs are kept in a folder") from error
+        raise UserError(f"{output}: {error.strerror}; runs are kept in a folder") from error
 
 
 def check_unused(folder: Path) -> None:
     """Make sure that there is no record in a run's folder yet.
 
     Raises:
-        RunsError: there is one.
+        UserError: there is one.
     """
     if os.path.lexists(folder / RECORD):
-        raise RunsError(
+        raise UserError(
             f"run id {folder.name!r} is already used: {folder} holds its result; choose another or remove it"
         )
 
@@ -72,7 +69,7 @@ def records(output: Path) -> Iterator[tuple[str, Record | RecordError]]:
     """Every run below a folder that has a record: the folder's name, and the record or what is wrong with it.
 
     Raises:
-        RunsError: it is no folder; one that is not there has no runs.
+        UserError: it is no folder; one that is not there has no runs.
     """
     check_output(output)
     for folder in sorted(output.iterdir()) if output.is_dir() else []:
@@ -91,7 +88,7 @@ def find(reference: str, output: Path) -> list[Record]:
 
     Oldest first. Raises:
         RecordError: the record cannot be read.
-        RunsError: there is no such run.
+        UserError: there is no such run.
     """
     for path in (Path(reference), output / reference):
         if is_file(path):
@@ -100,7 +97,7 @@ def find(reference: str, output: Path) -> list[Record]:
             return [load(path / RECORD)]
     found = repeats(reference, output)
     if not found:
-        raise RunsError(f"no run {reference!r}: neither a record, nor a run or its repeats below {output}")
+        raise UserError(f"no run {reference!r}: neither a record, nor a run or its repeats below {output}")
     return found
 
 
@@ -139,10 +136,10 @@ def check_place(folder: Path, record: Record) -> None:
     """Make sure that a record may be written into a run's folder.
 
     Raises:
-        RunsError: another record is there, or the run is running.
+        UserError: another record is there, or the run is running.
         RecordError: the record there cannot be read.
     """
     if (folder / ".lock").exists():
-        raise RunsError(f"{folder}: a run of this id is running there")
+        raise UserError(f"{folder}: a run of this id is running there")
     if (folder / RECORD).exists() and not extends(record, load(folder / RECORD)):
-        raise RunsError(f"{folder / RECORD} holds another record; it stays as it is: choose another --output")
+        raise UserError(f"{folder / RECORD} holds another record; it stays as it is: choose another --output")

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from record.account import S3Storage
 from record.clients import client
-from record.files import MAX_BYTES, FileError, read_bytes
-from record.runs.folders import RECORD, REPORT, RULES, TEMPLATES, RunsError, check_place, extends, run_folder
+from record.errors import UserError
+from record.files import MAX_BYTES, read_bytes
+from record.runs.folders import RECORD, REPORT, RULES, TEMPLATES, check_place, extends, run_folder
 from record.schema import Record, load, save
 
 # What lies beside a record, with the templates; the logs and the data stay where the run was.
@@ -29,13 +30,13 @@ def push(folder: Path, bucket: str) -> str:
     """Write a run's folder to the bucket and return where it is; what is there already and equal stays.
 
     Raises:
-        RunsError: the bucket holds another record of this id; it stays as it is.
+        UserError: the bucket holds another record of this id; it stays as it is.
         RecordError: there is no record in the folder, or it cannot be read.
         ClientError, BotoCoreError: S3 refuses.
     """
     record = load(folder / RECORD)
     if record.run_id != folder.resolve().name:
-        raise RunsError(f"{folder / RECORD}: run_id: {record.run_id!r} is not its folder's name, {folder.name!r}")
+        raise UserError(f"{folder / RECORD}: run_id: {record.run_id!r} is not its folder's name, {folder.name!r}")
     place = f"s3://{bucket}/runs/{record.run_id}"
     _claim(folder / RECORD, record, bucket)
     # The record comes first: whoever wrote it may write the rest, and a second push completes a first one.
@@ -43,8 +44,8 @@ def push(folder: Path, bucket: str) -> str:
     for file in (file for file in others if file.is_file()):
         key = f"runs/{record.run_id}/{file.relative_to(folder).as_posix()}"
         if re.search("[\ud800-\udfff]", key):
-            raise RunsError(f"{str(file)!r}: its name is no text in UTF-8, which S3 needs")
-        client("s3").put_object(Bucket=bucket, Key=key, Body=_read(file), ContentType=_type(file))
+            raise UserError(f"{str(file)!r}: its name is no text in UTF-8, which S3 needs")
+        client("s3").put_object(Bucket=bucket, Key=key, Body=read_bytes(file), ContentType=_type(file))
     return place
 
 
@@ -54,7 +55,7 @@ def pull(run_id: str, bucket: str, output: Path) -> Path:
     It has no page where the bucket has none: a run that the account's own function recorded.
 
     Raises:
-        RunsError: there is no such run, or another record is in its folder; that stays as it is.
+        UserError: there is no such run, or another record is in its folder; that stays as it is.
         RecordError: the record there or here cannot be read.
         ClientError, BotoCoreError: S3 refuses.
     """
@@ -67,10 +68,10 @@ def pull(run_id: str, bucket: str, output: Path) -> Path:
         try:
             _fetch(storage, RECORD, fetched)
         except FileNotFoundError:
-            raise RunsError(f"no record of run {run_id!r} in s3://{bucket}/runs/{run_id}/") from None
+            raise UserError(f"no record of run {run_id!r} in s3://{bucket}/runs/{run_id}/") from None
         record = load(fetched / RECORD)
         if record.run_id != run_id:
-            raise RunsError(f"s3://{bucket}/runs/{run_id}/{RECORD}: is the record of run {record.run_id!r}")
+            raise UserError(f"s3://{bucket}/runs/{run_id}/{RECORD}: is the record of run {record.run_id!r}")
         if (folder / RECORD).exists() and extends(load(folder / RECORD), record):
             return folder
         check_place(folder, record)
@@ -115,7 +116,7 @@ def _claim(file: Path, record: Record, bucket: str) -> None:
         for _ in range(2):
             try:
                 client("s3").put_object(
-                    Bucket=bucket, Key=key, Body=_read(file), ContentType="application/json", **condition
+                    Bucket=bucket, Key=key, Body=read_bytes(file), ContentType="application/json", **condition
                 )
                 return
             except ClientError as error:
@@ -130,14 +131,7 @@ def _claim(file: Path, record: Record, bucket: str) -> None:
             if not extends(record, known):
                 break
             condition = {"IfMatch": answer["ETag"]}
-    raise RunsError(f"s3://{bucket}/{key} holds another record; it stays as it is")
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return read_bytes(file)
-    except FileError as error:
-        raise RunsError(str(error)) from error
+    raise UserError(f"s3://{bucket}/{key} holds another record; it stays as it is")
 
 
 def _fetch(storage: S3Storage, name: str, folder: Path) -> None:
@@ -150,7 +144,7 @@ def _fetch(storage: S3Storage, name: str, folder: Path) -> None:
             while (left := MAX_BYTES + 1 - file.tell()) and (block := content.read(min(left, 1 << 20))):
                 file.write(block)
             if file.tell() > MAX_BYTES:
-                raise RunsError(f"{name}: is larger than {MAX_BYTES >> 20} MiB, the most that a run has")
+                raise UserError(f"{name}: is larger than {MAX_BYTES >> 20} MiB, the most that a run has")
 
 
 def _is_below(name: str) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 
 from common.command import InputError
 from common.dataset import Dataset
-from stacks.settings import DATASETS, Settings, SettingsError
+from stacks.settings import DATASETS, Settings
 from stacks.shared.layout import raw_prefix
 
 
@@ -15,19 +15,16 @@ class RawDataset:
     seed or generator writes another folder, and never into a folder that a run reads. One of the user's own is read
     where it lies.
 
-    Raises SettingsError when the dataset's folder lacks a part or its definition is wrong.
+    Raises InputError when the dataset's folder lacks a part or its definition is wrong.
     """
 
     def __init__(self, settings: Settings, bucket: str) -> None:
         chosen = settings.dataset
         folder = DATASETS / chosen.name
-        try:
-            self.definition = Dataset.load(folder)
-        except InputError as error:
-            raise SettingsError(str(error)) from error
+        self.definition = Dataset.load(folder)
         self.generated = chosen.location is None
         if self.generated and not (folder / "generate.py").is_file():
-            raise SettingsError(
+            raise InputError(
                 f"dataset.name={chosen.name!r}: {folder.name}/ has no generate.py; "
                 "set dataset.location to where its raw tables lie"
             )

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from assembly.posture import PostureError, check, posture
+from assembly.posture import check, posture
 from assembly.template import app_context
+from record.errors import UserError
 from record.runs.folders import RULES
 
 _REPORT: dict[str, Any] = {
@@ -43,7 +44,7 @@ def test_without_a_report_nothing_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", '{"version": "3.0.2"}', json.dumps(_REPORT | {"findings": [{"rule": ""}]})])
 def test_a_damaged_report_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / RULES).write_text(text)
-    with pytest.raises(PostureError) as error:
+    with pytest.raises(UserError) as error:
         posture(tmp_path)
     assert str(error.value).startswith(f"{tmp_path / RULES}: ")
     assert "\n" not in str(error.value)
@@ -64,6 +65,6 @@ def test_check_leaves_the_report_of_the_app_and_nothing_at_home(
 
 
 def test_an_app_that_cannot_be_checked_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(PostureError, match=r"could not be run: .*unknown setting nonsense"):
+    with pytest.raises(UserError, match=r"could not be run: .*unknown setting nonsense"):
         check(app_context({"nonsense": 1}), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from assembly import template as template_module
-from assembly.template import ACCOUNT, REGION, Assembly, SynthesisError, TemplateError, app_context, synthesise
-from local.preflight import Options, RunError, check
+from assembly.template import ACCOUNT, REGION, Assembly, app_context, synthesise
+from local.preflight import Options, check
+from record.errors import UserError
 
 BUCKET = {"Type": "AWS::S3::Bucket", "Metadata": {"aws:cdk:path": "one/Bucket/Resource"}}
 MACHINE = {
@@ -66,7 +67,7 @@ def test_import_from_another_stack(two: Assembly) -> None:
 
 
 def test_attribute_of_a_custom_resource_is_what_ran(two: Assembly) -> None:
-    with pytest.raises(TemplateError, match="Run has not run, its model is not known"):
+    with pytest.raises(UserError, match="Run has not run, its model is not known"):
         two.resolve("one", {"Fn::GetAtt": ["Run", "model"]})
     two.attributes["Run"] = {"model": "s3://b/model.tar.gz"}
     assert two.resolve("one", {"Fn::GetAtt": ["Run", "model"]}) == "s3://b/model.tar.gz"
@@ -74,7 +75,7 @@ def test_attribute_of_a_custom_resource_is_what_ran(two: Assembly) -> None:
 
 @pytest.mark.parametrize("value", [{"Ref": "Nowhere"}, {"Fn::Base64": "x"}])
 def test_unknown_things_are_named(value: Any, two: Assembly) -> None:
-    with pytest.raises(TemplateError, match=r"one: (no resource Nowhere|Fn::Base64)"):
+    with pytest.raises(UserError, match=r"one: (no resource Nowhere|Fn::Base64)"):
         two.resolve("one", value)
 
 
@@ -109,7 +110,7 @@ def test_damaged_files_are_named(file: str, content: str | bytes | None, said: s
         (tmp_path / file).unlink()
     else:
         (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(TemplateError, match=re.escape(said)) as raised:
+    with pytest.raises(UserError, match=re.escape(said)) as raised:
         Assembly(tmp_path)
     assert str(raised.value).startswith(f"{tmp_path / file}: ")
     assert "\n" not in str(raised.value)
@@ -129,7 +130,7 @@ def test_damaged_files_are_named(file: str, content: str | bytes | None, said: s
 )
 def test_damaged_resources_are_named(change: dict[str, Any], said: str, tmp_path: Path) -> None:
     template = {"Resources": {"Bucket": BUCKET | change}}
-    with pytest.raises(TemplateError, match=f"^one: Bucket: {said}"):
+    with pytest.raises(UserError, match=f"^one: Bucket: {said}"):
         assembly(tmp_path, one=template).properties("one", "Bucket")
 
 
@@ -140,12 +141,12 @@ def test_settings_in_a_damaged_cdk_json_are_one_line(
     monkeypatch.setattr(template_module, "REPOSITORY", tmp_path)
     if content is not None:
         (tmp_path / "cdk.json").write_text(content)
-    with pytest.raises(SynthesisError, match=rf"^{tmp_path}/cdk\.json: [^\n]+$"):
+    with pytest.raises(UserError, match=rf"^{tmp_path}/cdk\.json: [^\n]+$"):
         app_context({})
-    with pytest.raises(RunError, match=rf"^{tmp_path}/cdk\.json: "):
+    with pytest.raises(UserError, match=rf"^{tmp_path}/cdk\.json: "):
         check(Options("a", {}, tmp_path))
 
 
 def test_app_message_about_a_setting_comes_through(tmp_path: Path) -> None:
-    with pytest.raises(SynthesisError, match=r"^unknown setting dataset\.evnts"):
+    with pytest.raises(UserError, match=r"^unknown setting dataset\.evnts"):
         synthesise(tmp_path / "cdk.out", app_context({"dataset.evnts": "5"}))

@@ -17,9 +17,10 @@ from typer.testing import CliRunner, Result
 from assembly.template import REPOSITORY
 from cli import run as run_command
 from cli.main import app
-from comparison.report.page import ReportError
+from common.command import InputError
+from record.errors import UserError
 from record.runs.folders import extends
-from record.schema import Record, load, save
+from record.schema import Record, RecordError, load, save
 from tests.record.sample import failed_sample, sample, sample_data
 
 OLD = Path(__file__).parents[1] / "record" / "old"
@@ -51,6 +52,33 @@ def refused(result: Result) -> str:
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("here: is wrong\nfor two lines"), 2),
+        (UserError("here: is wrong\nfor two lines", exit_code=1), 1),
+        (RecordError("here: is wrong\nfor two lines"), 2),
+        (InputError("here: is wrong\nfor two lines"), 2),
+    ],
+)
+def test_what_the_user_has_to_mend_is_one_line_and_an_exit_code(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a command raises it: nothing is on standard output, whatever would have been there."""
+
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("cli.runs.records", fail)
+    for arguments in (["runs"], ["runs", "--json"]):
+        result = compare(*arguments)
+        assert (result.exit_code, result.stdout, result.stderr) == (
+            code,
+            "",
+            "error: here: is wrong\\nfor two lines\n",
+        )
 
 
 class TestRuns:
@@ -332,7 +360,7 @@ class TestRun:
         self, laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
-            raise ReportError("report.html: cannot be written: No space left on device")
+            raise UserError("report.html: cannot be written: No space left on device")
 
         monkeypatch.setattr(run_command, "make_report", fail)
         laptop.outcomes = [sample()]

@@ -18,10 +18,11 @@ from sagemaker.core.resources import Endpoint
 
 from assembly.template import REGION, REPOSITORY
 from comparison.summary import checks
-from local.preflight import Options, RunError
+from local.preflight import Options
 from local.progress import Progress
 from local.run import run
 from local.sagemaker.runtime import endpoint
+from record.errors import UserError
 from record.schema import STAGES, Record
 from sides import DEFAULT
 
@@ -158,7 +159,7 @@ def test_run_leaves_what_the_readme_says_and_nothing_else(small_run: tuple[Recor
 def test_used_run_id_is_refused_and_the_run_kept(small_run: tuple[Record, Path]) -> None:
     _, folder = small_run
     before = (folder / "comparison.json").read_bytes()
-    with pytest.raises(RunError, match="already used"), run(Options("small", {}, folder.parent), Progress()):
+    with pytest.raises(UserError, match="already used"), run(Options("small", {}, folder.parent), Progress()):
         pass
     assert (folder / "comparison.json").read_bytes() == before
 

@@ -10,7 +10,8 @@ import pytest
 
 from assembly.template import REPOSITORY
 from local import environments
-from local.environments import EnvironmentMissing, environment
+from local.environments import environment
+from record.errors import UserError
 
 
 @pytest.mark.parametrize("gone", ["built.json", "bin", "bin/python", "lib", "lib/python3.11/site-packages", ""])
@@ -27,7 +28,7 @@ def test_one_that_is_not_whole_is_not_there(gone: str, tmp_path: Path, monkeypat
         shutil.rmtree(folder / gone)
     else:
         (folder / gone).unlink()
-    with pytest.raises(EnvironmentMissing, match="environment emr: is not built, or no longer whole; run `make"):
+    with pytest.raises(UserError, match="environment emr: is not built, or no longer whole; run `make"):
         environment("emr")
 
 

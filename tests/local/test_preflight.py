@@ -10,7 +10,8 @@ import pytest
 
 from common.dataset import Dataset
 from local import preflight
-from local.preflight import RunError, check_machine, check_raw
+from local.preflight import check_machine, check_raw
+from record.errors import UserError
 from stacks.settings import DATASETS, Settings
 
 
@@ -71,14 +72,14 @@ def to_itself(logs: Path) -> str:
 @pytest.mark.parametrize("make", [around, through_another, above, to_nothing, to_itself, pipe])
 def test_what_cannot_be_read_to_its_end_is_refused_beside_good_files(make: Callable[[Path], str], raw: Path) -> None:
     said = make(raw / "logs")
-    with pytest.raises(RunError, match=rf"^--raw .*/logs/.*{said}"):
+    with pytest.raises(UserError, match=rf"^--raw .*/logs/.*{said}"):
         check_raw(raw, Settings(), raw / "runs")
 
 
 def test_runs_are_not_written_where_data_is_read(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(raw / "logs")
     for output in (raw / "logs", raw / "logs" / "runs" / "new", tmp_path / "link" / "runs"):
-        with pytest.raises(RunError, match=rf"^--output {output}: is in .*/logs/?, which is read: table logs"):
+        with pytest.raises(UserError, match=rf"^--output {output}: is in .*/logs/?, which is read: table logs"):
             check_raw(raw, Settings(), output)
 
 
@@ -86,17 +87,17 @@ def test_runs_are_not_written_where_data_is_read(raw: Path, tmp_path: Path) -> N
 def test_a_machine_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_machine(tmp_path / "runs", Settings())
     monkeypatch.setattr(preflight, "SHARED_MEMORY", str(tmp_path / "none"))
-    with pytest.raises(RunError, match="none: is not there, or cannot be written to"):
+    with pytest.raises(UserError, match="none: is not there, or cannot be written to"):
         check_machine(tmp_path / "runs", Settings())
     monkeypatch.undo()
     usage = shutil.disk_usage
     full = usage(tmp_path)._replace(free=4096)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: full if place == "/dev/shm" else usage(place))
-    with pytest.raises(RunError, match="/dev/shm: 4 KiB are free there, and 1 MiB is needed"):
+    with pytest.raises(UserError, match="/dev/shm: 4 KiB are free there, and 1 MiB is needed"):
         check_machine(tmp_path / "runs", Settings())
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_path_that_leaves_no_room_for_files_below_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"^--output '/.*: its path has 40\d\d bytes; up to 3400 are allowed$"):
+    with pytest.raises(UserError, match=r"^--output '/.*: its path has 40\d\d bytes; up to 3400 are allowed$"):
         check_machine(Path("/" + "d/" * 2010), Settings())

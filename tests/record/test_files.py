@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cli.main import app
-from record.files import FileError, read_json, write_text
+from record.errors import UserError
+from record.files import read_json, write_text
 from record.schema import Record
 from record.text import clean, one_line
 from tests.record.sample import failed_sample, sample
@@ -47,7 +48,7 @@ HOSTILE = st.recursive(
 )
 def test_what_is_no_json_is_one_line(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(FileError) as caught:
+    with pytest.raises(UserError) as caught:
         read_json(tmp_path / "a.json")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -58,7 +59,7 @@ def test_pipes_devices_folders_and_gigabytes_are_not_read(tmp_path: Path) -> Non
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(1 << 40)
     for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/proc/kmsg"), tmp_path, tmp_path / "huge"):
-        with pytest.raises(FileError):
+        with pytest.raises(UserError):
             read_json(path)
 
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks.settings import Settings, SettingsError, setting_names
+from common.command import InputError
+from stacks.settings import Settings, setting_names
 from tests.stacks.conftest import CHANGED, ONE_SIDE, OTHERS
 
 
@@ -132,7 +133,7 @@ def test_keys_of_the_cdk_are_left_alone() -> None:
     ],
 )
 def test_bad_setting_is_one_clear_line(context: dict[str, object], message: str) -> None:
-    with pytest.raises(SettingsError, match=message) as error:
+    with pytest.raises(InputError, match=message) as error:
         Settings.from_context(context)
     assert "\n" not in str(error.value)
 
@@ -145,7 +146,7 @@ def test_bad_setting_is_one_clear_line(context: dict[str, object], message: str)
 def test_any_value_is_accepted_or_named(context: dict[str, object]) -> None:
     try:
         settings = Settings.from_context(context)
-    except SettingsError as error:
+    except InputError as error:
         assert any(key in str(error) or key.rsplit(".", 1)[0] in str(error) for key in context)
     else:
         # What was accepted is a fixed point: giving the values back changes nothing.

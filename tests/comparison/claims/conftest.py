@@ -26,7 +26,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
         key = json.dumps(settings)
         if key not in known:
             dotted = {name.replace("__", "."): value for name, value in settings.items()}
-            known[key] = synthesise("rows", dotted, tmp_path_factory.mktemp("cdk")).assembly
+            known[key] = synthesise("claims", dotted, tmp_path_factory.mktemp("cdk")).assembly
         return copy.deepcopy(known[key])
 
     return of
@@ -46,7 +46,7 @@ def evidence(templates: Templates) -> Callable[..., Evidence]:
 def small_code(tmp_path: Path) -> Path:
     """A repository in which EMR takes more code than SageMaker."""
     for side, lines in (("sagemaker", 1), ("emr", 2)):
-        for file in (f"workloads/{side}/train.py", f"stacks/{side}_stack.py"):
+        for file in (f"workloads/{side}/train.py", f"stacks/{side}/stack.py"):
             path = tmp_path / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("x = 1\n" * lines)

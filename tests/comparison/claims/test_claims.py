@@ -1,46 +1,72 @@
-"""The ten rows: claims as the seed has them, and each verdict in every direction that it can take."""
+"""The ten claims as the seed has them, and each verdict in every direction that it can take."""
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from assembly.posture import Posture
-from assembly.template import REPOSITORY, Assembly, TemplateError
-from comparison.claims import Evidence, Row, rows
-from comparison.claims.base import Finding
-from comparison.claims.deployment import deployment
-from comparison.claims.ease import ease
-from comparison.claims.functionality import functionality
-from comparison.claims.integration import integration
-from comparison.claims.pricing import pricing
-from comparison.claims.processing import processing
-from comparison.claims.purpose import purpose
-from comparison.claims.scalability import scalability
+from assembly.template import REPOSITORY, Assembly
+from comparison.claims import (
+    Evidence,
+    JudgedClaim,
+    as_json,
+    claims,
+    deployment,
+    ease,
+    functionality,
+    integration,
+    pricing,
+    processing,
+    purpose,
+    scalability,
+    tools,
+    use_cases,
+)
+from comparison.claims.base import Claim, Figure, Measured, Rule, service, shown
 from comparison.claims.templates import SideTemplate
-from comparison.claims.tools import tools
-from comparison.claims.use_cases import use_cases
 from comparison.cost.lines import Estimate
 from comparison.cost.prices import PriceBook
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from comparison.summary import NOT_MEASURED
-from record.schema import Record
+from comparison.summary import NOT_MEASURED, TITLES
+from record.errors import UserError
+from record.schema import Record, SideName
 from tests.comparison.claims.conftest import Templates
-from tests.record.sample import bare_sample, failed_sample, sample, sample_data
+from tests.record.sample import account_sample, bare_sample, failed_sample, sample, sample_data
 
 Make = Callable[..., Evidence]
 
-CONFIRMED, CONDITION, NOT_CONFIRMED = "confirmed", "confirmed with a condition", "not confirmed here"
+HOLDS, CONDITION, FAILS = "holds", "holds with a condition", "does not hold"
+
+RULES: tuple[Rule, ...] = (
+    purpose,
+    functionality,
+    tools,
+    ease,
+    scalability,
+    use_cases,
+    processing,
+    deployment,
+    pricing,
+    integration,
+)
 
 
-def verdict(evidence: Evidence, rule: Callable[[Evidence], Finding]) -> str:
-    finding = rule(evidence)
-    assert finding.because.endswith(".")
-    return finding.verdict
+def judged(evidence: Evidence, rule: Rule) -> JudgedClaim:
+    measured = rule.measure(evidence)
+    verdict = rule.judge(measured)
+    return JudgedClaim(Claim(1, "", {}, {}), measured, verdict, rule.word(measured, verdict))
+
+
+def verdict(evidence: Evidence, rule: Rule) -> str:
+    found = judged(evidence, rule)
+    assert found.because.endswith(".")
+    return found.verdict.outcome
 
 
 def record(change: Callable[[dict[str, Any]], object], where: str = "local") -> Record:
@@ -67,8 +93,8 @@ def stage(data: dict[str, Any], side: str, name: str) -> dict[str, Any]:
 
 def test_claims_are_the_seeds(evidence: Make) -> None:
     """The names and the order of its table; the rest of the text is data."""
-    found = rows(evidence())
-    assert [row.name for row in found] == [
+    found = [each.claim for each in claims(evidence())]
+    assert [claim.name for claim in found] == [
         "Primary Purpose",
         "Core Functionality",
         "Key Tools",
@@ -80,13 +106,14 @@ def test_claims_are_the_seeds(evidence: Make) -> None:
         "Pricing Model",
         "AWS Integration",
     ]
-    assert [row.number for row in found] == list(range(1, 11))
-    assert found[4].claim.emr == "Manual configuration with some auto-scaling"
-    assert all(row.claim.sagemaker_detail.endswith(".") and row.claim.emr_detail.endswith(".") for row in found)
+    assert [claim.number for claim in found] == list(range(1, 11))
+    assert found[4].cells["emr"] == "Manual configuration with some auto-scaling"
+    assert all(detail.endswith(".") for claim in found for detail in claim.details.values())
+    assert [claim.chart for claim in found if claim.chart] == ["scaling"]
 
 
 @pytest.mark.parametrize("made", [sample, failed_sample, bare_sample])
-def test_every_measure_has_both_sides_an_origin_and_a_place(evidence: Make, made: Callable[[], Record]) -> None:
+def test_every_figure_has_every_side_an_origin_and_a_place(evidence: Make, made: Callable[[], Record]) -> None:
     given = evidence(made(), cost=cost(evidence().assembly))
     origins = {
         "counted in the templates",
@@ -94,17 +121,18 @@ def test_every_measure_has_both_sides_an_origin_and_a_place(evidence: Make, made
         "counted in the steps of docs/deploy.md, of this checkout",
         "counted in the record's settings",
         "simulated",
-        given.measured,
+        given.origin,
     }
     anchors = set(re.findall(r' id="([\w-]+)"', "".join(f.read_text() for f in SECTIONS.rglob("*.j2"))))
-    for row in rows(given):
-        assert 1 <= len(row.measures) <= 9
-        for each in row.measures:
+    for found in claims(given):
+        measured = found.measured
+        assert 1 <= len(measured.figures) <= 12
+        for key, each in measured.figures.items():
             assert each.label
-            assert each.sagemaker
-            assert each.emr
+            assert tuple(each.values) == measured.sides == ("sagemaker", "emr")
+            assert all(measured.shown(key, side) for side in measured.sides)
             assert each.origin in origins or each.origin.startswith(("list price, 20", "estimate by list price, 20"))
-            assert found_at(each.where, given, anchors), f"{row.name}: {each.label}: {each.where}"
+            assert found_at(each.where, given, anchors), f"{found.claim.name}: {each.label}: {each.where}"
 
 
 SECTIONS = REPOSITORY / "comparison" / "report" / "templates"
@@ -116,14 +144,64 @@ def found_at(where: str, evidence: Evidence, anchors: set[str]) -> bool:
     stack, _, resource = where.partition(" ")
     if stack in evidence.assembly.templates:
         return not resource or resource in evidence.assembly.templates[stack]["Resources"]
-    # The notebook may not be there; the measure says so then.
+    # The notebook may not be there; the figure says so then.
     return (evidence.root / where).exists() or where == "notebooks/compare.ipynb"
 
 
-def test_a_run_that_tried_nothing_decides_no_row_that_needs_one(evidence: Make) -> None:
-    found = {row.number: row for row in rows(evidence(bare_sample()))}
-    assert {n for n, row in found.items() if row.verdict == NOT_MEASURED} == {1, 2, 3, 4, 6, 7, 8, 9}
-    assert found[6].measures[2].emr == NOT_MEASURED
+def test_a_run_that_tried_nothing_decides_no_claim_that_needs_one(evidence: Make) -> None:
+    found = {each.claim.number: each for each in claims(evidence(bare_sample()))}
+    assert {n for n, each in found.items() if each.outcome == NOT_MEASURED} == {1, 2, 3, 4, 6, 7, 8, 9}
+    assert found[6].measured.shown("rate_prepare", "emr") == NOT_MEASURED
+
+
+def values(data: Mapping[str, Any]) -> dict[Any, Any]:
+    """A figure's values as they were before they became JSON."""
+    return {side: tuple(value) if isinstance(value, list) else value for side, value in data["values"].items()}
+
+
+@pytest.mark.parametrize("made", [sample, failed_sample, bare_sample, account_sample])
+def test_a_verdict_follows_from_the_figures_alone(evidence: Make, made: Callable[[], Record]) -> None:
+    """Who has the JSON can judge again."""
+    given = evidence(made(), cost=cost(evidence().assembly))
+    for found, rule in zip(claims(given), RULES, strict=True):
+        data = json.loads(json.dumps(as_json(found)))
+        figures = {each.pop("key"): Figure(**each | {"values": values(each)}) for each in data["figures"]}
+        again = rule.judge(Measured(found.measured.sides, given.record.where, figures))
+        assert again == found.verdict
+        assert (data["outcome"], data["favours"]) == (again.outcome, list(again.favours))
+        assert [reason["code"] for reason in data["reasons"]] == [reason.code for reason in again.reasons]
+        assert (again.outcome == "holds") == (not again.reasons) or found.claim.name == "AWS Integration"
+
+
+@pytest.mark.parametrize("made", [sample, failed_sample, bare_sample])
+def test_a_third_side_is_judged_and_named(
+    evidence: Make, made: Callable[[], Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is as the cluster is changes no outcome, and the sentences that name the cluster name it."""
+    third = cast("SideName", "emr-serverless")
+    monkeypatch.setitem(TITLES, third, "EMR Serverless")
+    for found, rule in zip(claims(evidence(made(), cost=cost(evidence().assembly))), RULES, strict=True):
+        figures = {
+            key: replace(each, values={**each.values, third: each.values["emr"]})
+            for key, each in found.measured.figures.items()
+        }
+        measured = replace(found.measured, sides=(*found.measured.sides, third), figures=figures)
+        again = rule.judge(measured)
+        assert again.outcome == found.verdict.outcome
+        because = rule.word(measured, again)
+        assert ("EMR Serverless" in because) == bool(re.search(r"\bEMR\b(?! Serverless| charge)", found.because)), (
+            because
+        )
+
+
+def test_values_in_words() -> None:
+    assert [shown(value) for value in (None, True, (), ("a", "b"), "as it is", 1234.0, 0.12345)] == [
+        "not measured", "yes", "none", "a, b", "as it is", "1,234", "0.123",
+    ]  # fmt: skip
+    assert [shown(value, unit) for value, unit in ((0.5, "share"), (2, "USD"), (1.5, "ms"), (1, "rows/s"))] == [
+        "50.0 %", "2.00 USD", "1.50 ms", "1 rows/s",
+    ]  # fmt: skip
+    assert [service(side) for side in ("sagemaker", "emr")] == ["sagemaker", "emr"]
 
 
 def test_purpose(evidence: Make, templates: Templates) -> None:
@@ -133,23 +211,20 @@ def test_purpose(evidence: Make, templates: Templates) -> None:
     assert verdict(evidence(record(lambda d: d["agreement"].update(features_equal=False))), purpose) == NOT_MEASURED
     assert verdict(evidence(record(lambda d: d["agreement"].update(auc_difference=None))), purpose) == NOT_MEASURED
     same = replaced(templates(), "sagemaker", ("create(Training|Transform)Job", "createProcessingJob"))
-    assert verdict(evidence(assembly=same), purpose) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=same), purpose) == FAILS
 
 
 def test_functionality(evidence: Make, templates: Templates) -> None:
     assert verdict(evidence(), functionality) == CONDITION
-    crashed = functionality(evidence(failed_sample()))
-    assert (crashed.verdict, "not train, evaluate, score on EMR." in crashed.because) == (NOT_MEASURED, True)
+    crashed = judged(evidence(failed_sample()), functionality)
+    assert (crashed.verdict.outcome, "not train, evaluate, score on EMR." in crashed.because) == (NOT_MEASURED, True)
     for side, name in (("sagemaker", "train"), ("emr", "prepare"), ("emr", "score")):
         data = sample_data()
         stage(data, side, name)["status"] = "failed"
         assert verdict(evidence(Record.model_validate(data)), functionality) == NOT_MEASURED
-    assert verdict(evidence(assembly=templates(emr__maximum=1)), functionality) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=templates(emr__maximum=1)), functionality) == FAILS
     failed = {"status": "failed", "message": "no answer"}
-    assert (
-        verdict(evidence(record(lambda d: d["sides"]["sagemaker"].update(serve=failed))), functionality)
-        == NOT_CONFIRMED
-    )
+    assert verdict(evidence(record(lambda d: d["sides"]["sagemaker"].update(serve=failed))), functionality) == FAILS
     assert (
         verdict(evidence(record(lambda d: d["sides"]["sagemaker"].update(serve=None))), functionality) == NOT_MEASURED
     )
@@ -167,12 +242,12 @@ def test_tools(evidence: Make, templates: Templates, tmp_path: Path) -> None:
     everything = replaced(
         everything, "emr", (r'(\\?")Name\1:(\s*)\1Hadoop\1', r"\1Name\1:\2\1Hadoop\1},{\1Name\1:\1HBase\1")
     )
-    assert verdict(evidence(sample("aws"), everything, root=tmp_path), tools) == CONFIRMED
+    assert verdict(evidence(sample("aws"), everything, root=tmp_path), tools) == HOLDS
     assert verdict(evidence(sample(), everything, root=tmp_path), tools) == CONDITION  # a laptop has no Hadoop
     notebook.unlink()
     assert verdict(evidence(sample("aws"), everything, root=tmp_path), tools) == CONDITION
     own = replaced(templates(), "sagemaker", (r"sagemaker-xgboost:[\d.-]+", "our-image:1"))
-    assert verdict(evidence(assembly=own), tools) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=own), tools) == FAILS
     assert (
         verdict(evidence(record(lambda d: stage(d, "sagemaker", "train").update(status="failed"))), tools)
         == NOT_MEASURED
@@ -190,21 +265,21 @@ def test_ease(evidence: Make, templates: Templates, small_code: Path) -> None:
     # Less to write and no policy on SageMaker: EMR takes more of everything.
     bare = templates()
     without(bare, "sagemaker", "AWS::IAM::Policy")
-    assert verdict(evidence(settings(2, 3), bare, root=small_code), ease) == CONFIRMED
+    assert verdict(evidence(settings(2, 3), bare, root=small_code), ease) == HOLDS
     # Not more settings: only what it takes is as claimed, and that only where it is more of everything.
-    other = ease(evidence(settings(3, 2), bare, root=small_code))
-    assert (other.verdict, "EMR is not the more configurable one" in other.because) == (CONDITION, True)
-    assert verdict(evidence(settings(3, 3)), ease) == NOT_CONFIRMED
+    other = judged(evidence(settings(3, 2), bare, root=small_code), ease)
+    assert (other.verdict.outcome, "EMR is not the more configurable one" in other.because) == (CONDITION, True)
+    assert verdict(evidence(settings(3, 3)), ease) == FAILS
     lean = templates()
     without(lean, "emr", "AWS::IAM::Policy", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress")
-    assert verdict(evidence(settings(2, 3), lean), ease) == NOT_CONFIRMED
+    assert verdict(evidence(settings(2, 3), lean), ease) == FAILS
 
 
 def test_ease_shows_the_acknowledged_findings(evidence: Make) -> None:
     each = {"rule": "AwsSolutions-EMR4", "resource": "x-emr/Security", "reason": "as it is"}
     posture = Posture.model_validate({"version": "3", "packs": ["A"], "findings": [], "acknowledged": [each]})
-    shown = rows(evidence(posture=posture))[3].measures[-1]
-    assert (shown.sagemaker, shown.emr, shown.where) == ("0", "1", "#security")
+    found = judged(evidence(posture=posture), ease).measured.figures["acknowledged"]
+    assert (found.values, found.where) == ({"sagemaker": 0, "emr": 1}, "#security")
 
 
 def without(assembly: Assembly, side: str, *types: str) -> None:
@@ -214,19 +289,18 @@ def without(assembly: Assembly, side: str, *types: str) -> None:
 
 
 def test_scalability(evidence: Make, templates: Templates) -> None:
-    row = rows(evidence())[4]
-    assert (row.verdict, row.chart) == (CONDITION, "scaling")
-    assert verdict(evidence(assembly=templates(emr__minimum=2, emr__maximum=2)), scalability) == CONFIRMED
+    assert verdict(evidence(), scalability) == CONDITION
+    assert verdict(evidence(assembly=templates(emr__minimum=2, emr__maximum=2)), scalability) == HOLDS
     fixed = {"sagemaker__endpoint__minimum": 2, "sagemaker__endpoint__maximum": 2}
-    assert verdict(evidence(assembly=templates(**fixed)), scalability) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=templates(**fixed)), scalability) == FAILS
 
 
 def test_a_serverless_endpoint_scales_and_has_no_instances_to_simulate(evidence: Make, templates: Templates) -> None:
-    row = rows(evidence(assembly=templates(sagemaker__endpoint__mode="serverless")))[4]
-    assert row.verdict == CONDITION
-    simulated = [each for each in row.measures if each.origin == "simulated"]
-    assert [each.sagemaker for each in simulated] == [NOT_MEASURED] * 3
-    assert all(each.emr != NOT_MEASURED for each in simulated)
+    found = judged(evidence(assembly=templates(sagemaker__endpoint__mode="serverless")), scalability)
+    assert found.verdict.outcome == CONDITION
+    simulated = [each for each in found.measured.figures.values() if each.origin == "simulated"]
+    assert [each.values["sagemaker"] for each in simulated] == [None] * 3
+    assert all(each.values["emr"] is not None for each in simulated)
 
 
 def test_use_cases(evidence: Make) -> None:
@@ -239,13 +313,14 @@ def test_use_cases(evidence: Make) -> None:
         return record(change)
 
     assert verdict(evidence(seconds()), use_cases) == CONDITION  # here SageMaker reads the logs faster as well
-    assert verdict(evidence(seconds(emr_prepare=31)), use_cases) == CONFIRMED
-    assert verdict(evidence(seconds(sagemaker_train=9000)), use_cases) == NOT_CONFIRMED
+    assert verdict(evidence(seconds(emr_prepare=31)), use_cases) == HOLDS
+    assert verdict(evidence(seconds(sagemaker_train=9000)), use_cases) == FAILS
     assert verdict(evidence(seconds(emr_train=None)), use_cases) == NOT_MEASURED
     # Seconds in which mostly processes start, on either side: the rates are shown, and decide nothing.
-    short = use_cases(evidence(seconds(sagemaker_train=29)))
-    assert (short.verdict, "train on SageMaker (29.0 s) took less than 30 s" in short.because) == (NOT_MEASURED, True)
-    assert NOT_MEASURED not in (short.measures[3].sagemaker, short.measures[3].emr)
+    short = judged(evidence(seconds(sagemaker_train=29)), use_cases)
+    said = "train on SageMaker (29.0 s) took less than 30 s"
+    assert (short.verdict.outcome, said in short.because) == (NOT_MEASURED, True)
+    assert None not in short.measured.figures["rate_train"].values.values()
     assert verdict(evidence(seconds(emr_prepare=29)), use_cases) == NOT_MEASURED
     unequal = seconds(emr_prepare=31).model_dump(mode="json")
     unequal["agreement"]["features_equal"] = False
@@ -266,7 +341,7 @@ def test_in_an_account_only_billed_seconds_give_a_rate(evidence: Make) -> None:
 
 
 def test_processing(evidence: Make, templates: Templates) -> None:
-    assert verdict(evidence(), processing) == NOT_CONFIRMED
+    assert verdict(evidence(), processing) == FAILS
     assert verdict(evidence(record(lambda d: d["agreement"].update(features_equal=False))), processing) == NOT_MEASURED
     assert verdict(evidence(record(lambda d: d["agreement"].update(rejected_equal=False))), processing) == NOT_MEASURED
     assert verdict(evidence(record(lambda d: d.update(agreement=None))), processing) == NOT_MEASURED
@@ -278,24 +353,26 @@ def test_deployment(evidence: Make, templates: Templates) -> None:
     def serve(**change: object) -> Record:
         return record(lambda d: d["sides"]["sagemaker"]["serve"].update(**change))
 
-    assert verdict(evidence(), deployment) == CONFIRMED
+    assert verdict(evidence(), deployment) == HOLDS
     assert verdict(evidence(serve(load=[])), deployment) == CONDITION
-    wrong = deployment(evidence(record(lambda d: d["sides"]["sagemaker"]["serve"]["load"][1].update(failures=100))))
-    assert wrong.verdict == CONDITION
-    # 400 requests in 0.75 s, of which 300 were answered.
-    assert ("Right answers a second, 4 clients", "400 requests/s") in [(m.label, m.sagemaker) for m in wrong.measures]
-    assert not any("SageMaker::" in each.emr for each in wrong.measures)
-    assert verdict(evidence(serve(status="failed", message="no answer")), deployment) == NOT_CONFIRMED
+    failing = record(lambda d: d["sides"]["sagemaker"]["serve"]["load"][1].update(failures=100))
+    wrong = judged(evidence(failing), deployment)
+    assert wrong.verdict.outcome == CONDITION
+    # 400 requests in 0.75 s, of which 300 had a right response.
+    rate = wrong.measured.figures["load_rate"]
+    assert (rate.label, rate.values["sagemaker"]) == ("Right responses a second, 4 clients", 400)
+    assert wrong.measured.names("serving", "emr") == ()
+    assert verdict(evidence(serve(status="failed", message="no answer")), deployment) == FAILS
     assert verdict(evidence(serve(status="skipped")), deployment) == NOT_MEASURED
     served = templates()
     served.templates["side-by-side-emr"]["Resources"]["Server"] = {"Type": "AWS::ECS::Service"}
-    assert verdict(evidence(assembly=served), deployment) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=served), deployment) == FAILS
     unserved = templates()
     without(
         unserved, "sagemaker", *(kind for kind in SideTemplate(unserved, "sagemaker").types if "SageMaker::" in kind)
     )
     without(unserved, "sagemaker", *(kind for kind in SideTemplate(unserved, "sagemaker").types if "Scaling" in kind))
-    assert verdict(evidence(assembly=unserved), deployment) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=unserved), deployment) == FAILS
 
 
 def cost(assembly: Assembly, *usage: str) -> Estimate:
@@ -309,15 +386,17 @@ def test_pricing(evidence: Make, templates: Templates) -> None:
     # Nothing stands by for SageMaker, and with much work machines are what is paid.
     assembly = templates(sagemaker__endpoint__mode="serverless")
     busy = ("runs_per_day=20", "events_per_run=500000000", "requests_per_second=0", "keep_days=1")
-    assert verdict(evidence(assembly=assembly, cost=cost(assembly, *busy)), pricing) == CONFIRMED
+    assert verdict(evidence(assembly=assembly, cost=cost(assembly, *busy)), pricing) == HOLDS
     assert verdict(evidence(cost=cost(templates(), *busy)), pricing) == CONDITION
     assert verdict(evidence(assembly=assembly, cost=cost(assembly)), pricing) == CONDITION
     # A cluster's disks are of its machines, as the volumes of SageMaker's jobs are; what travels is of neither's.
-    machines, besides = pricing(evidence(cost=found)).measures[:2]
-    assert ("ebs/gp3" in machines.emr, "sagemaker/storage/training" in machines.sagemaker) == (True, True)
-    assert ("sagemaker/data-in" in besides.sagemaker, "sagemaker/data-in" in machines.sagemaker) == (True, False)
+    measured = pricing.measure(evidence(cost=found))
+    assert "ebs/gp3" in measured.names("machines", "emr")
+    assert "sagemaker/storage/training" in measured.names("machines", "sagemaker")
+    assert "sagemaker/data-in" in measured.names("besides", "sagemaker")
+    assert "sagemaker/data-in" not in measured.names("machines", "sagemaker")
     uncharged = [line for line in found.lines if not line.item.startswith("emr/")]
-    assert verdict(evidence(cost=found.model_copy(update={"lines": tuple(uncharged)})), pricing) == NOT_CONFIRMED
+    assert verdict(evidence(cost=found.model_copy(update={"lines": tuple(uncharged)})), pricing) == FAILS
     unknown = [
         line.model_copy(update={"price": None}) if line.item.startswith("emr/") else line for line in found.lines
     ]
@@ -325,16 +404,17 @@ def test_pricing(evidence: Make, templates: Templates) -> None:
 
 
 def test_integration(evidence: Make, templates: Templates) -> None:
-    both = integration(evidence())
-    assert (both.verdict, "S3: on both sides, which does not tell them apart" in both.because) == (NOT_CONFIRMED, True)
+    both = judged(evidence(), integration)
+    said = "S3: on other sides as well, which does not tell them apart"
+    assert (both.verdict.outcome, said in both.because) == (FAILS, True)
     one = replaced(templates(), "sagemaker", ('"s3:List', '"comprehend:List'))
     assert verdict(evidence(assembly=one), integration) == CONDITION  # one as claimed, and S3 on both
     named = replaced(templates(), "sagemaker", ('"s3:List', '"comprehend:List'), ('"s3:', '"rekognition:'), count=0)
     named = replaced(named, "sagemaker", ('"rekognition:GetObject', '"forecast:GetObject'))
     named = replaced(named, "emr", ('"s3:List', '"redshift:List'))
-    assert verdict(evidence(assembly=named), integration) == CONFIRMED
+    assert verdict(evidence(assembly=named), integration) == HOLDS
     crossed = replaced(templates(), "emr", ('"s3:List', '"comprehend:List'))
-    assert verdict(evidence(assembly=crossed), integration) == NOT_CONFIRMED
+    assert verdict(evidence(assembly=crossed), integration) == FAILS
     unwired = replaced(replaced(templates(), "sagemaker", ('"s3:', '"logs:')), "emr", ('"s3:', '"logs:'))
     assert verdict(evidence(assembly=unwired), integration) == NOT_MEASURED
 
@@ -344,13 +424,14 @@ def test_integration(evidence: Make, templates: Templates) -> None:
     [{}, {"emr__provisioning": "fleets", "emr__task__count": 2, "emr__task__spot": True}, {"emr__mode": "transient"}],
 )
 def test_any_configuration_can_be_read(evidence: Make, templates: Templates, settings: dict[str, Any]) -> None:
-    found: tuple[Row, ...] = rows(evidence(assembly=templates(**settings)))
+    found = claims(evidence(assembly=templates(**settings)))
     assert len(found) == 10
-    assert found[4].measures[0].emr == ("3 and 4 nodes" if "emr__task__count" in settings else "1 and 4 nodes")
+    between = "3 and 4 nodes" if "emr__task__count" in settings else "1 and 4 nodes"
+    assert found[4].measured.text("between", "emr") == between
 
 
 def test_a_side_that_is_not_there_is_named(evidence: Make, templates: Templates) -> None:
     assembly = templates()
     del assembly.templates["side-by-side-emr"]
-    with pytest.raises(TemplateError, match=r"0 stacks \*-emr, one is needed"):
-        rows(evidence(assembly=assembly))
+    with pytest.raises(UserError, match=r"0 stacks \*-emr, one is needed"):
+        claims(evidence(assembly=assembly))

@@ -6,6 +6,7 @@ import pytest
 
 from assembly.template import REPOSITORY
 from comparison.claims import code
+from record.schema import SIDES
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,13 @@ def test_workload_is_what_only_one_side_imports(tmp_path: Path) -> None:
         path = tmp_path / "workloads" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    found = {str(file.relative_to(tmp_path / "workloads")) for file in code.workload(tmp_path, "sagemaker")}
+    found = {str(file.relative_to(tmp_path / "workloads")) for file in code.workload(tmp_path, "sagemaker", SIDES)}
     assert found == {"sagemaker/train.py", "sagemaker/run.py", "common/own.py", "common/deeper.py"}
-    assert {file.name for file in code.workload(tmp_path, "emr")} == {"train.py"}
+    assert {file.name for file in code.workload(tmp_path, "emr", SIDES)} == {"train.py"}
 
 
 def test_the_repositorys_own_sides() -> None:
-    sides = [code.workload(REPOSITORY, "sagemaker"), code.workload(REPOSITORY, "emr")]
+    sides = [code.workload(REPOSITORY, side, SIDES) for side in SIDES]
     assert not sides[0] & sides[1]
     assert {"spark.py", "hadoop.py", "bootstrap.sh"} <= {file.name for file in sides[1]}
     assert {"duck.py", "local.py", "run.py"} <= {file.name for file in sides[0]}

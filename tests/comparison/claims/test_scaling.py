@@ -7,8 +7,8 @@ from comparison.claims.scaling import (
     ENDPOINT_START_MINUTES,
     MINUTES,
     NODE_START_MINUTES,
-    Load,
     ManagedScaling,
+    SimulatedDay,
     Simulation,
     TargetTracking,
     cluster,
@@ -121,21 +121,21 @@ def test_the_day() -> None:
 
 
 def test_parameters_are_the_templates(templates: Templates) -> None:
-    def of(**settings: object) -> Load:
+    def of(**settings: object) -> SimulatedDay:
         assembly = templates(**settings)
         return simulate({"sagemaker": SideTemplate(assembly, "sagemaker"), "emr": SideTemplate(assembly, "emr")})
 
-    usual = of()
-    assert usual.sagemaker is not None
-    assert usual.emr is not None
-    assert (max(usual.sagemaker.instances), max(usual.emr.instances)) == (4, 4)
-    assert usual == of()
-    less = of(sagemaker__endpoint__maximum=2, emr__maximum=2)
-    assert less.sagemaker is not None
-    assert less.emr is not None
-    assert less.sagemaker.unmet_minutes > usual.sagemaker.unmet_minutes
-    assert less.emr.unmet_minutes > usual.emr.unmet_minutes
-    slower = of(sagemaker__endpoint__scale_in_seconds=3600)
-    assert slower.sagemaker is not None
-    assert slower.sagemaker.instance_hours > usual.sagemaker.instance_hours
-    assert slower.emr == usual.emr
+    usual, less, slower = (
+        {side: made for side, made in of(**settings).sides.items() if made}
+        for settings in (
+            {},
+            {"sagemaker__endpoint__maximum": 2, "emr__maximum": 2},
+            {"sagemaker__endpoint__scale_in_seconds": 3600},
+        )
+    )
+    assert {side: max(made.instances) for side, made in usual.items()} == {"sagemaker": 4, "emr": 4}
+    assert of() == of()
+    for side, made in usual.items():
+        assert less[side].unmet_minutes > made.unmet_minutes
+    assert slower["sagemaker"].instance_hours > usual["sagemaker"].instance_hours
+    assert slower["emr"] == usual["emr"]

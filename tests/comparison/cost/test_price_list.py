@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from cli.prices import prices
 from comparison.cost import price_list
-from comparison.cost.price_list import OFFERS, PriceListError, refresh
+from comparison.cost.price_list import OFFERS, refresh
 from comparison.cost.prices import KINDS, PLACES, InstanceType, PriceBook, kind_of
+from record.errors import UserError
 from tests.stacks.handlers.support import Wire
 
 COMMAND = typer.Typer(pretty_exceptions_enable=False)
@@ -292,14 +293,14 @@ def test_answers_that_cannot_be(
 
 
 def test_regions_and_types_that_do_not_exist(stub: Callable[..., None]) -> None:
-    with pytest.raises(PriceListError, match="mars: is not a region"):
+    with pytest.raises(UserError, match="mars: is not a region"):
         refresh(book(), ["mars"], quiet)
     stub({EC2: [[machine("m5.xlarge", "0.192")]]})
-    with pytest.raises(PriceListError, match=r"m5.9xlarge, z9.large: no such EC2 instance type in us-east-1"):
+    with pytest.raises(UserError, match=r"m5.9xlarge, z9.large: no such EC2 instance type in us-east-1"):
         refresh(book(), ["us-east-1"], quiet, ["z9.large", "m5.9xlarge"])
     dashboards = [[product("DashboardsUsageHour-Basic", tier("3", "Dashboards"))]]
     stub({"cloudwatch/dashboard": dashboards}, "us-east-9")
-    with pytest.raises(PriceListError, match="us-east-9: the price list has no price there"):
+    with pytest.raises(UserError, match="us-east-9: the price list has no price there"):
         refresh(book(), ["us-east-9"], quiet)
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cli.prices import prices
-from comparison.cost.prices import KINDS, PRICES, PriceBook, PriceError, kind_of
+from comparison.cost.prices import KINDS, PRICES, PriceBook, kind_of
 from comparison.summary import dollars
+from record.errors import UserError
 from stacks.settings import Settings
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS
 
@@ -45,7 +46,7 @@ def write(path: Path, data: Any) -> Path:
 
 
 def message_of(path: Path) -> str:
-    with pytest.raises(PriceError) as error:
+    with pytest.raises(UserError) as error:
         PriceBook.load(path)
     return str(error.value)
 
@@ -195,7 +196,7 @@ def test_any_damage_is_one_line_or_harmless(tmp_path_factory: pytest.TempPathFac
     path.write_bytes(damaged)
     try:
         book = PriceBook.load(path)
-    except PriceError as error:
+    except UserError as error:
         assert str(error).startswith(f"{path}: ")
         assert len(str(error).splitlines()) == 1
     else:

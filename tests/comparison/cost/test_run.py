@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from comparison.cost import CostError
 from comparison.cost.lines import Money
 from comparison.cost.run import RunCost, run_cost
 from comparison.cost.table import run_table
 from comparison.cost.workload import fitted
+from record.errors import UserError
 from record.schema import Record
 from tests.comparison.cost.conftest import book, workload
 from tests.record.sample import bare_sample, failed_sample, sample, sample_data
@@ -156,5 +156,5 @@ def test_a_stage_on_unknown_instances_is_not_free() -> None:
 
 
 def test_a_region_without_prices() -> None:
-    with pytest.raises(CostError, match=r"^no prices for region nowhere; allowed: us-east-1$"):
+    with pytest.raises(UserError, match=r"^no prices for region nowhere; allowed: us-east-1$"):
         run_cost(sample(), book(), "nowhere")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from assembly.template import REPOSITORY, Assembly
-from comparison.cost import CostError
 from comparison.cost.lines import Estimate, Line, Parameters, drivers, idle_drivers, run_drivers
 from comparison.cost.prices import PriceBook
 from comparison.cost.template import RULES, estimate, rule_of
 from comparison.cost.usage import Usage
+from record.errors import UserError
 from tests.comparison.cost.conftest import ALL, book, workload
 
 A_RUN = Usage(runs_per_day=1, events_per_run=10_000_000)
@@ -245,7 +245,7 @@ def test_an_instance_type_that_nobody_knows(default: Assembly, tmp_path: Path) -
     def change(config: dict[str, Any]) -> None:
         config["Properties"]["ProductionVariants"][0]["InstanceType"] = "ml.m5.gigantic"
 
-    with pytest.raises(CostError) as caught:
+    with pytest.raises(UserError) as caught:
         priced(changed(default, tmp_path / "out", stack, resource, change))
     message = str(caught.value)
     assert message.startswith(f"{stack}: {resource}: instance type ml.m5.gigantic is not known; allowed: ")
@@ -268,7 +268,7 @@ def test_a_worker_of_unknown_size(default: Assembly, tmp_path: Path) -> None:
     def change(cluster: dict[str, Any]) -> None:
         cluster["Properties"]["Instances"]["CoreInstanceGroup"]["InstanceType"] = "m9.xlarge"
 
-    with pytest.raises(CostError, match=f"^{stack}: {resource}: how many vCPUs m9.xlarge has is not known"):
+    with pytest.raises(UserError, match=f"^{stack}: {resource}: how many vCPUs m9.xlarge has is not known"):
         priced(changed(default, tmp_path / "out", stack, resource, change), prices=book(ec2__m9_xlarge=1.0))
 
 
@@ -336,7 +336,7 @@ def test_a_damaged_resource_is_named(kind: str, change: Change, default: Assembl
         for each in default.resources(kind)
         if "Machine" not in kind or "StateMachineName" in default.properties(*each)
     )
-    with pytest.raises(CostError) as caught:
+    with pytest.raises(UserError) as caught:
         priced(changed(default, tmp_path / "out", stack, resource, change))
     assert str(caught.value).startswith(f"{stack}: {resource}: not as CloudFormation describes its type: ")
     assert "\n" not in str(caught.value)
@@ -356,7 +356,7 @@ def test_a_job_without_a_number_of_instances(default: Assembly, tmp_path: Path) 
             re.sub(r'"InstanceCount":\s*1', '"InstanceCount":-3', t) if isinstance(t, str) else t for t in texts
         ]
 
-    with pytest.raises(CostError) as caught:
+    with pytest.raises(UserError) as caught:
         priced(changed(default, tmp_path / "out", stack, resource, change))
     assert str(caught.value) == (
         f"{stack}: {resource}: not as CloudFormation describes its type: ValueError: InstanceCount -3: "
@@ -390,7 +390,7 @@ def test_how_many_prices_are_examples(default: Assembly) -> None:
 
 
 def test_a_region_without_prices(default: Assembly) -> None:
-    with pytest.raises(CostError, match=r"^no prices for region xx-east-1; allowed: us-east-1$"):
+    with pytest.raises(UserError, match=r"^no prices for region xx-east-1; allowed: us-east-1$"):
         estimate(default, A_RUN, book(), workload(), "xx-east-1")
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from comparison.cost import CostError
 from comparison.cost.usage import Usage
+from record.errors import UserError
 
 
 def test_texts_go_over_the_file(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_texts_go_over_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_impossible_texts(text: str, message: str) -> None:
-    with pytest.raises(CostError) as caught:
+    with pytest.raises(UserError) as caught:
         Usage.of([text])
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
@@ -48,7 +48,7 @@ def test_impossible_texts(text: str, message: str) -> None:
 def test_impossible_files(name: str, text: str | None, message: str, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
-    with pytest.raises(CostError) as caught:
+    with pytest.raises(UserError) as caught:
         Usage.of(file=tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: {message}")
     assert "\n" not in str(caught.value)

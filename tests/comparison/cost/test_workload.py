@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparison.cost import CostError
 from comparison.cost.workload import Workload, fitted, line
+from record.errors import UserError
 from record.schema import STAGES, Record
 from tests.comparison.cost.conftest import book, workload
 from tests.record.sample import sample_data
@@ -97,11 +97,11 @@ def test_what_was_not_billed_is_as_shipped() -> None:
 
 def test_runs_that_do_not_belong_together() -> None:
     here, account, unknown = run(1000, 50), run(2000, 50, "aws"), run(None, 50)
-    with pytest.raises(CostError, match=r"^run run-2000: not of the same place, machine and dataset as run run-1000"):
+    with pytest.raises(UserError, match=r"^run run-2000: not of the same place, machine and dataset as run run-1000"):
         fitted([here, account], book())
-    with pytest.raises(CostError, match=r"^run run-None: dataset\.events is not known"):
+    with pytest.raises(UserError, match=r"^run run-None: dataset\.events is not known"):
         fitted([unknown], book())
-    with pytest.raises(CostError, match=r"^no run"):
+    with pytest.raises(UserError, match=r"^no run"):
         fitted([], book())
 
 
@@ -142,5 +142,5 @@ def test_shipped_figures_say_where_they_come_from() -> None:
 def test_damaged_figures_are_one_line(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "workload.json").write_text(content)
-    with pytest.raises(CostError, match=rf"^{tmp_path}/workload\.json: [^\n]+$"):
+    with pytest.raises(UserError, match=rf"^{tmp_path}/workload\.json: [^\n]+$"):
         Workload.load(tmp_path / "workload.json")

@@ -16,9 +16,10 @@ from comparison.cost.break_even import break_even
 from comparison.cost.lines import drivers
 from comparison.report import page as report
 from comparison.report.cost_section import AXES
-from comparison.report.evidence import Evidence, gather
-from comparison.report.page import ReportError, write_report
+from comparison.report.data import ReportData, gather
+from comparison.report.page import write_report
 from comparison.report.terminal import print_comparison
+from record.errors import UserError
 from record.runs.folders import RULES
 from record.schema import Record
 from tests.browser import Browser, browser
@@ -62,15 +63,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evidence(folder: Path) -> Evidence:
+def data(folder: Path) -> ReportData:
     """What follows from it for the complete record."""
     return gather(RECORDS["complete"], folder)
 
 
 @pytest.fixture(scope="module")
-def pages(folder: Path, evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(folder: Path, data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One page for each of RECORDS; two of them with everything that lies beside a run."""
-    beside = {"complete": evidence, "account": gather(RECORDS["account"], folder)}
+    beside = {"complete": data, "account": gather(RECORDS["account"], folder)}
     pages = tmp_path_factory.mktemp("pages")
     for name, record in RECORDS.items():
         write_report(record, pages / f"{name}.html", beside.get(name))
@@ -191,7 +192,9 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     chromium.open(pages["succeeded"])
     assert text_of(chromium, "h1") == "Both sides finished, and they agree"
     verdict = text_of(chromium, ".verdict")
-    assert "0.8214 on SageMaker and 0.8211 on EMR (0.8342 is attainable), and the features are equal" in verdict
+    assert (
+        "0.8214 on SageMaker and 0.8211 on EMR (0.8342 is the best achievable), and the features are equal" in verdict
+    )
     chromium.js("document.querySelector('.verdict details').open = true")
     verdict = text_of(chromium, ".verdict")
     assert "SageMaker's side was faster on this machine" in verdict
@@ -223,12 +226,12 @@ USAGES: list[dict[str, float | None]] = [
 
 @pytest.mark.parametrize("usage", USAGES)
 def test_cost_in_the_page_is_the_cost_in_python(
-    chromium: Browser, pages: dict[str, Path], evidence: Evidence, usage: dict[str, float | None]
+    chromium: Browser, pages: dict[str, Path], data: ReportData, usage: dict[str, float | None]
 ) -> None:
     """Every sum, every line and the answer in words: the page computes them again for the visitor's own use."""
-    assert evidence.cost
+    assert data.cost
     chromium.open(pages["complete"])
-    estimate = evidence.cost.estimate.at(**usage)
+    estimate = data.cost.estimate.at(**usage)
     given = f"Cost.usageOf({json.dumps(usage)})"
     for serving in (True, False):
         shown = chromium.js(f"Cost.totals({given}, {json.dumps(serving)})")
@@ -256,20 +259,20 @@ def enter(chromium: Browser, name: str, value: str) -> None:
     chromium.js(f"{place}.value = {json.dumps(value)}, {place}.dispatchEvent(new Event('input', {{bubbles: true}}))")
 
 
-def test_inputs_change_the_curve(chromium: Browser, pages: dict[str, Path], evidence: Evidence) -> None:
+def test_inputs_change_the_curve(chromium: Browser, pages: dict[str, Path], data: ReportData) -> None:
     """Numbers, words and lines follow; an impossible number is refused in words, and nothing else changes."""
-    assert evidence.cost
+    assert data.cost
     chromium.open(pages["complete"])
     chromium.wait(DRAWN, "light")
     line = "document.querySelector('[data-chart=break_even] .scatterlayer .trace path.js-line').getAttribute('d')"
     title = "document.querySelector('[data-chart=break_even] .xtitle').textContent"
     month = "[data-money='month true sagemaker']"
     before = chromium.js(line), text_of(chromium, month), text_of(chromium, "#cost-answer")
-    assert before[1] == str(evidence.cost.estimate.totals()["sagemaker"].month)
-    assert before[2] == evidence.cost.words
+    assert before[1] == str(data.cost.estimate.totals()["sagemaker"].month)
+    assert before[2] == data.cost.words
 
     enter(chromium, "requests_per_second", "120")
-    at = evidence.cost.estimate.at(requests_per_second=120)
+    at = data.cost.estimate.at(requests_per_second=120)
     assert text_of(chromium, month) == str(at.totals()["sagemaker"].month) != before[1]
 
     enter(chromium, "axis", "requests_per_second")
@@ -287,18 +290,17 @@ def test_inputs_change_the_curve(chromium: Browser, pages: dict[str, Path], evid
     assert chromium.console_errors() == []
 
 
-def test_every_claim_has_its_verdict_and_evidence(
-    chromium: Browser, pages: dict[str, Path], evidence: Evidence
-) -> None:
-    """Ten sections, each with claim, verdict and measures; every link within the page leads somewhere."""
+def test_every_claim_has_its_verdict_and_evidence(chromium: Browser, pages: dict[str, Path], data: ReportData) -> None:
+    """Ten sections, each with claim, verdict and figures; every link within the page leads somewhere."""
     chromium.open(pages["complete"])
-    assert chromium.js("document.querySelectorAll('.claims > li').length") == len(evidence.rows) == 10
-    for row in evidence.rows:
-        chromium.js(f"document.querySelector('#row-{row.number} details').open = true")
-        text = text_of(chromium, f"#row-{row.number}")
-        assert f"{row.number}. {row.name} " in text
-        assert f" {row.verdict} " in text
-        for said in (row.claim.sagemaker, row.claim.emr, row.because, *(measure.label for measure in row.measures)):
+    assert chromium.js("document.querySelectorAll('.claims > li').length") == len(data.claims) == 10
+    for each in data.claims:
+        claim, figures = each.claim, each.measured.figures.values()
+        chromium.js(f"document.querySelector('#claim-{claim.number} details').open = true")
+        text = text_of(chromium, f"#claim-{claim.number}")
+        assert f"{claim.number}. {claim.name} " in text
+        assert f" {each.outcome} " in text
+        for said in (*claim.cells.values(), each.because, *(figure.label for figure in figures)):
             assert " ".join(said.split()) in text
     missing = chromium.js(
         "[...document.querySelectorAll('a[href^=\"#\"]')].map((a) => a.hash.slice(1)).filter("
@@ -398,7 +400,7 @@ def test_damaged_chart_library(
     if content is not None:
         library.write_bytes(content)
     with pytest.raises(
-        ReportError, match=rf"plotly\.js: .*{said}.*; it is the page's chart library: `npm ci` installs it"
+        UserError, match=rf"plotly\.js: .*{said}.*; it is the page's chart library: `npm ci` installs it"
     ):
         write_report(sample(), tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
@@ -417,8 +419,8 @@ def test_missing_browser_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         (changed("agreement", "features_equal", value=False), "Features, row for row"),
         (changed("agreement", "rejected_equal", value=False), "Rejected lines, by reason"),
         (changed("agreement", "auc_difference", value=0.0021), "Test AUC between the sides"),
-        (changed("limits", "auc", value=0.8715), "SageMaker AUC to attainable, EMR AUC to attainable"),
-        (changed("sides", "emr", "metrics", "auc", value=0.8843), "EMR AUC to attainable"),
+        (changed("limits", "auc", value=0.8715), "SageMaker AUC to best achievable, EMR AUC to best achievable"),
+        (changed("sides", "emr", "metrics", "auc", value=0.8843), "EMR AUC to best achievable"),
         (
             changed("agreement", "cross_scoring_max_difference", "emr_model_on_sagemaker_features", value=1.1e-6),
             "EMR model, SageMaker features",
@@ -428,16 +430,16 @@ def test_missing_browser_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_pass_marks(record: Record, failing: str) -> None:
     """Each check fails for its own reason and turns the headline."""
     assert ", ".join(check.name for check in summary.checks(record) if check.result == "fail") == failing
-    verdict = summary.verdict(record)
-    assert verdict.tone == "bad"
-    assert "agreement failed" in verdict.headline
+    conclusion = summary.conclude(record)
+    assert conclusion.tone == "bad"
+    assert "agreement failed" in conclusion.headline
 
 
 def test_verdict_of_what_was_not_compared() -> None:
     """Two sides that finished without being compared are not said to agree."""
-    verdict = summary.verdict(changed("agreement", value=None))
-    assert (verdict.headline, verdict.tone) == ("Both sides finished; not all of their agreement was measured", "mixed")
-    assert "2 of 2 checks of agreement passed; 5 could not be measured." in verdict.details
+    found = summary.conclude(changed("agreement", value=None))
+    assert (found.headline, found.tone) == ("Both sides finished; not all of their agreement was measured", "mixed")
+    assert "2 of 2 checks of agreement passed; 5 could not be measured." in found.details
 
 
 def test_numbers_in_words() -> None:
@@ -459,10 +461,10 @@ def test_terminal_table_in_a_pipe(name: str) -> None:
     text = pipe.getvalue()
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert summary.verdict(RECORDS[name]).headline in text
+    assert summary.conclude(RECORDS[name]).headline in text
     if name == "succeeded":
-        assert "Average precision (higher is better)      0.4702   0.4702       0.4911" in text
-        assert "EMR model, SageMaker features               6.0e-8     ≤ 1e-6       pass" in text
+        assert "Average precision (higher is better)      0.4702   0.4702            0.4911" in text
+        assert "EMR model, SageMaker features                  6.0e-8     ≤ 1e-6       pass" in text
     if name == "failed":
         assert "train          3.1 s   22.9 s, failed" in text
         assert "The log: build/runs/20261122-093000/logs/emr-train.log" in text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.sagemaker.transform import ColumnFilter, RecordError, Transform
+from local.sagemaker.transform import ColumnFilter, RecordRefused, Transform
 
 FIELD = st.text(st.characters(codec="utf-8", exclude_characters="\r\n", exclude_categories=["Cs", "Cc"]), max_size=5)
 FIELDS = st.lists(FIELD, min_size=1, max_size=6)
@@ -49,7 +49,7 @@ def test_a_list_picks_columns_that_exist(fields: list[str], indices: list[int]) 
     if all(-len(fields) <= index < len(fields) for index in indices):
         assert columns(fields) == [fields[index] for index in indices]
     else:
-        with pytest.raises(RecordError, match=f"a record of {len(fields)} lacks"):
+        with pytest.raises(RecordRefused, match=f"a record of {len(fields)} lacks"):
             columns(fields)
 
 
@@ -99,5 +99,5 @@ def test_whole_objects_and_assembly() -> None:
     ],
 )
 def test_bad_records(settings: Transform, data: str, answer: str, reason: str) -> None:
-    with pytest.raises(RecordError, match=reason):
+    with pytest.raises(RecordRefused, match=reason):
         run(settings, data, answer)

@@ -5,8 +5,9 @@ import pytest
 
 import stacks.data.dataset
 import stacks.settings
+from common.command import InputError
 from stacks.data.dataset import RawDataset
-from stacks.settings import DATASETS, Settings, SettingsError
+from stacks.settings import DATASETS, Settings
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("part", ["dataset.toml", "features.sql", "logs.sql", "generate.py"])
 def test_folder_without_a_part_is_named(part: str, datasets: Path) -> None:
     (datasets / "webshop" / part).unlink()
-    with pytest.raises(SettingsError, match=part) as error:
+    with pytest.raises(InputError, match=part) as error:
         RawDataset(Settings(), "bucket")
     assert "\n" not in str(error.value)
 

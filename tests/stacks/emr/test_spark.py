@@ -2,10 +2,11 @@
 
 import pytest
 
+from common.command import InputError
 from stacks import instances
 from stacks.emr import spark as emr_spark
 from stacks.instances import sizes, sizes_from_moto
-from stacks.settings import Settings, SettingsError
+from stacks.settings import Settings
 
 # yarn.nodemanager.resource.memory-mb without HBase (ReleaseGuide/emr-hadoop-task-config.html,
 # as of github.com/awsdocs/amazon-emr-release-guide, read 2026-11-27).
@@ -68,5 +69,5 @@ def test_an_executor_fits_every_type_of_a_fleet() -> None:
 
 def test_a_type_of_unknown_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "sizes", dict)
-    with pytest.raises(SettingsError, match=r"emr\.core\.instance_type=\"m5\.2xlarge\": is not in stacks/node_sizes"):
+    with pytest.raises(InputError, match=r"emr\.core\.instance_type=\"m5\.2xlarge\": is not in stacks/node_sizes"):
         Settings.from_context({"emr.core.instance_type": "m5.2xlarge"})

@@ -1,64 +1,62 @@
-"""What a page shows beside the record: the ten rows, the cost and the security posture, from what lies beside a run.
+"""The rest of a page beside the record: the ten claims, the cost and the security posture, from what a run left.
 
-evidence = gather(record, Path("build/compare/latest"))
-write_report(record, Path("report.html"), evidence)
+data = gather(record, Path("build/compare/latest"))
+write_report(record, Path("report.html"), data)
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from assembly.posture import Posture, posture
 from assembly.template import REGION, Assembly
-from comparison.claims import Row, rows
-from comparison.claims.base import Evidence as RowEvidence
-from comparison.claims.base import Verdict
-from comparison.claims.scaling import Load, simulate
+from comparison.claims import Evidence, JudgedClaim, claims
+from comparison.claims.base import OUTCOMES
+from comparison.claims.scaling import SimulatedDay, simulate
 from comparison.cost.prices import PriceBook
 from comparison.cost.run import run_cost
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload, fitted
 from comparison.report.cost_section import CostSection
+from comparison.summary import join
 from record.runs.folders import TEMPLATES, records
 from record.schema import Record
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What was computed from the templates of a run, their rules and prices; None or empty: there is nothing of it."""
+class ReportData:
+    """Results from the templates of a run, their rules and prices; None or empty: there is nothing of it."""
 
-    rows: tuple[Row, ...] = ()
+    claims: tuple[JudgedClaim, ...] = ()
     posture: Posture | None = None
     cost: CostSection | None = None
-    load: Load | None = None
+    day: SimulatedDay | None = None
 
     @property
-    def claims(self) -> str:
-        """What became of the ten claims, in one sentence; empty without them."""
-        if not self.rows:
+    def claims_sentence(self) -> str:
+        """The outcomes of the ten claims, counted in one sentence; empty without them."""
+        if not self.claims:
             return ""
-        verdicts = [row.verdict for row in self.rows]
-        counted = {verdict: verdicts.count(verdict) for verdict in get_args(Verdict) if verdict in verdicts}
-        parts = [f"{count} {'is' if count == 1 else 'are'} {verdict}" for verdict, count in counted.items()]
-        said = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-        return f"Of the ten claims that teams read about the two services, {said} by what runs here."
+        outcomes = [each.outcome for each in self.claims]
+        counted = {outcome: outcomes.count(outcome) for outcome in OUTCOMES.values() if outcome in outcomes}
+        parts = [f"{count} {'is' if count == 1 else 'are'} {outcome}" for outcome, count in counted.items()]
+        return f"Of the ten claims that teams read about the two services, {join(parts)} by what runs here."
 
 
-def gather(record: Record, folder: Path) -> Evidence:
+def gather(record: Record, folder: Path) -> ReportData:
     """Everything that can be said of a run from what lies in its folder; less where less is there.
 
     Raises:
-        CostError, PriceError, PostureError, TemplateError: something is there and cannot be used; one line.
+        UserError: something is there and cannot be used; one line.
     """
     found = posture(folder)
     if not (folder / TEMPLATES / "manifest.json").is_file():
-        return Evidence(posture=found)
+        return ReportData(posture=found)
     assembly = Assembly(folder / TEMPLATES)
     cost = _cost(record, folder, assembly)
-    evidence = RowEvidence(record=record, assembly=assembly, posture=found, cost=cost.estimate)
-    return Evidence(rows=rows(evidence), posture=found, cost=cost, load=simulate(evidence.templates))
+    evidence = Evidence(record=record, assembly=assembly, posture=found, cost=cost.estimate)
+    return ReportData(claims=claims(evidence), posture=found, cost=cost, day=simulate(evidence.templates))
 
 
 def _cost(record: Record, folder: Path, assembly: Assembly) -> CostSection:

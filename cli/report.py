@@ -64,7 +64,7 @@ def _json(record: Record, data: "ReportData", page: str) -> dict[str, Any]:
         "run_id": record.run_id,
         "where": record.where,
         "report": page,
-        "sides": [side for side, _ in record.both()],
+        "sides": [side for side, _ in record.sides.items()],
         "headline": conclusion.headline,
         "tone": conclusion.tone,
         "claims": [as_json(each) for each in data.claims],

@@ -55,6 +55,6 @@ def _row(name: str, record: Record | RecordError) -> dict[str, Any]:
                 "seconds": summary.total_seconds(each),
                 "auc": summary.metric(each.metrics, "auc"),
             }
-            for side, each in record.both()
+            for side, each in record.sides.items()
         },
     }

@@ -1,14 +1,22 @@
 """Words and pass marks of a record: the page and the terminal table share them, so they cannot differ."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import permutations
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from record.schema import STAGES, Metrics, Record, Side, SideName, Stage, StageName
+from record.schema import STAGES, Agreement, Metrics, Record, Side, SideName, Stage, StageName
+from sides import SIDES
 
-TITLES: dict[SideName, str] = {"sagemaker": "SageMaker", "emr": "EMR"}
+
+class _Titles(dict[SideName, str]):
+    """The sides' names for people; one that this checkout does not have is called as it is in the record."""
+
+    def __missing__(self, name: SideName) -> str:
+        return name
+
+
+TITLES = _Titles({side.name: side.title for side in SIDES.values()})
 NOT_MEASURED = "not measured"
 
 # Pass marks. Two trainers that bin and sample in another order differ by less than this; a wrong feature, split or
@@ -147,7 +155,7 @@ def total_rejected(side: Side) -> int | None:
 
 def rejected(record: Record) -> list[tuple[str, str, dict[SideName, int | None]]]:
     """Return (table, reason, lines of each side) for every reason that occurred on any side."""
-    sides = {name: side.rejected for name, side in record.both()}
+    sides = {name: side.rejected for name, side in record.sides.items()}
     keys = dict.fromkeys((table, reason) for side in sides.values() if side for table in side for reason in side[table])
 
     # A reason that one side did not report occurred there 0 times, unless the side reported nothing at all.
@@ -170,31 +178,72 @@ def checks(record: Record) -> list[Check]:
     return list(_checks(record))
 
 
+def pairs(record: Record) -> tuple[Agreement, ...]:
+    """Return what was compared of each other side with the first; nothing of it where the record has nothing."""
+    first, *others = record.sides
+    return record.agreement or tuple(Agreement(first=first, second=other) for other in others)
+
+
+def agreed(record: Record, field: Literal["features_equal", "rejected_equal"]) -> bool | None:
+    """Say whether something is equal on all sides; None when that was not measured of each, or there is one side."""
+    values = [getattr(pair, field) for pair in pairs(record)]
+    if False in values:
+        return False
+    return None if None in values or not values else True
+
+
+def auc_difference(record: Record) -> float | None:
+    """Return the largest difference of a side's test AUC to the first side's; None when one was not measured."""
+    known = [pair.auc_difference for pair in pairs(record) if pair.auc_difference is not None]
+    return max(known) if known and len(known) == len(record.sides) - 1 else None
+
+
+def features_rows(record: Record) -> int | None:
+    """Return how many rows of features were compared, of the pair of sides with the most."""
+    return max((pair.features_rows for pair in record.agreement if pair.features_rows is not None), default=None)
+
+
 def _checks(record: Record) -> Iterator[Check]:
-    agreement = record.agreement
-    yield _equal("Features, row for row", agreement.features_equal if agreement else None, "equal", record)
-    yield _equal("Rejected lines, by reason", agreement.rejected_equal if agreement else None, "equal", None)
-    yield _within("Test AUC between the sides", agreement.auc_difference if agreement else None, AUC_DIFFERENCE_LIMIT)
-    for name, side in record.both():
+    yield from _named(record, lambda pair: [_equal("Features, row for row", pair.features_equal, pair.features_rows)])
+    yield from _named(record, lambda pair: [_equal("Rejected lines, by reason", pair.rejected_equal)])
+    yield from _named(
+        record, lambda pair: [_within("Test AUC between the sides", pair.auc_difference, AUC_DIFFERENCE_LIMIT)]
+    )
+    for name, side in record.sides.items():
         auc, limit = metric(side.metrics, "auc"), record.limits.auc
         distance = None if auc is None or limit is None else abs(limit - auc)
         yield _within(f"{TITLES[name]} AUC to best achievable", distance, BEST_ACHIEVABLE_DISTANCE_LIMIT)
-    cross = agreement.cross_scoring_max_difference if agreement else None
-    for model, features in permutations((name for name, _ in record.both()), 2):
-        value: float | None = getattr(cross, f"{model}_model_on_{features}_features", None)
-        yield _within(f"{TITLES[model]} model, {TITLES[features]} features", value, CROSS_SCORING_LIMIT)
-    largest = agreement.predictions_max_difference if agreement else None
+    for pair in pairs(record):
+        cross = pair.cross_scoring_max_difference
+        first, second = TITLES[pair.first], TITLES[pair.second]
+        one = cross.first_model_on_second_features if cross else None
+        other = cross.second_model_on_first_features if cross else None
+        yield _within(f"{first} model, {second} features", one, CROSS_SCORING_LIMIT)
+        yield _within(f"{second} model, {first} features", other, CROSS_SCORING_LIMIT)
     # No pass mark: two trainings of equal quality may still differ on a single row.
-    if largest is not None:
-        yield Check("Largest prediction difference", difference(largest), "none set", "reported")
+    yield from _named(
+        record,
+        lambda pair: (
+            [Check("Largest prediction difference", difference(largest), "none set", "reported")]
+            if (largest := pair.predictions_max_difference) is not None
+            else []
+        ),
+    )
 
 
-def _equal(name: str, equal: bool | None, limit: str, rows_of: Record | None) -> Check:
+def _named(record: Record, check: Callable[[Agreement], list[Check]]) -> Iterator[Check]:
+    """A check of each pair; where there are several pairs, its name says which it is of."""
+    found = pairs(record)
+    for pair in found:
+        which = f": {TITLES[pair.first]}, {TITLES[pair.second]}" if len(found) > 1 else ""
+        yield from (replace(each, name=f"{each.name}{which}") for each in check(pair))
+
+
+def _equal(name: str, equal: bool | None, rows: int | None = None) -> Check:
     if equal is None:
-        return Check(name, NOT_MEASURED, limit, "not measured")
-    rows = rows_of.agreement.features_rows if rows_of and rows_of.agreement else None
+        return Check(name, NOT_MEASURED, "equal", "not measured")
     value = ("equal" if equal else "different") + (f", {rows:,} rows" if rows is not None else "")
-    return Check(name, value, limit, "pass" if equal else "fail")
+    return Check(name, value, "equal", "pass" if equal else "fail")
 
 
 def _within(name: str, value: float | None, limit: float) -> Check:
@@ -221,12 +270,13 @@ def conclude(record: Record, *, cost: str = "", claims: str = "") -> Conclusion:
 
 def _equivalence(record: Record) -> str:
     """The sentence that says whether one result may be compared with the other."""
-    values = {name: metric(side.metrics, "auc") for name, side in record.both()}
+    values = {name: metric(side.metrics, "auc") for name, side in record.sides.items()}
     auc = join([f"{score(value)} on {TITLES[name]}" for name, value in values.items() if value is not None])
     limit = "" if record.limits.auc is None else f" ({score(record.limits.auc)} is the best achievable)"
     quality = f"The test AUC is {auc}{limit}" if auc else "No model was measured"
-    features = record.agreement.features_equal if record.agreement else None
-    rows = record.agreement.features_rows if record.agreement else None
+    if len(record.sides) == 1:
+        return f"{quality}."
+    features, rows = agreed(record, "features_equal"), features_rows(record)
     of = f" in all {rows:,} rows" if rows is not None else ""
     same = {
         True: f"the features are equal{of}",
@@ -237,21 +287,28 @@ def _equivalence(record: Record) -> str:
 
 
 def _headline(record: Record) -> tuple[str, Literal["good", "mixed", "bad"]]:
-    every = "Both sides" if len(record.both()) == 2 else "All sides"
-    failed = {name: side for name, side in record.both() if side.status == "failed"}
-    if len(failed) == len(record.both()):
+    every = _every(record)
+    failed = {name: side for name, side in record.sides.items() if side.status == "failed"}
+    if len(failed) == len(record.sides):
         return f"{every} failed", "bad"
     if failed:
         outcomes = [f"{TITLES[name]} failed{_in_stage(side)}" for name, side in failed.items()]
-        outcomes += [f"{TITLES[name]} finished" for name, _ in record.both() if name not in failed]
+        outcomes += [f"{TITLES[name]} finished" for name in record.sides if name not in failed]
         return ", ".join(outcomes), "bad"
     results = [check.result for check in checks(record)]
+    if len(record.sides) == 1:
+        return f"{every} finished", "bad" if "fail" in results else "good"
     if "fail" in results:
         wrong = results.count("fail")
         return f"{every} finished, but {wrong} {'check' if wrong == 1 else 'checks'} of agreement failed", "bad"
     if "not measured" in results:
         return f"{every} finished; not all of their agreement was measured", "mixed"
     return f"{every} finished, and they agree", "good"
+
+
+def _every(record: Record) -> str:
+    names = list(record.sides)
+    return {1: TITLES[names[0]], 2: "Both sides"}.get(len(names), "All sides")
 
 
 def _in_stage(side: Side) -> str:
@@ -268,13 +325,13 @@ def _what_ran(record: Record) -> str:
 
 
 def _who_finished(record: Record) -> str:
-    done = {name: _stages_done(side) for name, side in record.both()}
-    if len(set(done.values())) == 1 and all(side.status == "succeeded" for _, side in record.both()):
-        return f"{'Both' if len(done) == 2 else 'All'} finished {next(iter(done.values()))}."
+    done = {name: _stages_done(side) for name, side in record.sides.items()}
+    if len(set(done.values())) == 1 and all(side.status == "succeeded" for side in record.sides.values()):
+        return f"{_every(record)} finished {next(iter(done.values()))}."
     return (
         "; ".join(
             f"{TITLES[name]} {f'failed{_in_stage(side)}' if side.status == 'failed' else f'finished {done[name]}'}"
-            for name, side in record.both()
+            for name, side in record.sides.items()
         )
         + "."
     )
@@ -286,12 +343,12 @@ def _stages_done(side: Side) -> str:
 
 
 def _how_close(record: Record) -> Iterator[str]:
-    agreement = record.agreement
-    if agreement and agreement.features_equal is not None:
-        rows = f" ({agreement.features_rows:,} rows compared)" if agreement.features_rows is not None else ""
-        equal = "equal, row for row" if agreement.features_equal else "not equal"
+    features, compared = agreed(record, "features_equal"), features_rows(record)
+    if features is not None:
+        rows = f" ({compared:,} rows compared)" if compared is not None else ""
+        equal = "equal, row for row" if features else "not equal"
         yield f"The features of the sides are {equal}{rows}."
-    values = {name: metric(side.metrics, "auc") for name, side in record.both()}
+    values = {name: metric(side.metrics, "auc") for name, side in record.sides.items()}
     measured = [f"{value:.4f} on {TITLES[name]}" for name, value in values.items() if value is not None]
     if measured:
         limit = "" if record.limits.auc is None else f"; {record.limits.auc:.4f} is the best achievable on this data"
@@ -304,9 +361,9 @@ def _how_close(record: Record) -> Iterator[str]:
 
 
 def _how_fast(record: Record) -> Iterator[str]:
-    times = {name: total for name, side in record.both() if (total := total_seconds(side)) is not None}
-    finished = all(side.status == "succeeded" for _, side in record.both())
-    if finished and len(times) == len(record.both()) and min(times.values()) > 0:
+    times = {name: total for name, side in record.sides.items() if (total := total_seconds(side)) is not None}
+    finished = all(side.status == "succeeded" for side in record.sides.values())
+    if finished and len(times) == len(record.sides) > 1 and min(times.values()) > 0:
         first, *others = sorted(times, key=lambda name: times[name])
         if times[others[0]] > times[first]:
             took = f"its execution took {seconds(times[first])}" + "".join(
@@ -323,4 +380,4 @@ def _how_fast(record: Record) -> Iterator[str]:
 
 def order(record: Record) -> list[tuple[StageName, dict[SideName, Stage | None]]]:
     """Return the four stages with each side's part, None where a side has no such stage."""
-    return [(name, {side: each.stage(name) for side, each in record.both()}) for name in STAGES]
+    return [(name, {side: each.stage(name) for side, each in record.sides.items()}) for name in STAGES]

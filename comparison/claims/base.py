@@ -23,6 +23,7 @@ from comparison.claims.templates import SideTemplate
 from comparison.cost.lines import Estimate, usd
 from comparison.summary import NOT_MEASURED, TITLES, difference, milliseconds, percent, score, seconds, size
 from record.schema import Record, Side, SideName, StageName
+from sides import SIDES
 
 Service = Literal["sagemaker", "emr"]
 SERVICES: tuple[Service, ...] = ("sagemaker", "emr")
@@ -45,8 +46,9 @@ SIMULATED = "simulated"
 
 
 def service(side: SideName) -> Service:
-    """The service of a side: its name begins with it."""
-    return "emr" if side.startswith("emr") else "sagemaker"
+    """The service of a side, as the claims know two; a side that this checkout does not have begins with its name."""
+    name = SIDES[side].service if side in SIDES else side
+    return "emr" if name.startswith("emr") else "sagemaker"
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class Evidence:
     @cached_property
     def sides(self) -> dict[SideName, Side]:
         """The sides of the record, in its order."""
-        return dict(self.record.both())
+        return self.record.sides
 
     @cached_property
     def templates(self) -> dict[SideName, SideTemplate]:

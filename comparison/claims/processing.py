@@ -4,7 +4,7 @@ import hashlib
 
 from comparison.claims import code
 from comparison.claims.base import CODE, TEMPLATES, Evidence, Measured, Reason, Verdict, join
-from comparison.summary import TITLES
+from comparison.summary import TITLES, agreed, features_rows
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -13,7 +13,6 @@ def measure(evidence: Evidence) -> Measured:
     folder = evidence.root / "workloads" / "datasets" / record.dataset.name
     texts = sorted(folder.glob("*.sql"))
     digest = hashlib.sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()[:12] if texts else "not known"
-    agreement = record.agreement
     where = f"workloads/datasets/{record.dataset.name}/"
     return evidence.measured(
         {
@@ -27,18 +26,18 @@ def measure(evidence: Evidence) -> Measured:
                 "Engine", lambda side: code.engine(evidence.root, side) or "not known", CODE, "workloads/"
             ),
             "features_equal": evidence.run(
-                "Features are equal", agreement.features_equal if agreement else None, evidence.origin, "#agreement"
+                "Features are equal", agreed(record, "features_equal"), evidence.origin, "#agreement"
             ),
             "features_rows": evidence.run(
                 "Rows compared for that",
-                agreement.features_rows if agreement else None,
+                features_rows(record),
                 evidence.origin,
                 "#agreement",
                 unit="rows",
             ),
             "rejected_equal": evidence.run(
                 "Rejected lines are equal",
-                agreement.rejected_equal if agreement else None,
+                agreed(record, "rejected_equal"),
                 evidence.origin,
                 "#agreement",
             ),

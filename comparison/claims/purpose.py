@@ -3,7 +3,7 @@
 import re
 
 from comparison.claims.base import TEMPLATES, Evidence, Measured, Reason, Verdict, join
-from comparison.summary import AUC_DIFFERENCE_LIMIT, TITLES, difference
+from comparison.summary import AUC_DIFFERENCE_LIMIT, TITLES, agreed, auc_difference, difference
 from record.schema import STAGES
 
 # Calls of the APIs that exist for models only; a processing job or a step runs anything.
@@ -12,8 +12,8 @@ _FOR_MODELS = re.compile(r"Training|Transform|Model|Endpoint|HyperParameter|Auto
 
 def measure(evidence: Evidence) -> Measured:
     """Count the calls that exist for models only, and collect what says whether the sides did the same work."""
-    templates, agreement = evidence.templates, evidence.record.agreement
-    apart, equal = (agreement.auc_difference, agreement.features_equal) if agreement else (None, None)
+    templates = evidence.templates
+    apart, equal = auc_difference(evidence.record), agreed(evidence.record, "features_equal")
     machine = evidence.template("sagemaker").machine
     return evidence.measured(
         {

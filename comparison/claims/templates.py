@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from assembly.template import Assembly
-from record.collector import CLUSTER_CALLS
+from record.emr import CLUSTER_CALLS
 from record.errors import UserError
 from record.schema import STAGES, SideName, StageName
 

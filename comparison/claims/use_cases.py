@@ -3,7 +3,7 @@
 from functools import partial
 
 from comparison.claims.base import Evidence, Measured, Outcome, Reason, Verdict, join, number
-from comparison.summary import TITLES, seconds, size, total_rejected
+from comparison.summary import TITLES, agreed, seconds, size, total_rejected
 from record.schema import SideName, StageName
 
 _STAGES: tuple[StageName, ...] = ("prepare", "train", "score")
@@ -18,7 +18,7 @@ def measure(evidence: Evidence) -> Measured:
     texts = [name for name, form in evidence.formats.items() if form == "text"]
     known = [record.dataset.rows[name] for name in texts if name in record.dataset.rows]
     lines = sum(known) if known and len(known) == len(texts) else None
-    equal = record.agreement.features_equal if record.agreement else None
+    equal = agreed(record, "features_equal")
     figures = {
         "lines": evidence.run("Lines of raw text, e.g. logs", lines, evidence.origin, "#made", unit="lines"),
         "bytes": evidence.run("Raw data", record.dataset.bytes, evidence.origin, "#made", unit="bytes"),

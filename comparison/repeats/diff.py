@@ -100,7 +100,6 @@ def _changes(a: Record, b: Record) -> Iterator[Change]:
 
 def _given(record: Record) -> dict[str, Mapping[str, Any]]:
     """What a run was given, and what of its outcome is no number."""
-    agreement = record.agreement
     return {
         "run": {"where": record.where},
         "machine": record.machine.model_dump() if record.machine else {},
@@ -109,8 +108,12 @@ def _given(record: Record) -> dict[str, Mapping[str, Any]]:
         "settings": record.settings,
         "versions": record.versions,
         "definitions": {str(side): digest for side, digest in record.definitions.items()},
-        "status": {str(name): side.status for name, side in record.both()},
-        "agreement": agreement.model_dump(include={"features_equal", "rejected_equal"}) if agreement else {},
+        "status": {str(name): side.status for name, side in record.sides.items()},
+        "agreement": {
+            f"{pair.first}, {pair.second}: {field}": value
+            for pair in record.agreement
+            for field, value in pair.model_dump(include={"features_equal", "rejected_equal"}).items()
+        },
     }
 
 

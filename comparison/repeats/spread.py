@@ -93,7 +93,7 @@ def _keys(records: Sequence[Record]) -> set[tuple[str, str, str]]:
 
 def measures(record: Record) -> Iterator[Measure]:
     """Every number of a record that can be compared with another run's."""
-    for name, side in record.both():
+    for name, side in record.sides.items():
         title = summary.TITLES[name]
         for stage in side.stages:
             # How long something took to fail is no measure of it.
@@ -107,7 +107,7 @@ def measures(record: Record) -> Iterator[Measure]:
             yield Measure(title, label, "", summary.metric(side.metrics, metric))
         if side.serve is not None:
             yield Measure(title, "one request to the endpoint", "ms", side.serve.p50_milliseconds)
-    agreement = record.agreement
-    if agreement is not None:
-        yield Measure("both", "test AUC between the sides", "", agreement.auc_difference)
-        yield Measure("both", "largest prediction difference", "", agreement.predictions_max_difference)
+    for pair in record.agreement:
+        which = "both" if len(record.sides) == 2 else f"{summary.TITLES[pair.first]}, {summary.TITLES[pair.second]}"
+        yield Measure(which, "test AUC between the sides", "", pair.auc_difference)
+        yield Measure(which, "largest prediction difference", "", pair.predictions_max_difference)

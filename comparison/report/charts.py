@@ -1,5 +1,6 @@
 """The charts of the page, as Plotly figures: each a function of a record and of a scheme's colours."""
 
+from itertools import cycle
 from typing import Any
 
 import plotly.graph_objects as go
@@ -9,17 +10,18 @@ from comparison.claims.base import service
 from comparison.claims.scaling import SimulatedDay, Simulation
 from comparison.report.cost_section import AXES, CostSection
 from record.schema import Record, Side, SideName
+from sides import SIDES
 
 # Okabe and Ito's colour-blind-safe hues, each made dark (light) enough for a contrast of 3:1 on a light (dark) page.
-# Every bar is also labelled, every curve has its own marker and dash: no colour carries a meaning alone.
+# Every bar is also labelled, every curve has its own marker and dash: no colour carries a meaning alone. The sides' are
+# the registry's.
 THEMES: dict[str, dict[str, str]] = {
     "light": {
         "prepare": "#0072b2",
         "train": "#b86e00",
         "evaluate": "#00805e",
         "score": "#a8487f",
-        "sagemaker": "#0b7a75",
-        "emr": "#6d3fc0",
+        **{side.name: side.colours[0] for side in SIDES.values()},
         "text": "#1b2330",
         "muted": "#566173",
         "grid": "#e3e7ec",
@@ -30,8 +32,7 @@ THEMES: dict[str, dict[str, str]] = {
         "train": "#e69f00",
         "evaluate": "#2bb58c",
         "score": "#d98cb8",
-        "sagemaker": "#4cc9bf",
-        "emr": "#b79cf2",
+        **{side.name: side.colours[1] for side in SIDES.values()},
         "text": "#e8ebf0",
         "muted": "#a2acba",
         "grid": "#2c3440",
@@ -39,10 +40,19 @@ THEMES: dict[str, dict[str, str]] = {
     },
 }
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+# By the place of a side in its run. Large and hollow under small and solid: equal curves are all visible.
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_SYMBOLS = (("circle", 7), ("square-open", 13), ("diamond-open", 18), ("triangle-up-open", 22), ("cross-open", 26))
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 
 
 _LEAST_START = 1.0  # seconds before the first stage that are worth a bar: the start of a cluster
+
+
+def colour(colours: dict[str, str], side: SideName) -> str:
+    """Return a side's colour in a scheme; that of muted text for one that this checkout does not have."""
+    return colours.get(side, colours["muted"])
 
 
 def _offsets(side: Side) -> dict[str, float]:
@@ -57,7 +67,7 @@ def timeline(record: Record, colours: dict[str, str]) -> go.Figure | None:
     ticks: dict[float, str] = {}
     end = 0.0
     row = 0.0
-    for name, side in record.both():
+    for name, side in record.sides.items():
         total = summary.total_seconds(side)
         title = f"<b>{summary.TITLES[name]}</b>  {summary.seconds(total)} in all"
         # yshift keeps the side's name clear of its first bar whatever the height.
@@ -136,7 +146,7 @@ def timeline(record: Record, colours: dict[str, str]) -> go.Figure | None:
 def timeline_text(record: Record) -> str:
     """Say what the timeline shows, for those who cannot see it."""
     sides = []
-    for name, side in record.both():
+    for name, side in record.sides.items():
         parts = [
             f"{stage.name} {summary.seconds(stage.seconds)}{' until it failed' if stage.status == 'failed' else ''}"
             for stage in side.stages
@@ -147,19 +157,16 @@ def timeline_text(record: Record) -> str:
 
 
 def calibration(record: Record, colours: dict[str, str]) -> go.Figure | None:
-    """Draw predicted probability against what happened, on the test split, for both sides."""
+    """Draw predicted probability against what happened, on the test split, for every side."""
     figure = go.Figure()
-    # Large and hollow under small and solid: two equal curves are both visible.
-    marks = {"sagemaker": ("circle", 7, "solid"), "emr": ("square-open", 13, "dash")}
     top = 0.0
-    for name, side in reversed(record.both()):
+    for rank, (name, side) in reversed(list(enumerate(record.sides.items()))):
         bins = [each for each in side.metrics.calibration if each.rows] if side.metrics else []
         if not bins:
             continue
         x, y = [each.mean_probability for each in bins], [each.positive_rate for each in bins]
         top = max(top, *x, *y)
-        symbol, marker_size, dash = marks[name]
-        rank = list(summary.TITLES).index(name)
+        symbol, marker_size = _SYMBOLS[rank % len(_SYMBOLS)]
         figure.add_scatter(
             x=x,
             y=y,
@@ -167,7 +174,7 @@ def calibration(record: Record, colours: dict[str, str]) -> go.Figure | None:
             mode="lines+markers",
             name=summary.TITLES[name],
             legendrank=rank,
-            line={"color": colours[name], "width": 2, "dash": dash},
+            line={"color": colour(colours, name), "width": 2, "dash": _DASHES[rank % len(_DASHES)]},
             marker={"symbol": symbol, "size": marker_size, "line": {"width": 2}},
             hovertemplate="predicted %{x:.3f}<br>happened %{y:.3f}<br>%{customdata:,} rows"
             "<extra>%{fullData.name}</extra>",
@@ -197,25 +204,30 @@ def calibration(record: Record, colours: dict[str, str]) -> go.Figure | None:
 def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
     """Draw what each threshold catches of the two labels on the test split, and what is the best achievable."""
     figure = go.Figure()
-    curves = [(name, side.metrics.roc) for name, side in record.both() if side.metrics and side.metrics.roc]
-    if not curves:
+    # Wide under narrow and dashed: equal curves are all visible.
+    drawn = [
+        (
+            summary.TITLES[name],
+            side.metrics.roc,
+            colour(colours, name),
+            max(2, 2 * len(record.sides) + 1 - 3 * rank),
+            dash,
+        )
+        for (rank, (name, side)), dash in zip(enumerate(record.sides.items()), cycle(_DASHES), strict=False)
+        if side.metrics and side.metrics.roc
+    ]
+    if not drawn:
         return None
-    drawn = [(summary.TITLES[name], points, colours[name], {"sagemaker": 5, "emr": 2}[name]) for name, points in curves]
     if record.limits.roc:
-        drawn.insert(0, ("best achievable", record.limits.roc, colours["muted"], 2))
-    for title, points, colour, width in drawn:
+        drawn.insert(0, ("best achievable", record.limits.roc, colours["muted"], 2, "dot"))
+    for title, points, shade, width, dash in drawn:
         figure.add_scatter(
             x=[point.false_positive_rate for point in points],
             y=[point.true_positive_rate for point in points],
             mode="lines",
             name=title,
-            # Wide under narrow and dashed: two equal curves are both visible.
-            line={
-                "color": colour,
-                "width": width,
-                "dash": {"best achievable": "dot", "EMR": "dash"}.get(title, "solid"),
-            },
-            opacity=0.45 if width == 5 else 1,
+            line={"color": shade, "width": width, "dash": dash},
+            opacity=0.45 if width > 2 else 1,
             hovertemplate="catches %{y:.1%}<br>with %{x:.1%} of the others<extra>%{fullData.name}</extra>",
         )
     figure.add_scatter(
@@ -293,17 +305,17 @@ def scaling(day: SimulatedDay, colours: dict[str, str]) -> go.Figure | None:
         fill="tozeroy",
         hoverinfo="skip",
     )
-    for side, made in sides:
+    for (side, made), dash in zip(sides, cycle(_DASHES), strict=False):
         figure.add_scatter(
             x=hours,
             y=list(made.instances),
             mode="lines",
             name=f"{summary.TITLES[side]}: {'endpoint instances' if service(side) == 'sagemaker' else 'cluster nodes'}",
             line={
-                "color": colours[side],
+                "color": colour(colours, side),
                 "width": 2,
                 "shape": "hv",
-                "dash": "solid" if side == "sagemaker" else "dash",
+                "dash": dash,
             },
             hovertemplate="%{x:.1f} h: %{y}<extra>%{fullData.name}</extra>",
         )

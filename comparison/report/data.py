@@ -92,4 +92,6 @@ def _kind(record: Record) -> tuple[object, ...]:
 
 
 def _finished(records: Iterable[Record]) -> list[Record]:
-    return [each for each in records if each.dataset.events and all(s.status == "succeeded" for _, s in each.both())]
+    return [
+        each for each in records if each.dataset.events and all(s.status == "succeeded" for _, s in each.sides.items())
+    ]

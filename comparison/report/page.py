@@ -114,7 +114,7 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
         cost_of_run_origin=origin_of_run(record),
         cost_data=_json(cost.data() if cost else None),
         chart_texts={"scaling": (charts.scaling_text(found.day), ASSUMPTIONS)} if found.day else {},
-        sides=record.both(),
+        sides=record.sides.items(),
         timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
         script=_asset("report.js"),
@@ -127,7 +127,7 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
 
 def _roc_table(record: Record) -> list[tuple[float, list[str]]]:
     """Return how much of label 1 each side's model catches, and the truth, for some shares of label 0."""
-    curves = [side.metrics.roc if side.metrics else () for _, side in record.both()]
+    curves = [side.metrics.roc if side.metrics else () for _, side in record.sides.items()]
 
     def caught(curve: tuple[RocPoint, ...], share: float) -> float | None:
         return max((p.true_positive_rate for p in curve if p.false_positive_rate <= share), default=None)
@@ -150,7 +150,7 @@ def _inline(text: str) -> Markup:
 
 def _conclusion(record: Record, found: ReportData) -> summary.Conclusion:
     """The conclusion with what costs and claims add to it, which say nothing of a run that one side did not finish."""
-    if any(side.status == "failed" for _, side in record.both()):
+    if any(side.status == "failed" for _, side in record.sides.items()):
         return summary.conclude(record)
     return summary.conclude(record, cost=found.cost.verdict if found.cost else "", claims=found.claims_sentence)
 
@@ -167,7 +167,7 @@ def _metrics(record: Record) -> list[tuple[str, str, list[tuple[str, str, list[s
     """Return the table of metrics: per split (title, size of the split, rows of (label, hint, cells))."""
     table = []
     for title, field in (("Test split", "metrics"), ("Validation split", "validation")):
-        both = [getattr(side, field) for _, side in record.both()]
+        both = [getattr(side, field) for _, side in record.sides.items()]
         of = next((f"{each.rows:,} rows, {each.positives:,} positive" for each in both if each), "")
         rows = []
         for name, (label, hint) in summary.METRICS.items():

@@ -1,6 +1,7 @@
 """The comparison in a terminal: the same words and pass marks as on the page, readable at 80 columns and in a pipe."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from rich import box
 from rich.console import Console
@@ -25,7 +26,7 @@ def print_comparison(record: Record, console: Console) -> None:
     for sentence in [*conclusion.sentences, *conclusion.details]:
         console.print(Text(sentence))
     _failures(record, console)
-    if not any(side.stages for _, side in record.both()):
+    if not any(side.stages for side in record.sides.values()):
         return
     console.print()
     console.print(_stages(record))
@@ -34,7 +35,7 @@ def print_comparison(record: Record, console: Console) -> None:
 
 
 def _failures(record: Record, console: Console) -> None:
-    for name, side in record.both():
+    for name, side in record.sides.items():
         if side.error:
             stage = f" in {side.error.stage}" if side.error.stage else ""
             console.print()
@@ -58,12 +59,13 @@ def _cell(text: str) -> Text:
 
 
 def _stages(record: Record) -> Table:
-    table = _table(f"Stages, measured {summary.here(record)}", "", *summary.TITLES.values(), "Rows: SageMaker", "EMR")
+    titles = [summary.TITLES[name] for name in record.sides]
+    table = _table(f"Stages, measured {summary.here(record)}", "", *titles, f"Rows: {titles[0]}", *titles[1:])
     for name, of in summary.order(record):
         table.add_row(name, *map(_time, of.values()), *map(_rows, of.values()))
-    totals = [summary.seconds(summary.total_seconds(side)) for _, side in record.both()]
+    totals = [summary.seconds(summary.total_seconds(side)) for side in record.sides.values()]
     table.add_section()
-    table.add_row("in all", *map(_cell, totals), "", "")
+    table.add_row("in all", *map(_cell, totals), *("" for _ in totals))
     return table
 
 
@@ -80,9 +82,10 @@ def _rows(stage: Stage | None) -> Text:
 
 
 def _metrics(record: Record) -> Table:
-    table = _table("Metrics on the test split", "", "SageMaker", "EMR", "Best achievable")
+    titles = [summary.TITLES[name] for name in record.sides]
+    table = _table("Metrics on the test split", "", *titles, "Best achievable")
     for name, (label, hint) in summary.METRICS.items():
-        values = [summary.metric(side.metrics, name) for _, side in record.both()]
+        values = [summary.metric(side.metrics, name) for side in record.sides.values()]
         cells = [_cell(summary.score(value)) for value in (*values, getattr(record.limits, name))]
         table.add_row(f"{label} ({hint})", *cells)
     return table
@@ -99,10 +102,10 @@ def print_run(record: Record, console: Console) -> None:
     """Print a run in a line, and why a side of it failed."""
     times = ", ".join(
         f"{summary.TITLES[name]} {side.status}, {summary.seconds(summary.total_seconds(side))}"
-        for name, side in record.both()
+        for name, side in record.sides.items()
     )
     console.print(Text(f"{record.run_id}: {times}"), soft_wrap=True)
-    for name, side in record.both():
+    for name, side in record.sides.items():
         if side.error:
             stage = f" in {side.error.stage}" if side.error.stage else ""
             console.print(Text(f"  {summary.TITLES[name]} failed{stage}: {side.error.message}"), soft_wrap=True)
@@ -136,15 +139,15 @@ def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Consol
             damaged.append((name, record))
             continue
         events = record.dataset.events
-        sides = [side for _, side in record.both()]
-        rows = zip(
+        sides = record.sides.values()
+        rows = zip_longest(
             (record.run_id, record.where),
-            f"{record.started:%Y-%m-%d\n%H:%M}".split("\n") if record.started else ("never", ""),
+            f"{record.started:%Y-%m-%d\n%H:%M}".split("\n") if record.started else ("never",),
             (record.dataset.name, "" if events is None else f"{events:,}"),
-            summary.TITLES.values(),
+            [summary.TITLES[name] for name in record.sides],
             [_cell("failed" if side.status == "failed" else _total(side)) for side in sides],
             [_cell(summary.score(summary.metric(side.metrics, "auc"))) for side in sides],
-            strict=True,
+            fillvalue="",
         )
         for row in rows:
             table.add_row(*row)

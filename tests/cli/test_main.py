@@ -481,7 +481,7 @@ class TestOldRecords:
         assert record.schema_version == 2
         assert (record.where, record.run_id, record.started) == (now().where, now().run_id, now().started)
         assert record.sides.emr.status == now().sides.emr.status
-        assert {stage.billable_seconds for _, side in record.both() for stage in side.stages} == {None}
+        assert {stage.billable_seconds for _, side in record.sides.items() for stage in side.stages} == {None}
         assert record.sides.emr.cluster is None
 
     def test_commands_take_them(self, tmp_path: Path) -> None:

@@ -101,11 +101,11 @@ def test_page_opens_clean_everywhere(
     assert chromium.js("performance.getEntriesByType('resource').length") == 0
     assert chromium.js("document.documentElement.scrollWidth") <= width
 
-    measured = [s for _, side in RECORDS[name].both() for s in side.stages if s.seconds is not None]
-    starts = [side for _, side in RECORDS[name].both() if side.started]
+    measured = [s for _, side in RECORDS[name].sides.items() for s in side.stages if s.seconds is not None]
+    starts = [side for _, side in RECORDS[name].sides.items() if side.started]
     bars = chromium.js("document.querySelectorAll('[data-chart=timeline] .barlayer .point').length")
     assert bars == len(measured) + len(starts)
-    curves = [side for _, side in RECORDS[name].both() if side.metrics]
+    curves = [side for _, side in RECORDS[name].sides.items() if side.metrics]
     drawn = chromium.js("document.querySelectorAll('[data-chart=calibration] .scatterlayer .trace').length")
     assert drawn == (len(curves) + 1 if curves else 0), "one curve a side and the diagonal"
     assert chromium.js("[...document.querySelectorAll('.main-svg')].every(e => e.clientWidth <= innerWidth)")

@@ -205,17 +205,11 @@ def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
     """Draw what each threshold catches of the two labels on the test split, and what is the best achievable."""
     figure = go.Figure()
     # Wide under narrow and dashed: equal curves are all visible.
-    drawn = [
-        (
-            summary.TITLES[name],
-            side.metrics.roc,
-            colour(colours, name),
-            max(2, 2 * len(record.sides) + 1 - 3 * rank),
-            dash,
-        )
-        for (rank, (name, side)), dash in zip(enumerate(record.sides.items()), cycle(_DASHES), strict=False)
-        if side.metrics and side.metrics.roc
-    ]
+    drawn = []
+    for rank, (name, side) in enumerate(record.sides.items()):
+        if side.metrics and side.metrics.roc:
+            width = max(2, 3 * (len(record.sides) - rank) - 1)
+            drawn.append((side.title, side.metrics.roc, colour(colours, name), width, _DASHES[rank % len(_DASHES)]))
     if not drawn:
         return None
     if record.limits.roc:

@@ -20,7 +20,7 @@ from comparison.cost.usage import Usage
 from comparison.cost.workload import Workload, fitted
 from comparison.report.cost_section import CostSection
 from comparison.summary import join
-from record.runs.folders import TEMPLATES, records
+from record.runs.folders import TEMPLATES, records, succeeded
 from record.schema import Record
 
 
@@ -92,6 +92,4 @@ def _kind(record: Record) -> tuple[object, ...]:
 
 
 def _finished(records: Iterable[Record]) -> list[Record]:
-    return [
-        each for each in records if each.dataset.events and all(s.status == "succeeded" for _, s in each.sides.items())
-    ]
+    return [each for each in records if each.dataset.events and succeeded(each)]

@@ -100,8 +100,9 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
         measured="measured here" if record.where == "local" else "measured in the account",
         figures=figures,
         utilised=[
-            stage
-            for stage in record.sides.sagemaker.stages
+            (name, stage)
+            for name, side in record.sides.items()
+            for stage in side.stages
             if stage.cpu_percent is not None or stage.memory_percent is not None
         ],
         roc_table=_roc_table(record),
@@ -114,7 +115,9 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
         cost_of_run_origin=origin_of_run(record),
         cost_data=_json(cost.data() if cost else None),
         chart_texts={"scaling": (charts.scaling_text(found.day), ASSUMPTIONS)} if found.day else {},
-        sides=record.sides.items(),
+        sides=list(record.sides.items()),
+        names=list(record.sides),
+        colours=charts.THEMES,
         timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
         script=_asset("report.js"),
@@ -127,7 +130,7 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
 
 def _roc_table(record: Record) -> list[tuple[float, list[str]]]:
     """Return how much of label 1 each side's model catches, and the truth, for some shares of label 0."""
-    curves = [side.metrics.roc if side.metrics else () for _, side in record.sides.items()]
+    curves = [side.metrics.roc if side.metrics else () for side in record.sides.values()]
 
     def caught(curve: tuple[RocPoint, ...], share: float) -> float | None:
         return max((p.true_positive_rate for p in curve if p.false_positive_rate <= share), default=None)
@@ -150,7 +153,7 @@ def _inline(text: str) -> Markup:
 
 def _conclusion(record: Record, found: ReportData) -> summary.Conclusion:
     """The conclusion with what costs and claims add to it, which say nothing of a run that one side did not finish."""
-    if any(side.status == "failed" for _, side in record.sides.items()):
+    if any(side.status == "failed" for side in record.sides.values()):
         return summary.conclude(record)
     return summary.conclude(record, cost=found.cost.verdict if found.cost else "", claims=found.claims_sentence)
 
@@ -167,7 +170,7 @@ def _metrics(record: Record) -> list[tuple[str, str, list[tuple[str, str, list[s
     """Return the table of metrics: per split (title, size of the split, rows of (label, hint, cells))."""
     table = []
     for title, field in (("Test split", "metrics"), ("Validation split", "validation")):
-        both = [getattr(side, field) for _, side in record.sides.items()]
+        both = [getattr(side, field) for side in record.sides.values()]
         of = next((f"{each.rows:,} rows, {each.positives:,} positive" for each in both if each), "")
         rows = []
         for name, (label, hint) in summary.METRICS.items():

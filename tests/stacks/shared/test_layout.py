@@ -7,6 +7,7 @@ import record.emr
 import record.schema
 from local.services import machine_name
 from stacks.emr.session import START_CLUSTER
+from stacks.sagemaker.endpoint import VARIANT
 from stacks.shared import layout
 from tests.stacks.conftest import Synthesised
 
@@ -14,6 +15,13 @@ from tests.stacks.conftest import Synthesised
 def test_the_record_has_the_same_stages_and_outputs() -> None:
     assert record.schema.STAGES == layout.STAGES
     assert record.collector.OUTPUTS == layout.OUTPUTS
+
+
+def test_the_record_s_names_are_not_changed_here_alone() -> None:
+    """As record/runs/deployed.py has them, which reads executions of earlier deployments too."""
+    assert layout.RECORD_STATE == "record"
+    assert (layout.ended_state("a-side"), layout.failed_state("a-side")) == ("a-side ended", "a-side failed")
+    assert VARIANT == "main"
 
 
 def test_states_have_the_names_by_which_a_record_is_read(synthesised: Synthesised, one_side: Synthesised) -> None:

@@ -11,7 +11,16 @@ FLOORS: dict[str, list[str | set[str]]] = {
     "": ["cli", "local", "comparison", "assembly", "record", "app", "stacks", {"common", "sides"}],
     "comparison": ["report", "claims", "repeats", "cost", "summary"],
     "stacks": ["comparison", {"sagemaker", "emr"}, "data", "network", "shared", "settings", "instances"],
-    "record": ["runs", "handler", "account", "collector", "schema", {"clients", "files", "text"}, "errors"],
+    "record": [
+        "runs",
+        "handler",
+        "account",
+        {"sagemaker", "emr"},
+        {"collector", "services"},
+        "schema",
+        {"clients", "files", "text"},
+        "errors",
+    ],
 }
 """Of each room from the top; what stands beside each other does not import each other."""
 

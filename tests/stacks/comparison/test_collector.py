@@ -10,7 +10,7 @@ from typing import Any
 
 from assembly.template import REPOSITORY
 from local.services import machine_name
-from sides import SIDES
+from sides import SERVICES, SIDES
 from stacks.settings import Settings
 from tests.stacks.conftest import CONFIGURATIONS, Synthesised, synthesise
 from tests.stacks.test_deletion import Order
@@ -23,9 +23,12 @@ IMPORT = """
 import sys
 sys.path[:0] = sys.argv[1:]
 import record.handler
+import record.services
+for service in %r:
+    record.services.service(service)
 for module in list(sys.modules.values()):
     print(getattr(module, "__file__", None) or "")
-"""
+""" % sorted(SERVICES)
 
 
 def function(synthesised: Synthesised) -> tuple[str, dict[str, Any]]:

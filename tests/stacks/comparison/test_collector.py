@@ -24,11 +24,11 @@ import sys
 sys.path[:0] = sys.argv[1:]
 import record.handler
 import record.services
-for service in %r:
+for service in {}:
     record.services.service(service)
 for module in list(sys.modules.values()):
     print(getattr(module, "__file__", None) or "")
-""" % sorted(SERVICES)
+""".format(sorted(SERVICES))
 
 
 def function(synthesised: Synthesised) -> tuple[str, dict[str, Any]]:

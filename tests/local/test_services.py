@@ -36,6 +36,7 @@ def test_a_comparison_that_started_no_side_is_one_line() -> None:
     services = SimpleNamespace(
         definitions=["arn:aws:states:us-east-1:123456789012:stateMachine:side-by-side-comparison"],
         machines=SimpleNamespace(execute=lambda *_: ended),
+        deployed=["sagemaker", "emr"],
         sides={"sagemaker": ended},
         raw="s3://lake/raw/",
     )

@@ -44,7 +44,7 @@ def test_acknowledged_findings_are_known(outcome: tuple[str, dict[str, Any]], sn
 
 def test_rules_run_and_find_what_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the acknowledgements both packs report: neither a lost pack nor a lost rule stays silent."""
-    for module in ("network.stack", "data.stack", "emr.stack", "shared.functions", "shared.custom_resources"):
+    for module in ("network.stack", "data.stack", "emr.cluster", "shared.functions", "shared.custom_resources"):
         monkeypatch.setattr(f"stacks.{module}.acknowledge", lambda *_: None)
     rules = {finding["rule"] for finding in check(build, app_context({}), tmp_path)["findings"]}
     assert {

@@ -732,7 +732,8 @@ class Calls:
                         for job in self._jobs(machines, action):
                             self._add(role, "function", module.name, [action], job)
                     case _ if action.startswith("elasticmapreduce:"):
-                        self._add(role, "function", module.name, [action])
+                        if any(self._runs_steps(machine) for machine in machines):
+                            self._add(role, "function", module.name, [action])
                     case _:
                         for machine in machines:
                             self._add(role, "function", module.name, [action], _executions(machine))
@@ -754,6 +755,12 @@ class Calls:
                 job = _target("sagemaker", evaluated(task.get("Parameters", {}), {}))
                 if job != ANYTHING and works_on(action, job):
                     yield job
+
+    def _runs_steps(self, machine: str) -> bool:
+        """True if a state machine adds steps to a cluster."""
+        found = self.templates.by_arn("AWS::StepFunctions::StateMachine", machine)
+        states = json.loads(found.properties["DefinitionString"])["States"]
+        return any(":elasticmapreduce:addStep" in task["Resource"] for task in tasks(states))
 
     def _framework(self, role: str, function: Resource) -> None:
         """The provider framework's own functions: they call ours, and wait for them until they are active.

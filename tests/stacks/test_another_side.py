@@ -45,6 +45,7 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_copied_side_is_synthesised_beside_another(repository: Path, tmp_path: Path) -> None:
     context = json.dumps(app_context({"sides": f"sagemaker,{NAME}"}))
     output = tmp_path / "cdk.out"

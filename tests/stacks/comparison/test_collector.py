@@ -19,16 +19,16 @@ from tests.stacks.test_deletion import Order
 ON_LAMBDA = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 IN_LAYER = ("annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection")
 
-IMPORT = """
+IMPORT = f"""
 import sys
 sys.path[:0] = sys.argv[1:]
 import record.handler
 import record.services
-for service in {}:
+for service in {sorted(SERVICES)}:
     record.services.service(service)
 for module in list(sys.modules.values()):
     print(getattr(module, "__file__", None) or "")
-""".format(sorted(SERVICES))
+"""
 
 
 def function(synthesised: Synthesised) -> tuple[str, dict[str, Any]]:

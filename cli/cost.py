@@ -63,14 +63,18 @@ def cost(
     Examples: compare cost --usage runs_per_day=4 --usage events_per_run=50000000;
     compare cost --run build/compare/latest --format markdown; compare cost --max-monthly 500
     """
-    profile = Usage.of(usage or [], usage_file)
-    book = PriceBook.load(prices)
-    records = [record for reference in run or [] for record in _runs(reference)]
-    workload = fitted(records, book) if records else Workload.load()
-    priced = [estimate(_read(templates), profile, book, workload, region)]
-    if against is not None:
-        priced.append(estimate(_read(against), profile, book, workload, region))
-    runs = [(record, run_cost(record, book, region, workload)) for record in records]
+    try:
+        profile = Usage.of(usage or [], usage_file)
+        book = PriceBook.load(prices)
+        records = [record for reference in run or [] for record in _runs(reference)]
+        workload = fitted(records, book) if records else Workload.load()
+        priced = [estimate(_read(templates), profile, book, workload, region)]
+        if against is not None:
+            priced.append(estimate(_read(against), profile, book, workload, region))
+        runs = [(record, run_cost(record, book, region, workload)) for record in records]
+    except UserError as error:
+        # A path that was asked for may hold a line break.
+        raise UserError(" ".join(str(error).split())) from error
     after, before = priced[0], priced[1] if against is not None else None
     if as_json or output == "json":
         typer.echo(json.dumps(_json(after, before, runs), indent=2))

@@ -92,7 +92,8 @@ def word(measured: Measured, verdict: Verdict) -> str:
     serving = [side for side in measured.sides if measured.number("endpoints", side)]
     if serving:
         without = [side for side in measured.sides if side not in serving]
-        text += f" The counts of {titles(serving)} include the endpoint; nothing on {titles(without)} serves."
+        text += f" The counts of {titles(serving)} include the endpoint"
+        text += f"; nothing on {titles(without)} serves." if without else "."
     if verdict.reason("not more configurable"):
         text += (
             f" With no more settings than {titles(ml)}, {titles(data)} {_verb(data, 'is', 'are')} not the more "

@@ -16,7 +16,7 @@ from stacks.shared.functions import acknowledge_function, function_role
 from stacks.shared.rules import acknowledge, acknowledge_wildcards
 from stacks.shared.states import log_group, machine_log_name
 
-_HANDLERS = Path(__file__).parent / "handlers"
+_HANDLERS = Path(__file__).parents[1] / "handlers"
 
 # CloudFormation waits for a custom resource for one hour at the most
 # (AWS::CloudFormation::CustomResource, ServiceTimeout; read 2026-11-22).

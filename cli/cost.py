@@ -16,13 +16,13 @@ from assembly.template import Assembly, TemplateError
 from cli.terminal import amount, bad_input, say_error, terminal
 from comparison.cost import CostError
 from comparison.cost import table as tables
-from comparison.cost.break_even import break_even
+from comparison.cost.break_even import AXES, break_even
 from comparison.cost.lines import PARTIES, Estimate
 from comparison.cost.prices import PRICES, PriceBook, PriceError
 from comparison.cost.run import RunCost, run_cost
+from comparison.cost.runtime import RuntimeModel, fit_runtime
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from comparison.cost.workload import Workload, fitted
 from record.runs.folders import OUTPUT, RunsError, find
 from record.schema import Record, RecordError
 
@@ -67,11 +67,11 @@ def cost(
         profile = Usage.of(usage or [], usage_file)
         book = PriceBook.load(prices)
         records = [record for reference in run or [] for record in find(reference, OUTPUT)]
-        workload = fitted(records, book) if records else Workload.load()
-        priced = [estimate(_read(templates), profile, book, workload, region)]
+        runtime = fit_runtime(records, book) if records else RuntimeModel.load()
+        priced = [estimate(_read(templates), profile, book, runtime, region)]
         if against is not None:
-            priced.append(estimate(_read(against), profile, book, workload, region))
-        runs = [(record, run_cost(record, book, region, workload)) for record in records]
+            priced.append(estimate(_read(against), profile, book, runtime, region))
+        runs = [(record, run_cost(record, book, region, runtime)) for record in records]
     except (CostError, PriceError, RecordError, RunsError, TemplateError) as error:
         # What was asked for may hold a line break.
         bad_input(" ".join(f"{'--run: ' if isinstance(error, RunsError) else ''}{error}".split()))
@@ -113,7 +113,7 @@ def _check(after: Estimate, limit: float) -> None:
     raise typer.Exit(1)
 
 
-def _all(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> list[tables.Table]:
+def _all(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> list[tables.CostTable]:
     shown = [tables.lines_table(after, side) for side in PARTIES]
     shown.append(tables.totals_table(after))
     if before is not None:
@@ -158,7 +158,7 @@ def _profile(after: Estimate) -> str:
 
 
 def _json(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> dict[str, Any]:
-    curves = [break_even(after, along) for along in tables.ALONG]
+    curves = [break_even(after, along) for along in AXES]
     found: dict[str, Any] = {
         "estimate": after.model_dump(mode="json"),
         "totals": {

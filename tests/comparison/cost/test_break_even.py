@@ -7,18 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembly.template import Assembly
-from comparison.cost.break_even import MAXIMUM, Along, Curve, axis_end, break_even, find_stretches
+from comparison.cost.break_even import AXES, Along, Curve, axis_end, break_even, find_stretches
 from comparison.cost.lines import Estimate, usd
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from record.schema import SideName
-from tests.comparison.cost.conftest import book, workload
+from tests.comparison.cost.conftest import book, model
 
 EMR_WORKS_LESS = {"sagemaker": {"startup_seconds": 900}, "emr": {"startup_seconds": 100}}
 
 
 def priced(assembly: Assembly, usage: Usage, **work: object) -> Estimate:
-    return estimate(assembly, usage, book(), workload(**work))
+    return estimate(assembly, usage, book(), model(**work))
 
 
 def crossings(curve: Curve) -> list[float]:
@@ -79,7 +79,7 @@ def brute_force(curve_of: Estimate, along: Along, end: float, serving: bool) -> 
 
 
 @pytest.mark.parametrize("name", ["default", "serverless and transient"])
-@pytest.mark.parametrize("along", list(MAXIMUM))
+@pytest.mark.parametrize("along", list(AXES))
 def test_the_same_as_by_brute_force(name: str, along: Along, assemblies: dict[str, Assembly]) -> None:
     usage = Usage(runs_per_day=20, events_per_run=1_000_000, cluster_hours_per_day=None, request_milliseconds=20)
     found = priced(assemblies[name], usage, **EMR_WORKS_LESS)
@@ -162,11 +162,11 @@ def test_a_serverless_endpoint_answers_as_many_as_its_concurrency(assemblies: di
     at_once = variant["ServerlessConfig"]["MaxConcurrency"]
     slow = priced(template, Usage(request_milliseconds=500))
     assert axis_end(slow, "requests_per_second") == pytest.approx(at_once / 0.5)
-    assert axis_end(slow.at(request_milliseconds=0), "requests_per_second") == MAXIMUM["requests_per_second"]
+    assert axis_end(slow.at(request_milliseconds=0), "requests_per_second") == AXES["requests_per_second"].maximum
 
 
 def test_without_a_price_no_side_is_named(default: Assembly) -> None:
-    found = estimate(default, Usage(), book(ec2__m5_xlarge=None), workload())
+    found = estimate(default, Usage(), book(ec2__m5_xlarge=None), model())
     curve = break_even(found, "runs_per_day")
     assert curve.stretches == ()
     assert curve.sentences == ("Which side is cheaper is not known: there is no price for ec2/m5.xlarge.",)
@@ -174,7 +174,7 @@ def test_without_a_price_no_side_is_named(default: Assembly) -> None:
 
 def test_only_prices_that_are_compared_matter(default: Assembly) -> None:
     """Neither what both share, nor the endpoint where it is left out."""
-    found = estimate(default, Usage(), book(kms__key=None, sagemaker__hosting__ml_m5_large=None), workload())
+    found = estimate(default, Usage(), book(kms__key=None, sagemaker__hosting__ml_m5_large=None), model())
     assert break_even(found, "runs_per_day").stretches
     unknown = break_even(found, "runs_per_day", serving=True).sentences
     assert unknown == ("Which side is cheaper is not known: there is no price for sagemaker/hosting/ml.m5.large.",)

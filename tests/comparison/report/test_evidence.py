@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from comparison.cost.workload import Workload
+from comparison.cost.runtime import RuntimeModel
 from comparison.report.evidence import gather
 from record.schema import Record, save
 from tests.record.sample import sample
@@ -57,7 +57,7 @@ def test_claims_are_counted_by_verdict(tmp_path: Path, templates: Path) -> None:
 
 def test_workload_is_of_this_machine_once_two_sizes_ran(tmp_path: Path, templates: Path) -> None:
     """One size cannot tell an engine's start from its work; runs of other code or a failed one do not count."""
-    shipped = Workload.load().sides["emr"].stages["prepare"].origin
+    shipped = RuntimeModel.load().sides["emr"].stages["prepare"].origin
     record = keep(tmp_path, "small", templates)
     found = gather(record, tmp_path / "small")
     assert found.cost

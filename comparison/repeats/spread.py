@@ -75,7 +75,7 @@ class Number:
 
     @property
     def is_time(self) -> bool:
-        """Whether it depends on the machine: one machine's says nothing of another's, nor of an account's."""
+        """Whether it depends on the host: one host's says nothing of another's, nor of an account's."""
         return self.unit in ("s", "ms")
 
 

@@ -74,6 +74,11 @@ class CostSection:
         return {party: NAMES[party] for party in PARTIES}
 
     @property
+    def served(self) -> str:
+        """The sides that bring an endpoint along."""
+        return curves.served_texts(curves.served_sides(self.estimate))["served_names"]
+
+    @property
     def examples(self) -> str:
         """How many prices could not be verified, in words; empty if all were."""
         examples, used = self.estimate.examples()

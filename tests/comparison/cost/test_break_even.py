@@ -55,7 +55,7 @@ def test_a_crossing_in_words(default: Assembly) -> None:
 
 
 def test_a_jump_is_found_where_the_cluster_stops_ending_itself(default: Assembly) -> None:
-    """Clusters of their own are cheaper here; one that stands all month is dearer, from one run a day to the next."""
+    """Clusters of their own are cheaper here; one that is on all month is dearer, from one run a day to the next."""
     usage = Usage(events_per_run=0)
     curve = break_even(priced(default, usage, **EMR_WORKS_LESS), "runs_per_day")
     assert [each.cheaper for each in curve.stretches if each.cheaper][:2] == ["emr", "sagemaker"]
@@ -95,7 +95,7 @@ def test_the_same_as_by_brute_force(name: str, along: Along, assemblies: dict[st
 @settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=5, unique=True).map(sorted))
 def test_every_change_between_samples_is_found(changes: list[float]) -> None:
-    """Wherever the answer changes; two changes must be further apart than the samples are."""
+    """Wherever the cheaper side changes; two changes must be further apart than the samples are."""
     kept = [each for i, each in enumerate(changes) if i == 0 or each - changes[i - 1] > 0.01]
 
     def cheaper(x: float) -> SideName:
@@ -155,7 +155,7 @@ def test_the_usage_is_on_the_axis_and_what_of_it_does_not_fit_is_said(default: A
     assert not any("requests" in each for each in break_even(found, "runs_per_day").sentences)
 
 
-def test_a_serverless_endpoint_answers_as_many_as_its_concurrency(assemblies: dict[str, Assembly]) -> None:
+def test_a_serverless_endpoint_takes_as_many_as_its_concurrency(assemblies: dict[str, Assembly]) -> None:
     template = assemblies["serverless and transient"]
     ((stack, resource),) = template.resources("AWS::SageMaker::EndpointConfig")
     (variant,) = template.properties(stack, resource)["ProductionVariants"]

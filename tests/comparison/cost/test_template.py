@@ -104,7 +104,7 @@ def test_a_cluster_is_billed_for_a_minute_at_least(assemblies: dict[str, Assembl
     [
         # Pauses of 24 h - 80 s are longer than the hour after which it ends: 380 s a run for clusters of their own.
         (1, None, DAYS * 380 / 3600),
-        # 86,400 / 24 = 3,600 s from start to start: never an hour of pause, so it stands all month.
+        # 86,400 / 24 = 3,600 s from start to start: never an hour of pause, so it is on all month.
         (24, None, 730),
         # 86,400 / 23 = 3,756 s, less 80 s of work: 3,676 s of pause.
         (23, None, 23 * DAYS * 380 / 3600),
@@ -114,7 +114,7 @@ def test_a_cluster_is_billed_for_a_minute_at_least(assemblies: dict[str, Assembl
         (2000, None, 2000 * DAYS * 80 / 3600),
     ],
 )
-def test_a_persistent_cluster_stands_as_idle_termination_decides(
+def test_a_persistent_cluster_is_on_as_idle_termination_decides(
     runs_per_day: float, kept_up: float | None, hours: float, default: Assembly
 ) -> None:
     usage = Usage(runs_per_day=runs_per_day, events_per_run=10_000_000, cluster_hours_per_day=kept_up)
@@ -123,7 +123,7 @@ def test_a_persistent_cluster_stands_as_idle_termination_decides(
     assert month(found, "core: instances") == pytest.approx(hours * 0.192)
 
 
-def test_one_run_on_a_cluster_that_stands_takes_its_work_only(default: Assembly) -> None:
+def test_one_run_on_a_cluster_that_is_always_on_takes_its_work_only(default: Assembly) -> None:
     found = priced(default, Usage(events_per_run=10_000_000, cluster_hours_per_day=24))
     assert a_run(found, "core: instances") == pytest.approx(80 / 3600 * 0.192)
     assert a_run(priced(default), "core: instances") == pytest.approx(380 / 3600 * 0.192)
@@ -176,7 +176,7 @@ def test_a_serverless_endpoint_is_billed_by_the_time_of_its_requests(assemblies:
     assert idle(found, "serverless inference") == 0
 
 
-def test_what_stands_by_the_hour_and_by_the_month(default: Assembly) -> None:
+def test_what_is_always_on_by_the_hour_and_by_the_month(default: Assembly) -> None:
     found = priced(default)
     assert month(found, "interface endpoint") == pytest.approx(2 * 730 * 0.01)
     assert month(found, "key") == 1
@@ -327,7 +327,7 @@ def test_a_node_without_disks_gets_emrs(default: Assembly, tmp_path: Path) -> No
     assert idle(found, "core: disks") == pytest.approx(94 * 0.1 / 730)
 
 
-def test_a_cluster_without_idle_termination_stands_for_ever(default: Assembly, tmp_path: Path) -> None:
+def test_a_cluster_without_idle_termination_is_always_on(default: Assembly, tmp_path: Path) -> None:
     ((stack, resource),) = default.resources("AWS::EMR::Cluster")
     other = changed(
         default, tmp_path / "out", stack, resource, lambda cluster: cluster["Properties"].pop("AutoTerminationPolicy")

@@ -2,7 +2,7 @@
 
 A cost is a list of line items (`lines`), each with a price and a quantity that is a sum of products of named drivers,
 which `drivers` computes from how the pipelines are used (`usage`) and how long their stages work (`runtime`).
-`registry` names what bills each resource: a file a service.
+A service has a file that says how it is billed, and `registry` a line for it.
 """
 
 

@@ -1,28 +1,13 @@
-"""Who bills what: a line for each side's service, and by the type of a resource its function.
+"""Which service each side has.
 
 A new side is a file such as `sagemaker` and a line in `SERVICES`.
 """
 
-from comparison.cost import emr, sagemaker, shared
-from comparison.cost.billing import Bill, Service
+from comparison.cost import emr, sagemaker
+from comparison.cost.billing import Service
 from record.schema import SideName
 
 SERVICES: dict[SideName, Service] = {"sagemaker": sagemaker.SERVICE, "emr": emr.SERVICE}
-
-RESOURCES: dict[str, Bill | str] = {
-    **shared.RESOURCES,
-    **{kind: bill for service in SERVICES.values() for kind, bill in service.resources.items()},
-}
-"""By CloudFormation type: what bills it, or why it has no price of its own."""
-
-_CUSTOM = "Custom::"
-
-
-def bill_of(resource_type: str) -> Bill | str | None:
-    """How resources of a type are billed, or why they are not; None: nothing here knows the type."""
-    if resource_type.startswith(_CUSTOM):
-        return RESOURCES.get(resource_type, RESOURCES[f"{_CUSTOM}*"])
-    return RESOURCES.get(resource_type)
 
 
 def sides_of(tasks: list[str]) -> list[SideName]:

@@ -2,37 +2,45 @@
 
     estimate(Assembly(Path("cdk.out")), Usage.of(["runs_per_day=4"]), PriceBook.load())
 
-`registry` says of every resource type what bills it, or why it has no price of its own.
+`RESOURCES` says of every resource type what bills it, or why it has no price of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from assembly.template import Assembly
-from comparison.cost import CostError
+from comparison.cost import CostError, shared, state_machines
 from comparison.cost.billing import (
     DAMAGE,
     Bill,
     Billed,
-    Definition,
     EventsLimit,
     Resource,
     damaged,
-    definition_of,
 )
 from comparison.cost.lines import Estimate, Limit, LineItem, NotPriced, Parameters, number
 from comparison.cost.prices import PriceBook
-from comparison.cost.registry import SERVICES, bill_of, sides_of, task_service
+from comparison.cost.registry import SERVICES
 from comparison.cost.runtime import RuntimeModel
 from comparison.cost.usage import Usage
 from comparison.summary import TITLES
-from record.schema import SIDES, STAGES, SideName, StageName
+from record.schema import SIDES, STAGES, StageName
 
-_STATE_MACHINE = "AWS::StepFunctions::StateMachine"
-_STARTS_RUNS = "states"
-_ONCE_A_DEPLOYMENT = frozenset({"codebuild", "lambda"}.union(*(service.tasks for service in SERVICES.values())))
-"""Services that a state machine calls that is no pipeline: it publishes the code, or generates data."""
+RESOURCES: dict[str, Bill | str] = {
+    state_machines.TYPE: state_machines.bill,
+    **shared.RESOURCES,
+    **{kind: bill for service in SERVICES.values() for kind, bill in service.resources.items()},
+}
+"""By CloudFormation type: what bills it, or why it has no price of its own."""
+
+_CUSTOM = "Custom::"
+
+
+def bill_of(resource_type: str) -> Bill | str | None:
+    """How resources of a type are billed, or why they are not; None: nothing here knows the type."""
+    if resource_type.startswith(_CUSTOM):
+        return RESOURCES.get(resource_type, RESOURCES[f"{_CUSTOM}*"])
+    return RESOURCES.get(resource_type)
 
 
 def estimate(
@@ -48,7 +56,7 @@ def estimate(
     if region not in book.regions:
         raise CostError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
     runtime = runtime or RuntimeModel.load()
-    found = _pipelines(assembly)
+    found = state_machines.pipelines(assembly)
     for side in SIDES:
         if side not in [of for of, _ in found.values()]:
             raise CostError(
@@ -90,7 +98,7 @@ def estimate(
 
 
 def _bill(resource: Resource) -> list[Billed]:
-    bill = _state_machine if resource.type == _STATE_MACHINE else bill_of(resource.type)
+    bill = bill_of(resource.type)
     if bill is None:
         raise CostError(
             f"{resource.stack}: {resource.name}: resource type {resource.type} is not known; "
@@ -121,111 +129,6 @@ def _grouped(found: Sequence[NotPriced]) -> tuple[NotPriced, ...]:
 
 def _least(limits: Sequence[Limit]) -> Limit | None:
     return min(limits, key=lambda limit: limit.value, default=None)
-
-
-# -- state machines
-
-
-def _pipelines(assembly: Assembly) -> dict[str, tuple[SideName, Definition]]:
-    """The pipelines by stack: whose they are, and their definitions. A pipeline has all stages.
-
-    Raises:
-        CostError: a pipeline's stages are tasks of no known service, or of several.
-    """
-    found: dict[str, tuple[SideName, Definition]] = {}
-    for stack, name in assembly.resources(_STATE_MACHINE):
-        definition = definition_of(assembly, stack, name)
-        if definition is None or not _is_pipeline(definition):
-            continue
-        try:
-            tasks = [str(definition["States"][stage]["Resource"]) for stage in STAGES]
-            sides = sides_of(tasks)
-        except DAMAGE as error:
-            raise damaged(stack, name, error) from error
-        if len(sides) != 1:
-            services = ", ".join(sorted(set().union(*(SERVICES[side].tasks for side in SERVICES))))
-            raise CostError(
-                f"{stack}: {name}: the pipeline's stages are not tasks of one known service: "
-                f"{', '.join(dict.fromkeys(tasks))}; allowed: tasks of {services}"
-            )
-        found[stack] = sides[0], definition
-    return found
-
-
-def _is_pipeline(definition: Definition) -> bool:
-    return all(isinstance(definition["States"].get(stage), dict) for stage in STAGES)
-
-
-def _state_machine(resource: Resource) -> Iterator[Billed]:
-    definition = definition_of(resource.assembly, resource.stack, resource.name)
-    if definition is None:
-        yield resource.not_priced("waits for a custom resource, in a deployment only")
-        return
-    pipeline = _is_pipeline(definition)
-    services = {task_service(task) for task in _tasks(definition)}
-    if not pipeline and _STARTS_RUNS not in services:
-        unknown = services - _ONCE_A_DEPLOYMENT
-        if unknown:
-            raise CostError(
-                f"{resource.stack}: {resource.name}: a state machine with tasks of {', '.join(sorted(unknown))}; "
-                f"allowed: tasks of {', '.join(sorted(_ONCE_A_DEPLOYMENT))}"
-            )
-        yield resource.not_priced("runs in a deployment only; what it starts is paid once, not by the month")
-        return
-    transitions = _transitions(definition, STAGES if pipeline else ())
-    yield resource.item(
-        "transitions",
-        "states/transition",
-        (transitions, ("runs",)),
-        detail=f"{transitions} of a run that goes well",
-    )
-    if pipeline and resource.side != "shared":
-        yield from SERVICES[resource.side].pipeline(resource, definition)
-
-
-def _tasks(definition: Definition) -> Iterator[str]:
-    """The ARNs of all tasks, those in branches too."""
-    for state in definition["States"].values():
-        if state["Type"] == "Task":
-            yield str(state["Resource"])
-        for branch in state.get("Branches", []):
-            yield from _tasks(branch)
-
-
-def _transitions(definition: Mapping[str, Any], through: Sequence[str] = ()) -> int:
-    """States that an execution enters on the shortest way through these states to a good end.
-
-    A parallel state counts with all of its branches.
-    """
-    states: Mapping[str, Mapping[str, Any]] = definition["States"]
-    ends = {name for name, state in states.items() if state["Type"] == "Succeed" or state.get("End")}
-    first = definition["StartAt"]
-    stops = [{first}, *({name} for name in through if name != first), ends]
-    total = _entered(states[first])
-    for (start, *_), goals in pairwise(stops):
-        total += _shortest(states, start, goals)
-    return total
-
-
-def _shortest(states: Mapping[str, Mapping[str, Any]], start: str, goals: Set[str]) -> int:
-    """States entered from one state until the nearest of others; 0 if none of them can be reached."""
-    counts = {start: 0}
-    waiting = [start]
-    while waiting:
-        name = waiting.pop(0)
-        state = states[name]
-        following = [state[key] for key in ("Next", "Default") if key in state]
-        following += [choice["Next"] for choice in state.get("Choices", [])]
-        for each in following:
-            count = counts[name] + _entered(states[each])
-            if count < counts.get(each, count + 1):
-                counts[each] = count
-                waiting.append(each)
-    return min((counts[goal] for goal in goals if goal in counts), default=0)
-
-
-def _entered(state: Mapping[str, Any]) -> int:
-    return 1 + sum(_transitions(branch) for branch in state.get("Branches", []))
 
 
 # -- what was assumed

@@ -12,8 +12,7 @@ from assembly.template import REPOSITORY, Assembly
 from comparison.cost import CostError
 from comparison.cost.lines import Estimate, LineItem, Parameters, drivers, idle_drivers, run_drivers
 from comparison.cost.prices import PriceBook
-from comparison.cost.registry import RESOURCES, bill_of
-from comparison.cost.template import estimate
+from comparison.cost.template import RESOURCES, bill_of, estimate
 from comparison.cost.usage import Usage
 from tests.comparison.cost.conftest import ALL, book, model
 

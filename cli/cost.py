@@ -15,13 +15,13 @@ from rich.text import Text
 from assembly.template import Assembly
 from cli.terminal import amount, say_error, terminal
 from comparison.cost import table as tables
-from comparison.cost.break_even import break_even
+from comparison.cost.break_even import AXES, break_even
 from comparison.cost.lines import PARTIES, Estimate
 from comparison.cost.prices import PRICES, PriceBook
 from comparison.cost.run import RunCost, run_cost
+from comparison.cost.runtime import RuntimeModel, fit_runtime
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from comparison.cost.workload import Workload, fitted
 from record.errors import UserError
 from record.runs.folders import OUTPUT, find
 from record.schema import Record, RecordError
@@ -56,7 +56,7 @@ def cost(
         float | None, typer.Option(parser=amount, help="Fail when a month costs more US dollars, both sides together.")
     ] = None,
 ) -> None:
-    """Price the templates: idle, a run, a month; both sides side by side, and where they break even.
+    """What the templates cost: idle, a run, a month; both sides side by side, and where they break even.
 
     An estimate from list prices; what it assumes is printed with it.
 
@@ -67,11 +67,11 @@ def cost(
         profile = Usage.of(usage or [], usage_file)
         book = PriceBook.load(prices)
         records = [record for reference in run or [] for record in _runs(reference)]
-        workload = fitted(records, book) if records else Workload.load()
-        priced = [estimate(_read(templates), profile, book, workload, region)]
+        runtime = fit_runtime(records, book) if records else RuntimeModel.load()
+        priced = [estimate(_read(templates), profile, book, runtime, region)]
         if against is not None:
-            priced.append(estimate(_read(against), profile, book, workload, region))
-        runs = [(record, run_cost(record, book, region, workload)) for record in records]
+            priced.append(estimate(_read(against), profile, book, runtime, region))
+        runs = [(record, run_cost(record, book, region, runtime)) for record in records]
     except UserError as error:
         # A path that was asked for may hold a line break.
         raise UserError(" ".join(str(error).split())) from error
@@ -123,7 +123,7 @@ def _check(after: Estimate, limit: float) -> None:
     raise typer.Exit(1)
 
 
-def _all(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> list[tables.Table]:
+def _all(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> list[tables.CostTable]:
     shown = [tables.lines_table(after, side) for side in PARTIES]
     shown.append(tables.totals_table(after))
     if before is not None:
@@ -168,7 +168,7 @@ def _profile(after: Estimate) -> str:
 
 
 def _json(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> dict[str, Any]:
-    curves = [break_even(after, along) for along in tables.ALONG]
+    curves = [break_even(after, along) for along in AXES]
     found: dict[str, Any] = {
         "estimate": after.model_dump(mode="json"),
         "totals": {

@@ -1,32 +1,130 @@
 """Which side is cheaper, and where that changes: the cost of a month along one driver, everything else held equal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from comparison.cost.lines import Estimate, Limit, number
+from comparison.cost.formula import Tree, evaluate, parse
+from comparison.cost.lines import Estimate, drivers, inputs, number
 from comparison.summary import TITLES
 from record.schema import SIDES, SideName
 
-__all__ = ["MAXIMUM", "Along", "Curve", "Stretch", "axis_end", "break_even", "find_stretches", "number"]
+__all__ = ["AXES", "Along", "Curve", "Stretch", "axis_end", "break_even", "find_stretches", "number"]
 
 Along = Literal["runs_per_day", "events_per_run", "requests_per_second"]
 
-MAXIMUM: dict[Along, float] = {"runs_per_day": 100, "events_per_run": 1_000_000_000, "requests_per_second": 200}
-"""How far each curve goes at most, unless the usage itself or the caller goes further."""
 
-# A difference below a hundredth of a cent a month is none.
-_EQUAL_USD = 1e-4
-_SAMPLES = 500
-_PRECISION = 1e-12  # of the whole axis
+@dataclass(frozen=True)
+class Axis:
+    """An input along which the cost is drawn, everything else held equal."""
+
+    label: str
+    maximum: float
+    """How far the curve goes at most, unless the usage itself or the caller goes further."""
+    limit: Tree = None
+    """The most that the templates carry; None: no limit is known."""
+    reason: str = ""
+    """The parameter whose ``why`` says so."""
+    serving: bool = False
+    """The curve is one of serving in real time."""
+
+
+AXES: dict[Along, Axis] = {
+    "runs_per_day": Axis("runs a day", 100),
+    "events_per_run": Axis("log events a run", 1_000_000_000, parse("events_limit"), "events_limit"),
+    "requests_per_second": Axis(
+        "requests a second to the endpoint",
+        200,
+        # A serverless endpoint has a limit of requests at a time.
+        parse(
+            "(requests_limit / (request_milliseconds / 1000) if request_milliseconds else None) "
+            "if known(requests_limit) and serverless else requests_limit"
+        ),
+        "requests_limit",
+        serving=True,
+    ),
+}
+END = parse("max(min(maximum, limit) if known(limit) and limit else maximum, usage)")
+"""Where a curve ends: at what the templates carry, at its maximum, or at the usage's own value if that is more."""
+EXCEEDED = parse("known(limit) and (limit <= end if own else limit < usage)")
+"""Whether the axis of the curve (``own``), or another's value in the usage, passes what the templates carry."""
+
+EQUAL_USD = 1e-4
+"""A difference below a hundredth of a cent a month is none."""
+SAMPLES = 500
+DECADES = 6
+"""Below the axis's end, down to which samples are close together."""
+PRECISION = 1e-12
+"""Of the whole axis."""
 POINTS = 240
 """Parts of equal length into which an axis is divided for a curve's points."""
+SHOWN = 0.01
+"""Of the whole axis: a shorter stretch of equal cost tells nothing, at 0 or where one overtakes another."""
+
+_RUNS = "runs a day of {events_per_run} events"
+_ONE_RUN = "events a run at {runs_per_day} run a day"
+_EVENTS = "events a run at {runs_per_day} runs a day"
+SENTENCES: list[tuple[Tree, str]] = [
+    (parse(condition), text)
+    for condition, text in (
+        (
+            "along_requests_per_second and serving and served",
+            "{others} brings no endpoint, so there is no break-even along requests: {served_costs} "
+            "from 0 to {end} requests a second.",
+        ),
+        (
+            "along_requests_per_second and (0 if serving and served else 1)",
+            "Requests change neither side's cost without the endpoint.",
+        ),
+        ("unknown", "Which side is cheaper is not known: there is no price for {missing}."),
+        *(
+            (f"{condition} and {count}", text.format(of=of))
+            for condition, of in (
+                ("along_runs_per_day", _RUNS),
+                ("along_events_per_run and runs_per_day == 1", _ONE_RUN),
+                ("along_events_per_run and (runs_per_day < 1 or 1 < runs_per_day)", _EVENTS),
+            )
+            for count, text in (
+                ("stretches == 1", "{{first_cheaper}} from 0 to {{last_end}} {of}, at these prices."),
+                (
+                    "stretches == 2",
+                    "{{last_cheaper}} above {{last_start}} and up to {{last_end}} {of}, at these prices, "
+                    "{{first_name}} below.",
+                ),
+                (
+                    "2 < stretches",
+                    "{{first_cheaper}} below {{first_end}} {of}, at these prices, {{between}}, {{last_name}} above "
+                    "{{last_start}} and up to {{last_end}}.",
+                ),
+            )
+        ),
+        (
+            "events_per_run_exceeded and (0 if unknown else 1)",
+            "More than {events_per_run_limit} events a run do not fit: {events_per_run_why}.",
+        ),
+        (
+            "serving and requests_per_second_exceeded and (0 if unknown else 1)",
+            "More than {requests_per_second_limit} requests a second are not carried: {requests_per_second_why}.",
+        ),
+        (
+            "served and serving and stretches",
+            "Only {served_names} brings an endpoint along: what serving takes on {others} is not in {others}'s cost.",
+        ),
+    )
+]
+"""What is said of a curve: every sentence whose condition holds. The page has the same list, conditions and all."""
+BETWEEN = "{name} from {start} to {end}"
+SERVED_COST = "{name}'s side costs {least} to {most} US dollars a month"
+CHEAPER: dict[SideName | None, str] = {None: "Both cost the same"}
+CHEAPER |= {side: f"{TITLES[side]} is cheaper" for side in SIDES}
+NAMES: dict[SideName | None, str] = {None: "neither"}
+NAMES |= {side: TITLES[side] for side in SIDES}
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the axis on which the same side is cheaper; None: they cost the same."""
+    """A part of the axis on which the same side is cheapest; None: no other is dearer."""
 
     start: float
     end: float
@@ -35,70 +133,66 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Curve:
-    """The cost of a month of both sides along one driver.
+    """The cost of a month of every side along one driver.
 
-    ``points`` are (x, sagemaker, emr), in US dollars a month. ``stretches`` cover the axis from 0 to the last point;
-    they are empty where a price is not known, since a lower bound decides nothing, and along the requests, which only
-    one side answers.
+    ``points`` are x and a cost for each of SIDES, in US dollars a month. ``stretches`` cover the axis from 0 to the
+    last point; they are empty where a price is not known, since a lower bound decides nothing, and along the requests.
     """
 
     along: Along
     serving: bool
-    points: tuple[tuple[float, float, float], ...]
+    points: tuple[tuple[float, ...], ...]
     stretches: tuple[Stretch, ...]
     sentences: tuple[str, ...]
 
 
 def axis_end(estimate: Estimate, along: Along) -> float:
-    """Where a curve ends: at what the templates carry, at `MAXIMUM`, or at the usage's own value if that is more."""
-    limit = _limit(estimate, along)
-    carried = MAXIMUM[along] if limit is None or limit.value == 0 else min(MAXIMUM[along], limit.value)
-    return max(carried, float(getattr(estimate.usage, along)))
+    """Where a curve ends, as `END` says."""
+    values = inputs(estimate.usage, estimate.parameters)
+    limit = evaluate(AXES[along].limit, values)
+    return float(evaluate(END, {"limit": limit, "maximum": AXES[along].maximum, "usage": values[along]}))
 
 
 def break_even(estimate: Estimate, along: Along, maximum: float | None = None, *, serving: bool | None = None) -> Curve:
-    """Both sides' cost of a month from 0 to ``maximum`` (default: `axis_end`), and where they cross.
+    """Every side's cost of a month from 0 to ``maximum`` (default: `axis_end`), and where they cross.
 
-    ``serving``: with the endpoint, which only SageMaker brings along; by default only along the requests. What both
-    share is left out, since it changes nothing.
+    ``serving``: with the endpoint, which not every side brings along; by default only along the requests. What the
+    sides share is left out, since it changes nothing.
     """
+    axis = AXES[along]
     end = axis_end(estimate, along) if maximum is None else maximum
-    with_endpoint = along == "requests_per_second" if serving is None else serving
+    with_endpoint = axis.serving if serving is None else serving
+    items = {side: estimate.items(side, serving=with_endpoint) for side in SIDES}
 
-    def costs(x: float) -> tuple[float, float]:
-        at = estimate.at(**{along: x})
-        return at.month("sagemaker", serving=with_endpoint).usd, at.month("emr", serving=with_endpoint).usd
+    def costs(x: float) -> dict[SideName, float]:
+        at = drivers(estimate.usage.model_copy(update={along: x}), estimate.parameters)
+        return {side: sum(item.amount(at) or 0.0 for item in items[side]) for side in SIDES}
 
-    points = tuple((x, *costs(x)) for x in (end * i / POINTS for i in range(POINTS + 1)))
-    limits = _limits(estimate, along, end, with_endpoint)
-    if along == "requests_per_second":
-        return Curve(along, with_endpoint, points, (), (_requests(estimate, end, with_endpoint), *limits))
-    unknown = estimate.at(**{along: end}).missing(SIDES, serving=with_endpoint)
-    if unknown:
-        sentence = f"Which side is cheaper is not known: there is no price for {', '.join(unknown)}."
-        return Curve(along, with_endpoint, points, (), (sentence,))
-    stretches = find_stretches(lambda x: _cheaper(*costs(x)), end)
-    sentences = [_sentence(estimate, along, stretches), *limits]
-    if with_endpoint:
-        sentences.append("Only SageMaker brings an endpoint along: what serving takes on EMR is not in EMR's cost.")
+    points = tuple((x, *costs(x).values()) for x in (end * i / POINTS for i in range(POINTS + 1)))
+    stretches: list[Stretch] = []
+    missing: list[str] = []
+    if not axis.serving:
+        missing = estimate.at(**{along: end}).missing(SIDES, serving=with_endpoint)
+        stretches = [] if missing else find_stretches(lambda x: _cheapest(costs(x)), end)
+    sentences = _sentences(estimate, along, end, with_endpoint, stretches, missing)
     return Curve(along, with_endpoint, points, tuple(stretches), tuple(sentences))
 
 
 def find_stretches(cheaper: Callable[[float], SideName | None], end: float) -> list[Stretch]:
-    """Where the answer changes between 0 and ``end``: samples, close together near 0, and bisection between them.
+    """Where the cheapest side changes between 0 and ``end``: samples, close together near 0, bisection between.
 
     It needs no continuity: costs jump where a cluster stops ending itself, or where one more instance starts. A
     stretch that begins and ends between two samples is not seen.
     """
-    samples = [0.0, *(end * 10 ** (-6 * (1 - i / _SAMPLES)) for i in range(_SAMPLES)), end]
-    samples = sorted({*samples, *(end * i / _SAMPLES for i in range(_SAMPLES))})
+    samples = [0.0, *(end * 10 ** (-DECADES * (1 - i / SAMPLES)) for i in range(SAMPLES)), end]
+    samples = sorted({*samples, *(end * i / SAMPLES for i in range(SAMPLES))})
     found = [Stretch(0.0, end, cheaper(0.0))]
     for low, high in pairwise(samples):
-        answer = cheaper(high)
-        while found[-1].cheaper != answer:
+        side = cheaper(high)
+        while found[-1].cheaper != side:
             # More than one change may lie between two samples; each bisection finds the first of some.
             before, after = low, high
-            while after - before > end * _PRECISION:
+            while after - before > end * PRECISION:
                 middle = (before + after) / 2
                 if cheaper(middle) == found[-1].cheaper:
                     before = middle
@@ -110,80 +204,67 @@ def find_stretches(cheaper: Callable[[float], SideName | None], end: float) -> l
     return found
 
 
-def _cheaper(sagemaker: float, emr: float) -> SideName | None:
-    if abs(sagemaker - emr) < _EQUAL_USD:
-        return None
-    return "sagemaker" if sagemaker < emr else "emr"
+def _cheapest(costs: Mapping[SideName, float]) -> SideName | None:
+    (first, side), (second, _), *_ = sorted((usd, side) for side, usd in costs.items())
+    return None if second - first < EQUAL_USD else side
 
 
-def _limit(estimate: Estimate, along: Along) -> Limit | None:
-    """The most that the templates carry along an axis."""
-    usage, parameters = estimate.usage, estimate.parameters
-    if along == "events_per_run":
-        return parameters.events_limit
-    limit = parameters.requests_limit if along == "requests_per_second" else None
-    if limit is None or not parameters.serverless:
-        return limit
-    if usage.request_milliseconds == 0:
-        return None
-    return Limit(value=limit.value / (usage.request_milliseconds / 1000), why=limit.why)
-
-
-def _limits(estimate: Estimate, along: Along, end: float, serving: bool) -> list[str]:
-    """What ends the axis, and what of the usage itself is more than the templates carry."""
-    found = []
-    axes: list[tuple[Along, str]] = [("events_per_run", "events a run do not fit")]
-    if serving:
-        axes.append(("requests_per_second", "requests a second are not carried"))
-    for name, words in axes:
-        limit = _limit(estimate, name)
-        if limit is None:
-            continue
-        if limit.value <= end if name == along else limit.value < getattr(estimate.usage, name):
-            found.append(f"More than {number(limit.value)} {words}: {limit.why}.")
-    return found
-
-
-def _requests(estimate: Estimate, end: float, serving: bool) -> str:
-    """The curve along the requests in words."""
-    if not serving:
-        return "Requests change neither side's cost without the endpoint."
-    least, most = (estimate.at(requests_per_second=x).month("sagemaker", serving=True) for x in (0.0, end))
-    return (
-        "EMR brings no endpoint, so there is no break-even along requests: SageMaker's side costs "
-        f"{least} to {most} US dollars a month from 0 to {number(end)} requests a second."
-    )
-
-
-def _sentence(estimate: Estimate, along: Along, stretches: Sequence[Stretch]) -> str:
+def _sentences(
+    estimate: Estimate,
+    along: Along,
+    end: float,
+    serving: bool,
+    stretches: Sequence[Stretch],
+    missing: Sequence[str],
+) -> list[str]:
     """The curve in words."""
-    usage = estimate.usage
-    of = {
-        "runs_per_day": f"runs a day of {number(usage.events_per_run)} events",
-        "events_per_run": f"events a run at {number(usage.runs_per_day)} "
-        f"{'run' if usage.runs_per_day == 1 else 'runs'} a day",
-    }[along]
-    # That both cost the same at 0, or where one overtakes the other, tells nothing.
-    least = stretches[-1].end / 100
-    shown = [each for each in stretches if each.cheaper is not None or each.end - each.start > least]
-    first, last = shown[0], shown[-1]
-    if len(shown) == 1:
-        return f"{_who(first)} from 0 to {number(last.end)} {of}, at these prices."
-    if len(shown) == 2:
-        return (
-            f"{_who(last)} above {number(last.start)} and up to {number(last.end)} {of}, at these prices, "
-            f"{_short(first)} below."
+    values = inputs(estimate.usage, estimate.parameters)
+    served = served_sides(estimate)
+    shown = [each for each in stretches if each.cheaper or each.end - each.start > stretches[-1].end * SHOWN]
+    values |= {
+        "end": end,
+        "serving": int(serving),
+        "served": len(served),
+        "unknown": len(missing),
+        "stretches": len(shown),
+    }
+    texts = {"missing": ", ".join(missing), **served_texts(served)}
+    for name, axis in AXES.items():
+        limit = evaluate(axis.limit, values)
+        own = {"limit": limit, "end": end, "usage": values[name], "own": int(name == along)}
+        values[f"along_{name}"] = own["own"]
+        values |= {f"{name}_limit": limit, f"{name}_exceeded": evaluate(EXCEEDED, own)}
+        texts[f"{name}_why"] = getattr(estimate.parameters, axis.reason).why if limit is not None else ""
+    if AXES[along].serving:
+        costs = [
+            SERVED_COST.format(
+                name=TITLES[side],
+                least=estimate.at(**{along: 0.0}).month(side, serving=True),
+                most=estimate.at(**{along: end}).month(side, serving=True),
+            )
+            for side in served
+        ]
+        texts["served_costs"] = " and ".join(costs)
+    if shown:
+        for edge, each in (("first", shown[0]), ("last", shown[-1])):
+            values |= {f"{edge}_start": each.start, f"{edge}_end": each.end}
+            texts |= {f"{edge}_cheaper": CHEAPER[each.cheaper], f"{edge}_name": NAMES[each.cheaper]}
+        texts["between"] = ", ".join(
+            BETWEEN.format(name=NAMES[each.cheaper], start=number(each.start), end=number(each.end))
+            for each in shown[1:-1]
         )
-    between = [f"{_short(each)} from {number(each.start)} to {number(each.end)}" for each in shown[1:-1]]
-    return (
-        f"{_who(first)} below {number(first.end)} {of}, at these prices, {', '.join(between)}, "
-        f"{_short(last)} above {number(last.start)} and up to {number(last.end)}."
-    )
+    numbers = {name: number(value) for name, value in values.items() if value is not None}
+    return [text.format_map(numbers | texts) for condition, text in SENTENCES if evaluate(condition, values)]
 
 
-def _who(stretch: Stretch) -> str:
-    return "Both cost the same" if stretch.cheaper is None else f"{TITLES[stretch.cheaper]} is cheaper"
+def served_sides(estimate: Estimate) -> list[SideName]:
+    """The sides that bring an endpoint along."""
+    return [side for side in SIDES if any(item.serving for item in estimate.items(side))]
 
 
-def _short(stretch: Stretch) -> str:
-    return "neither" if stretch.cheaper is None else TITLES[stretch.cheaper]
+def served_texts(served: Sequence[SideName]) -> dict[str, str]:
+    """The sides that bring an endpoint along, and the others, in words."""
+    others = [side for side in SIDES if side not in served]
+    return {
+        name: " and ".join(TITLES[side] for side in of) for name, of in (("served_names", served), ("others", others))
+    }

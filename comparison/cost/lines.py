@@ -1,43 +1,86 @@
-"""Cost lines: what is billed, at which price, and how its quantity follows from the usage.
+"""Line items: what is billed, at which price, and how its quantity follows from the usage.
 
-The page computes the same in JavaScript with the visitor's usage (comparison/report/templates/cost.js), so that lines
-and parameters are plain data, and `drivers` is all that there is to compute.
+Items, parameters and the drivers' formulas are plain data: the page computes with the same for the visitor's own usage.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 
+from comparison.cost.formula import Tree, evaluate, parse
 from comparison.cost.prices import HOURS_A_MONTH, Price, Unit
 from comparison.cost.usage import Usage
+from record.schema import SIDES, SideName
 
-Party = Literal["sagemaker", "emr", "shared"]
-PARTIES: tuple[Party, ...] = ("sagemaker", "emr", "shared")
-Driver = Literal[
-    "months",
-    "hours",
-    "runs",
-    "events",
-    "kept_months",
-    "cluster_hours",
-    "run_hours",
-    "spot_factor",
-    "endpoint_hours",
-    "endpoint_instances",
-    "requests",
-    "request_gb",
-    "reply_gb",
-    "request_seconds",
-]
+Shared = Literal["shared"]
+Party = SideName | Shared
+PARTIES: tuple[Party, ...] = (*SIDES, *get_args(Shared))
+"""The sides, and what they share."""
 NonNegative = Annotated[FiniteFloat, Field(ge=0)]
 
-DAYS_A_MONTH = HOURS_A_MONTH / 24
 GB = 2**30
 """S3, EBS and data transfer are billed in units of 2^30 bytes (aws.amazon.com/s3/pricing, FAQ; 2026-11-22)."""
 MINIMUM_SECONDS = 60
 """An instance of EC2 and EMR is billed by the second, a minute at least (AWS EMR best practices, 2021-11-09)."""
+
+# A persistent cluster that idle termination has ended stays away: each run then starts a cluster of its own and ends
+# it, as the pipeline's state machine does. So it is always on if the pause between two runs is shorter than its idle
+# time, and otherwise there are the runs' own clusters. More work than a month has hours needs more clusters.
+_MONTH = {
+    "days_a_month": f"{HOURS_A_MONTH} / 24",
+    "months": "1",
+    "hours": f"{HOURS_A_MONTH}",
+    "runs": "runs_per_day * days_a_month",
+    "events": "events_per_run",
+    "kept_months": "keep_days / days_a_month",
+    "work_seconds": "cluster_fixed_seconds + cluster_seconds_per_event * events_per_run",
+    "own_seconds": f"max({MINIMUM_SECONDS}, cluster_startup_seconds + work_seconds)",
+    "kept_up": "persistent and known(cluster_hours_per_day)",
+    "always_on": "kept_up or (persistent and 86400 <= runs_per_day * (work_seconds + idle_seconds))",
+    "up_hours": f"cluster_hours_per_day * days_a_month if kept_up else {HOURS_A_MONTH}",
+    "cluster_hours": "max(up_hours, runs * work_seconds / 3600) if always_on else runs * own_seconds / 3600",
+    "run_hours": "(work_seconds if always_on else own_seconds) / 3600",
+    "spot_factor": "1 - spot_share * spot_discount",
+    "endpoint_hours": "endpoint_hours_per_day * days_a_month",
+    # Less than a rounding error does not start an instance.
+    "endpoint_needed": "ceil(requests_per_second * 60 / endpoint_target - 1e-9)",
+    "endpoint_instances": "min(max(endpoint_needed, endpoint_minimum), endpoint_maximum)",
+    "requests": "requests_per_second * 3600 * endpoint_hours",
+    "request_gb": f"request_bytes / {GB}",
+    "reply_gb": f"reply_bytes / {GB}",
+    "request_seconds": "request_milliseconds / 1000",
+}
+"""What quantities depend on, for one month, by formulas of the usage, the parameters, and the drivers above."""
+_RUN = {"months": "0", "hours": "0", "endpoint_hours": "0", "requests": "0", "runs": "1", "cluster_hours": "run_hours"}
+"""One run more by itself: the time of its work on a cluster that is always on, or one of its own."""
+_IDLE = {
+    "months": f"1 / {HOURS_A_MONTH}",
+    "hours": "1",
+    "runs": "0",
+    "cluster_hours": "1 if persistent else 0",
+    "endpoint_hours": "1",
+    "endpoint_instances": "endpoint_minimum",
+    "requests": "0",
+}
+"""An hour in which nothing runs, with everything on that is always on."""
+Period = Literal["idle_hour", "run", "month"]
+_CHANGED: dict[Period, dict[str, str]] = {"idle_hour": _IDLE, "run": _RUN, "month": {}}
+DRIVERS: dict[Period, list[tuple[str, Tree]]] = {
+    period: [(name, parse(text)) for name, text in (*_MONTH.items(), *changed.items())]
+    for period, changed in _CHANGED.items()
+}
+"""The formulas of every period, each after those that it needs; a later one replaces an earlier one of its name."""
+
+
+def _known_driver(name: str) -> str:
+    if name not in _MONTH:
+        raise ValueError(f"{name}: no driver; allowed: {', '.join(_MONTH)}")
+    return name
+
+
+Driver = Annotated[str, AfterValidator(_known_driver)]
 
 
 class _Model(BaseModel):
@@ -51,7 +94,7 @@ class Term(_Model):
     drivers: tuple[Driver, ...]
 
 
-class Line(_Model):
+class LineItem(_Model):
     """One thing that is billed."""
 
     side: Party
@@ -59,7 +102,7 @@ class Line(_Model):
     resource: str
     """Logical id in the stack's template."""
     name: str
-    """What of the resource, e.g. ``prepare: instances``; with stack and resource it names the line."""
+    """What of the resource, e.g. ``prepare: instances``; with stack and resource it names the item."""
     detail: str
     """E.g. ``1 x ml.m5.xlarge``."""
     serving: bool = False
@@ -101,7 +144,7 @@ class Money(_Model):
         """As it is shown, e.g. ``at least 12.30``."""
         if self.complete:
             return usd(self.usd)
-        return f"at least {usd(self.usd)}" if self.usd >= 0.00005 else usd(None)
+        return AT_LEAST.format(usd=usd(self.usd)) if self.usd >= DIGITS[-1][0] else NOT_KNOWN
 
 
 class Totals(_Model):
@@ -121,10 +164,10 @@ class Limit(_Model):
 
 
 class Parameters(_Model):
-    """What of the templates and the workload the drivers depend on, and where they end."""
+    """What of the templates and the runtime model the drivers depend on, and where they end."""
 
     persistent: bool = False
-    """There is a cluster that stands by."""
+    """There is a cluster that waits for runs."""
     idle_seconds: NonNegative = 0
     """After so long without work it ends itself."""
     cluster_startup_seconds: NonNegative = 0
@@ -143,66 +186,37 @@ class Parameters(_Model):
     """`requests_limit` is of requests at a time."""
 
 
-def drivers(usage: Usage, parameters: Parameters) -> dict[Driver, float]:
-    """What quantities depend on, for one month.
+def inputs(usage: Usage, parameters: Parameters) -> dict[str, float | None]:
+    """The names that formulas start with: every number of the usage and the parameters, of a limit its value."""
+    known = {name: getattr(parameters, name) for name in Parameters.model_fields}
+    limits = {name: value.value for name, value in known.items() if isinstance(value, Limit)}
+    return {**usage.model_dump(), **known, **limits}
 
-    A persistent cluster that idle termination has ended stays away: each run then starts a cluster of its own and ends
-    it, as the pipeline's state machine does. So it stands all month if the pause between two runs is shorter than its
-    idle time, and otherwise there are the runs' own clusters. More work than a month has hours needs more clusters.
-    """
-    days = DAYS_A_MONTH
-    runs = usage.runs_per_day * days
-    work = parameters.cluster_fixed_seconds + parameters.cluster_seconds_per_event * usage.events_per_run
-    # At least a minute is billed of a cluster.
-    own = max(MINIMUM_SECONDS, parameters.cluster_startup_seconds + work)
-    stands = parameters.persistent and usage.runs_per_day * (work + parameters.idle_seconds) >= 86_400
-    hours: float = HOURS_A_MONTH
-    if parameters.persistent and usage.cluster_hours_per_day is not None:
-        stands, hours = True, usage.cluster_hours_per_day * days
-    endpoint_hours = usage.endpoint_hours_per_day * days
-    # Less than a rounding error does not start an instance.
-    wanted = math.ceil(usage.requests_per_second * 60 / parameters.endpoint_target - 1e-9)
-    return {
-        "months": 1,
-        "hours": HOURS_A_MONTH,
-        "runs": runs,
-        "events": usage.events_per_run,
-        "kept_months": usage.keep_days / days,
-        "cluster_hours": max(hours, runs * work / 3600) if stands else runs * own / 3600,
-        "run_hours": (work if stands else own) / 3600,
-        "spot_factor": 1 - usage.spot_share * usage.spot_discount,
-        "endpoint_hours": endpoint_hours,
-        "endpoint_instances": min(max(wanted, parameters.endpoint_minimum), parameters.endpoint_maximum),
-        "requests": usage.requests_per_second * 3600 * endpoint_hours,
-        "request_gb": usage.request_bytes / GB,
-        "reply_gb": usage.reply_bytes / GB,
-        "request_seconds": usage.request_milliseconds / 1000,
-    }
+
+def _drivers(period: Period, usage: Usage, parameters: Parameters) -> dict[Driver, float]:
+    values = inputs(usage, parameters)
+    for name, tree in DRIVERS[period]:
+        values[name] = evaluate(tree, values)
+    return {name: value for name in _MONTH if (value := values[name]) is not None}
+
+
+def drivers(usage: Usage, parameters: Parameters) -> dict[Driver, float]:
+    """What quantities depend on, for one month."""
+    return _drivers("month", usage, parameters)
 
 
 def run_drivers(usage: Usage, parameters: Parameters) -> dict[Driver, float]:
-    """What one run more takes by itself: the time of its work on a cluster that stands anyway, or one of its own."""
-    month = drivers(usage, parameters)
-    nothing: dict[Driver, float] = {"months": 0, "hours": 0, "endpoint_hours": 0, "requests": 0}
-    return {**month, **nothing, "runs": 1, "cluster_hours": month["run_hours"]}
+    """What one run more takes by itself."""
+    return _drivers("run", usage, parameters)
 
 
 def idle_drivers(usage: Usage, parameters: Parameters) -> dict[Driver, float]:
-    """An hour in which nothing runs, with everything standing that stands by."""
-    return {
-        **drivers(usage, parameters),
-        "months": 1 / HOURS_A_MONTH,
-        "hours": 1,
-        "runs": 0,
-        "cluster_hours": 1 if parameters.persistent else 0,
-        "endpoint_hours": 1,
-        "endpoint_instances": parameters.endpoint_minimum,
-        "requests": 0,
-    }
+    """An hour in which nothing runs, with everything on that is always on."""
+    return _drivers("idle_hour", usage, parameters)
 
 
 class NotPriced(_Model):
-    """Resources of the templates without a line, and why."""
+    """Resources of the templates without a line item, and why."""
 
     stack: str
     type: str
@@ -216,10 +230,10 @@ class Estimate(_Model):
     region: str
     usage: Usage
     parameters: Parameters
-    lines: tuple[Line, ...]
+    lines: tuple[LineItem, ...]
     not_priced: tuple[NotPriced, ...]
     assumptions: tuple[str, ...]
-    """What was assumed, and where the workload's figures come from: sentences."""
+    """What was assumed, and where the runtime model's figures come from: sentences."""
 
     def at(self, **usage: float | None) -> "Estimate":
         """The same for another usage."""
@@ -246,7 +260,7 @@ class Estimate(_Model):
     def missing(self, sides: Sequence[Party] = PARTIES, *, serving: bool = True) -> list[str]:
         """Items of these sides, with or without serving in real time, that are billed and whose price is not known."""
         month = drivers(self.usage, self.parameters)
-        lines = (line for side in sides for line in self._of(side, serving))
+        lines = (line for side in sides for line in self.items(side, serving=serving))
         return list(dict.fromkeys(line.item for line in lines if line.amount(month) is None))
 
     def examples(self) -> tuple[int, int]:
@@ -254,25 +268,33 @@ class Estimate(_Model):
         prices = {line.item: line.price for line in self.lines if line.price is not None}
         return sum(price.example is not None for price in prices.values()), len(prices)
 
-    def _of(self, side: Party, serving: bool) -> list[Line]:
+    def items(self, side: Party, *, serving: bool = True) -> list[LineItem]:
+        """The line items of a side, with or without serving in real time."""
         return [line for line in self.lines if line.side == side and (serving or not line.serving)]
 
     def _sum(self, side: Party, values: Mapping[Driver, float], serving: bool) -> Money:
-        return Money.of([line.amount(values) for line in self._of(side, serving)])
+        return Money.of([line.amount(values) for line in self.items(side, serving=serving)])
+
+
+NOT_KNOWN = "not known"
+AT_LEAST = "at least {usd}"
+DIGITS = ((0.0995, 2), (0.00005, 4))
+"""From which US dollars on how many digits after the point are shown."""
+BELOW = "below 0.0001"
+UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 
 def usd(value: float | None) -> str:
     """US dollars to be shown: two digits after the point, more for less than ten cents; ``not known`` for None."""
     if value is None:
-        return "not known"
-    if value == 0 or value >= 0.0995:
-        return f"{value:,.2f}"
-    return f"{value:.4f}" if value >= 0.00005 else "below 0.0001"
+        return NOT_KNOWN
+    digits = next((digits for least, digits in DIGITS if value == 0 or value >= least), None)
+    return BELOW if digits is None else f"{value:,.{digits}f}"
 
 
 def number(value: float) -> str:
     """A number in three digits: ``9.13``, ``50 M``, ``1.25 M``."""
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+    for size, unit in UNITS:
         if value >= size * 0.9995:
             return f"{_three(value / size)}{unit}"
     return _three(value)

@@ -27,7 +27,7 @@ from record.errors import UserError
 _REGION = "us-east-1"
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 10})
 
-# What stands before a usage type outside of us-east-1, and with newer services also there: USE1-, EU-, eu-central-1-.
+# The prefix of a usage type outside of us-east-1, and with newer services also there: USE1-, EU-, eu-central-1-.
 # Free allowances have Global-, and are no price.
 _PREFIX = r"(?:(?:EU|[A-Z]{2,4}\d{1,2}|[a-z]{2}(?:-[a-z]+)+-\d)-)?"
 
@@ -164,11 +164,11 @@ OFFERS: dict[str, Offer] = {
 }
 
 
-class _Answer(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class _Dimension(_Answer):
+class _Dimension(_Response):
     """One tier of a price: from ``begin_range`` units on."""
 
     unit: str
@@ -176,19 +176,19 @@ class _Dimension(_Answer):
     price_per_unit: dict[str, Annotated[Decimal, Field(ge=0)]]
 
 
-class _Term(_Answer):
+class _Term(_Response):
     price_dimensions: dict[str, _Dimension]
 
 
-class _Terms(_Answer):
+class _Terms(_Response):
     on_demand: dict[str, _Term] = Field(default={}, alias="OnDemand")
 
 
-class _Description(_Answer):
+class _Description(_Response):
     attributes: dict[str, str]
 
 
-class _Product(_Answer):
+class _Product(_Response):
     """One text of GetProducts' ``PriceList``, of format version aws_v1."""
 
     product: _Description
@@ -213,7 +213,7 @@ def refresh(
     says. What the price list does not have stays as it is and is in ``kept``. ``progress`` is told what is read.
 
     Raises:
-        UserError: an answer that cannot be: two prices for one item, another currency or unit, a region or an
+        UserError: a response that cannot be: two prices for one item, another currency or unit, a region or an
             instance type without any price.
         botocore.exceptions.ClientError, BotoCoreError: the API refused, or was not reached.
     """
@@ -335,7 +335,7 @@ def _unreadable(place: str, error: ValidationError) -> UserError:
 
 
 def _size(attributes: Mapping[str, str], item: str) -> InstanceType:
-    """The machine's size as EC2's product describes it: ``vcpu`` is "4", ``memory`` is "16 GiB"."""
+    """The instance's size as EC2's product describes it: ``vcpu`` is "4", ``memory`` is "16 GiB"."""
     cpus = re.fullmatch(r"\d+", attributes.get("vcpu", ""))
     memory = re.fullmatch(r"([\d,]+(?:\.\d+)?) GiB", attributes.get("memory", ""))
     if cpus is None or memory is None:

@@ -11,7 +11,7 @@ The book as shipped was gathered from public material, without the price list it
 price for a type, most of them for hosting. That ml.m5.xlarge costs the same for processing, training, transform and
 hosting is what a bill shows (December 2023, eu-west-1, aws-samples/sagemaker-ssh-helper, Sample_Costs.md); of every
 other type, a component that no source names is an example. Prices that a rule gives say so in ``example``, too. The
-sizes of the machines are EC2's own (DescribeInstanceTypes, as in moto 5.2.5).
+sizes of the instances are EC2's own (DescribeInstanceTypes, as in moto 5.2.5).
 """
 
 import json
@@ -105,14 +105,14 @@ class Price(_Model):
 
 
 class InstanceType(_Model):
-    """What a machine of a type has (without the ``ml.`` of SageMaker's name for it)."""
+    """What an instance of a type has (without the ``ml.`` of SageMaker's name for it)."""
 
     vcpus: PositiveInt
     memory_gib: Annotated[FiniteFloat, Field(gt=0)]
 
 
 class PriceBook(_Model):
-    """Every price that is known, by region and item, and the machines' sizes."""
+    """Every price that is known, by region and item, and the instances' sizes."""
 
     schema_version: Literal[1]
     currency: Literal["USD"]

@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from comparison.cost.break_even import Along, break_even
-from comparison.cost.lines import PARTIES, Estimate, Line, Money, Party, drivers, idle_drivers, run_drivers, usd
+from comparison.cost.break_even import AXES, break_even
+from comparison.cost.lines import PARTIES, Estimate, LineItem, Money, Party, drivers, idle_drivers, run_drivers, usd
 from comparison.cost.run import RunCost
 from comparison.summary import TITLES
 from record.schema import SIDES, STAGES
 
-NAMES: dict[Party, str] = {"sagemaker": TITLES["sagemaker"], "emr": TITLES["emr"], "shared": "Shared by both"}
-ALONG: tuple[Along, ...] = ("runs_per_day", "events_per_run", "requests_per_second")
+NAMES: dict[Party, str] = {"shared": "Shared by both"}
+NAMES |= {side: TITLES[side] for side in SIDES}
 
 
 @dataclass(frozen=True)
-class Table:
+class CostTable:
     """Rows of text; columns from ``first_number`` on are numbers. ``sections``: row numbers before which a line is."""
 
     title: str
@@ -32,7 +32,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Change:
+class CostChange:
     """What a line costs a month before and after; None: there is no such line, or no price."""
 
     name: str
@@ -40,12 +40,12 @@ class Change:
     after: float | None
 
 
-def lines_table(estimate: Estimate, side: Party) -> Table:
+def lines_table(estimate: Estimate, side: Party) -> CostTable:
     """What a side's resources cost, line by line, and in all."""
     usage, parameters = estimate.usage, estimate.parameters
     values = [idle_drivers(usage, parameters), run_drivers(usage, parameters), drivers(usage, parameters)]
     shown = [line for line in estimate.lines if line.side == side]
-    alike: dict[tuple[str, str], list[Line]] = {}
+    alike: dict[tuple[str, str], list[LineItem]] = {}
     for line in shown:
         alike.setdefault((_name(line), line.detail), []).append(line)
     rows = [
@@ -61,12 +61,12 @@ def lines_table(estimate: Estimate, side: Party) -> Table:
         # Only what serves in real time makes two totals of it.
         if serving or any(line.serving for line in shown):
             rows.append((label, "", *_amounts(estimate, side, serving)))
-    return Table(
+    return CostTable(
         f"{NAMES[side]}, US dollars", ("", "", "idle, an hour", "a run", "a month"), tuple(rows), 2, frozenset({count})
     )
 
 
-def totals_table(estimate: Estimate) -> Table:
+def totals_table(estimate: Estimate) -> CostTable:
     """The sums of both sides, side by side, with and without serving in real time."""
     both = {serving: estimate.totals(serving=serving) for serving in (False, True)}
     rows = []
@@ -74,10 +74,10 @@ def totals_table(estimate: Estimate) -> Table:
         for name, period in (("idle_hour", "idle, an hour"), ("run", "a run"), ("month", "a month")):
             rows.append((f"{label}: {period}", *(str(getattr(both[serving][side], name)) for side in PARTIES)))
     title = f"Both sides, US dollars in {estimate.region}"
-    return Table(title, ("", *(NAMES[side] for side in PARTIES)), tuple(rows), 1, frozenset({3}))
+    return CostTable(title, ("", *(NAMES[side] for side in PARTIES)), tuple(rows), 1, frozenset({3}))
 
 
-def run_table(name: str, cost: RunCost) -> Table:
+def run_table(name: str, cost: RunCost) -> CostTable:
     """What a run cost, stage by stage."""
     rows = [
         (f"{stage}: work, which grows with the data", *(_sum(cost.total(side, "work", stage)) for side in SIDES))
@@ -87,10 +87,10 @@ def run_table(name: str, cost: RunCost) -> Table:
     rows.append(("in all, with storage and requests", *(_sum(cost.total(side)) for side in SIDES)))
     estimated = ", an estimate" if all(line.estimate for line in cost.lines if line.name == "instances") else ""
     title = f"Run {name}{estimated}, US dollars"
-    return Table(title, ("", *(TITLES[side] for side in SIDES)), tuple(rows), 1, frozenset({len(STAGES)}))
+    return CostTable(title, ("", *(TITLES[side] for side in SIDES)), tuple(rows), 1, frozenset({len(STAGES)}))
 
 
-def changes(before: Estimate, after: Estimate) -> list[Change]:
+def changes(before: Estimate, after: Estimate) -> list[CostChange]:
     """The lines whose cost of a month differs, and the sums at the end."""
     old, new = (
         {_key(line): line.amount(drivers(each.usage, each.parameters)) for line in each.lines}
@@ -98,17 +98,17 @@ def changes(before: Estimate, after: Estimate) -> list[Change]:
     )
     names = {_key(line): line for each in (before, after) for line in each.lines}
     found = [
-        Change(f"{NAMES[line.side]}: {_name(line)} ({line.resource})", old.get(key), new.get(key))
+        CostChange(f"{NAMES[line.side]}: {_name(line)} ({line.resource})", old.get(key), new.get(key))
         for key, line in names.items()
         if key not in old or key not in new or old[key] != new[key]
     ]
     for side in PARTIES:
         sums = [each.month(side, serving=True) for each in (before, after)]
-        found.append(Change(f"{NAMES[side]} in all", *(each.usd if each.complete else None for each in sums)))
+        found.append(CostChange(f"{NAMES[side]} in all", *(each.usd if each.complete else None for each in sums)))
     return found
 
 
-def changes_table(found: Sequence[Change]) -> Table:
+def changes_table(found: Sequence[CostChange]) -> CostTable:
     """Before, after and the difference."""
     rows = [
         (
@@ -120,7 +120,7 @@ def changes_table(found: Sequence[Change]) -> Table:
         for each in found
     ]
     count = len(rows) - len(PARTIES)
-    return Table(
+    return CostTable(
         "What changed, US dollars a month", ("", "before", "after", "difference"), tuple(rows), 1, frozenset({count})
     )
 
@@ -128,16 +128,16 @@ def changes_table(found: Sequence[Change]) -> Table:
 def sentences(estimate: Estimate) -> Iterator[str]:
     """Where the sides break even, in words."""
     # What does not fit is said of every curve.
-    yield from dict.fromkeys(sentence for along in ALONG for sentence in break_even(estimate, along).sentences)
+    yield from dict.fromkeys(sentence for along in AXES for sentence in break_even(estimate, along).sentences)
 
 
-def not_priced_table(estimate: Estimate) -> Table:
+def not_priced_table(estimate: Estimate) -> CostTable:
     """What has no line, by type and reason; not what is simply free."""
     counts: dict[tuple[str, str], int] = {}
     for each in estimate.not_priced:
         counts[each.type, each.why] = counts.get((each.type, each.why), 0) + len(each.resources)
     rows = [(kind, why, str(count)) for (kind, why), count in sorted(counts.items()) if why != "free of charge"]
-    return Table("Not priced, and why (what is simply free is left out)", ("", "", "resources"), tuple(rows), 2)
+    return CostTable("Not priced, and why (what is simply free is left out)", ("", "", "resources"), tuple(rows), 2)
 
 
 def everything(estimate: Estimate) -> Money:
@@ -150,11 +150,11 @@ def _sum(total: Money | None) -> str:
     return "not run" if total is None else str(total)
 
 
-def _key(line: Line) -> tuple[str, str, str, str]:
+def _key(line: LineItem) -> tuple[str, str, str, str]:
     return line.side, line.stack, line.resource, line.name
 
 
-def _name(line: Line) -> str:
+def _name(line: LineItem) -> str:
     return f"{line.name} (serving)" if line.serving and "endpoint" not in line.name else line.name
 
 
@@ -163,7 +163,7 @@ def _amounts(estimate: Estimate, side: Party, serving: bool) -> tuple[str, str, 
     return str(totals.idle_hour), str(totals.run), str(totals.month)
 
 
-def _difference(change: Change) -> str:
+def _difference(change: CostChange) -> str:
     if change.before is None and change.after is None:
         return "not known"
     by = (change.after or 0.0) - (change.before or 0.0)

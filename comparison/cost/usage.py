@@ -31,7 +31,7 @@ class Usage(BaseModel):
         1, ge=0, le=1_000_000, description="requests to the endpoint, a second, while it is up"
     )
     request_bytes: FiniteFloat = Field(300, ge=0, le=6_291_456, description="size of a request to the endpoint, bytes")
-    reply_bytes: FiniteFloat = Field(20, ge=0, le=6_291_456, description="size of an answer, bytes")
+    reply_bytes: FiniteFloat = Field(20, ge=0, le=6_291_456, description="size of a response, bytes")
     request_milliseconds: FiniteFloat = Field(
         20, ge=0, le=60_000, description="time of one request in the endpoint, milliseconds; a serverless one bills it"
     )

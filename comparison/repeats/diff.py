@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from comparison.repeats.spread import Measure, measures, noise
+from comparison.repeats.spread import Number, noise, numbers
 from record.errors import UserError
 from record.runs.folders import find, repeats, succeeded
 from record.schema import Machine, Record
@@ -125,7 +125,7 @@ def _differences(a: Side, b: Side) -> Iterator[Difference]:
     columns_a, columns_b = ([_by_key(record) for record in side.runs] for side in (a, b))
     # A run that is in the other's repeats as well counts once.
     sets = {record.run_id: [_by_key(each) for each in side.repeats] for side in (a, b) for record in side.repeats[:1]}
-    order = {each.key: each for side in (a, b) for record in side.runs for each in measures(record)}
+    order = {each.key: each for side in (a, b) for record in side.runs for each in numbers(record)}
     places = [_place(record) for side in (a, b) for record in side.runs]
     comparable = all(place == places[0] for place in places)
     for key, measure in order.items():
@@ -142,7 +142,7 @@ def _place(record: Record) -> tuple[str, Machine | None]:
 
 
 def _by_key(record: Record) -> dict[tuple[str, str, str], float | None]:
-    return {each.key: each.value for each in measures(record)}
+    return {each.key: each.value for each in numbers(record)}
 
 
 def _counts(*columns: list[float | None]) -> list[int]:
@@ -151,7 +151,7 @@ def _counts(*columns: list[float | None]) -> list[int]:
 
 
 def _difference(
-    measure: Measure, values_a: list[float | None], values_b: list[float | None], limit: float | None, comparable: bool
+    measure: Number, values_a: list[float | None], values_b: list[float | None], limit: float | None, comparable: bool
 ) -> Difference:
     a, b = _median(values_a), _median(values_b)
     verdict: Verdict

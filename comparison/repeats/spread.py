@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from comparison import summary
 from record.schema import Record
 
-# Student's t for 95 percent, two-sided, by degrees of freedom (Student, Biometrika 6, 1908; any table of it); more
-# than ten take the last one, which is on the safe side.
-_STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 _LEAST_FREEDOM = 2
 
 RULE = (
@@ -55,12 +52,15 @@ def noise(repeats: Sequence[Sequence[float | None]], a: int, b: int) -> float | 
             freedom += len(known) - 1
     if freedom < _LEAST_FREEDOM:
         return None
-    factor = _STUDENT[min(freedom, len(_STUDENT)) - 1]
-    return factor * math.sqrt(squares / freedom) * math.sqrt(1 / a + 1 / b)
+    # Here, since SciPy takes a second to import, and most of what reads runs has no repeats.
+    from scipy.stats import t
+
+    # Two-sided, 95 percent.
+    return float(t.ppf(0.975, freedom)) * math.sqrt(squares / freedom) * math.sqrt(1 / a + 1 / b)
 
 
 @dataclass(frozen=True)
-class Measure:
+class Number:
     """A number of a record: whose it is (a side's, or both sides'), of what, and its unit ("" without one)."""
 
     side: str
@@ -75,39 +75,39 @@ class Measure:
 
     @property
     def is_time(self) -> bool:
-        """Whether it depends on the machine: one machine's says nothing of another's, nor of an account's."""
+        """Whether it depends on the host: one host's says nothing of another's, nor of an account's."""
         return self.unit in ("s", "ms")
 
 
 def repeated(records: Sequence[Record]) -> dict[tuple[str, str], Spread | None]:
     """Seconds of each stage, in all, and AUC, by side and name."""
     names = {(side, name) for side, name, unit in _keys(records) if unit == "s" or name == "AUC"}
-    columns = [{(each.side, each.name): each.value for each in measures(record)} for record in records]
-    order = dict.fromkeys((each.side, each.name) for record in records for each in measures(record))
+    columns = [{(each.side, each.name): each.value for each in numbers(record)} for record in records]
+    order = dict.fromkeys((each.side, each.name) for record in records for each in numbers(record))
     return {key: spread(column.get(key) for column in columns) for key in order if key in names}
 
 
 def _keys(records: Sequence[Record]) -> set[tuple[str, str, str]]:
-    return {each.key for record in records for each in measures(record) if "billable" not in each.name}
+    return {each.key for record in records for each in numbers(record) if "billable" not in each.name}
 
 
-def measures(record: Record) -> Iterator[Measure]:
+def numbers(record: Record) -> Iterator[Number]:
     """Every number of a record that can be compared with another run's."""
     for name, side in record.sides.items():
         title = summary.TITLES[name]
         for stage in side.stages:
-            # How long something took to fail is no measure of it.
-            yield Measure(title, stage.name, "s", stage.seconds if stage.status == "succeeded" else None)
-            yield Measure(title, f"{stage.name}, billable", "s", stage.billable_seconds)
-            yield Measure(title, f"{stage.name}, rows read", "rows", stage.rows_in)
-            yield Measure(title, f"{stage.name}, rows written", "rows", stage.rows_out)
-            yield Measure(title, f"{stage.name}, written", "B", stage.bytes_out)
-        yield Measure(title, "in all", "s", summary.total_seconds(side) if side.status == "succeeded" else None)
+            # How long something took to fail says nothing of it.
+            yield Number(title, stage.name, "s", stage.seconds if stage.status == "succeeded" else None)
+            yield Number(title, f"{stage.name}, billable", "s", stage.billable_seconds)
+            yield Number(title, f"{stage.name}, rows read", "rows", stage.rows_in)
+            yield Number(title, f"{stage.name}, rows written", "rows", stage.rows_out)
+            yield Number(title, f"{stage.name}, written", "B", stage.bytes_out)
+        yield Number(title, "in all", "s", summary.total_seconds(side) if side.status == "succeeded" else None)
         for metric, (label, _) in summary.METRICS.items():
-            yield Measure(title, label, "", summary.metric(side.metrics, metric))
+            yield Number(title, label, "", summary.metric(side.metrics, metric))
         if side.serve is not None:
-            yield Measure(title, "one request to the endpoint", "ms", side.serve.p50_milliseconds)
+            yield Number(title, "one request to the endpoint", "ms", side.serve.p50_milliseconds)
     for pair in record.agreement:
         which = "both" if len(record.sides) == 2 else f"{summary.TITLES[pair.first]}, {summary.TITLES[pair.second]}"
-        yield Measure(which, "test AUC between the sides", "", pair.auc_difference)
-        yield Measure(which, "largest prediction difference", "", pair.predictions_max_difference)
+        yield Number(which, "test AUC between the sides", "", pair.auc_difference)
+        yield Number(which, "largest prediction difference", "", pair.predictions_max_difference)

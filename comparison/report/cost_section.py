@@ -1,23 +1,21 @@
 """What the page shows of the cost: words, sums and lines as computed here, and the data to compute them again there."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from comparison.cost.break_even import MAXIMUM, POINTS, Along, Curve, break_even
-from comparison.cost.lines import GB, MINIMUM_SECONDS, PARTIES, Estimate, Line, Money, drivers, number, usd
-from comparison.cost.prices import HOURS_A_MONTH
+from comparison.cost import break_even as curves
+from comparison.cost import lines
+from comparison.cost.break_even import Along, Curve, break_even
+from comparison.cost.lines import PARTIES, Estimate, LineItem, Money, Party, drivers, number, usd
 from comparison.cost.run import RunCost
+from comparison.cost.table import NAMES
 from comparison.cost.usage import Usage
 from comparison.summary import TITLES
 from record.schema import SIDES, STAGES, Record
 
-AXES: dict[Along, str] = {
-    "runs_per_day": "runs a day",
-    "events_per_run": "log events a run",
-    "requests_per_second": "requests a second to the endpoint",
-}
+AXES: dict[Along, str] = {name: axis.label for name, axis in curves.AXES.items()}
 
 _INPUTS = {
     "runs_per_day": ("Runs a day", 1),
@@ -71,6 +69,16 @@ class CostSection:
         )
 
     @property
+    def parties(self) -> dict[Party, str]:
+        """The columns of the table of sums."""
+        return {party: NAMES[party] for party in PARTIES}
+
+    @property
+    def served(self) -> str:
+        """The sides that bring an endpoint along."""
+        return curves.served_texts(curves.served_sides(self.estimate))["served_names"]
+
+    @property
     def examples(self) -> str:
         """How many prices could not be verified, in words; empty if all were."""
         examples, used = self.estimate.examples()
@@ -107,14 +115,14 @@ class CostSection:
         ]
 
     @property
-    def lines(self) -> list[tuple[Line, str]]:
-        """Every line with its amount of a month."""
+    def lines(self) -> list[tuple[LineItem, str]]:
+        """Every line item with its amount of a month."""
         month = drivers(self.estimate.usage, self.estimate.parameters)
         return [(line, usd(line.amount(month))) for line in self.estimate.lines]
 
     @property
     def not_priced(self) -> list[tuple[str, int, str]]:
-        """Type, number of resources and reason of what has no line."""
+        """Type, number of resources and reason of what has no line item."""
         counted: dict[tuple[str, str], int] = {}
         for each in self.estimate.not_priced:
             key = (each.type, each.why)
@@ -123,7 +131,7 @@ class CostSection:
 
     @property
     def of_run(self) -> list[tuple[str, list[str]]]:
-        """The run's own cost, a row a stage: SageMaker's, EMR's."""
+        """The run's own cost, a row a stage, a cell a side."""
         if self.run is None:
             return []
         run = self.run
@@ -137,14 +145,37 @@ class CostSection:
 
     def data(self) -> dict[str, Any]:
         """What the page computes with, as plain data."""
+        served = curves.served_sides(self.estimate)
         return {
             "estimate": self.estimate.model_dump(mode="json", include={"usage", "parameters", "lines"}),
-            "hours": HOURS_A_MONTH,
-            "gb": GB,
-            "minimum": MINIMUM_SECONDS,
-            "steps": POINTS,
-            "axes": {name: {"label": label, "maximum": MAXIMUM[name]} for name, label in AXES.items()},
-            "titles": TITLES,
+            "sides": SIDES,
+            "parties": PARTIES,
+            "drivers": lines.DRIVERS,
+            "axes": {name: asdict(axis) for name, axis in curves.AXES.items()},
+            "end": curves.END,
+            "exceeded": curves.EXCEEDED,
+            "search": {
+                "equal": curves.EQUAL_USD,
+                "samples": curves.SAMPLES,
+                "decades": curves.DECADES,
+                "precision": curves.PRECISION,
+                "points": curves.POINTS,
+                "shown": curves.SHOWN,
+            },
+            "sentences": curves.SENTENCES,
+            "between": curves.BETWEEN,
+            "cheaper": curves.CHEAPER,
+            "names": curves.NAMES,
+            "served": served,
+            "served_cost": curves.SERVED_COST,
+            "texts": curves.served_texts(served),
+            "money": {
+                "digits": lines.DIGITS,
+                "below": lines.BELOW,
+                "least": lines.AT_LEAST,
+                "unknown": lines.NOT_KNOWN,
+            },
+            "units": lines.UNITS,
             "inputs": self.inputs,
         }
 

@@ -15,9 +15,9 @@ from comparison.claims.base import OUTCOMES
 from comparison.claims.scaling import SimulatedDay, simulate
 from comparison.cost.prices import PriceBook
 from comparison.cost.run import run_cost
+from comparison.cost.runtime import RuntimeModel, fit_runtime
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from comparison.cost.workload import Workload, fitted
 from comparison.report.cost_section import CostSection
 from comparison.summary import join
 from record.runs.folders import TEMPLATES, records, succeeded
@@ -61,18 +61,18 @@ def gather(record: Record, folder: Path) -> ReportData:
 
 def _cost(record: Record, folder: Path, assembly: Assembly) -> CostSection:
     book = PriceBook.load()
-    workload = _workload(record, folder, book)
+    runtime = _runtime(record, folder, book)
     # A laptop is in no region, and of some regions there are no prices.
     region = record.region if record.region in book.regions else REGION
-    whole = estimate(assembly, Usage(), book, workload, region)
+    whole = estimate(assembly, Usage(), book, runtime, region)
     if record.region not in (None, region):
         sentence = f"Prices are those of {region}: there are none of {record.region} in the price file."
         whole = whole.model_copy(update={"assumptions": (sentence, *whole.assumptions)})
-    run = run_cost(record, book, region, workload) if record.where == "aws" or record.dataset.events else None
+    run = run_cost(record, book, region, runtime) if record.where == "aws" or record.dataset.events else None
     return CostSection(estimate=whole, run=run, billed=record.where == "aws" and record in _finished([record]))
 
 
-def _workload(record: Record, folder: Path, book: PriceBook) -> Workload:
+def _runtime(record: Record, folder: Path, book: PriceBook) -> RuntimeModel:
     """How long work takes: of this run and its like beside it if they have two sizes, or it was in an account.
 
     One size on a laptop cannot tell an engine's start from its work.
@@ -82,8 +82,8 @@ def _workload(record: Record, folder: Path, book: PriceBook) -> Workload:
     alike = {other.run_id: other for other in _finished([record, *beside]) if _kind(other) == _kind(record)}
     sizes = {other.dataset.events for other in alike.values()}
     if alike and (record.where == "aws" or len(sizes) > 1):
-        return fitted(list(alike.values()), book)
-    return Workload.load()
+        return fit_runtime(list(alike.values()), book)
+    return RuntimeModel.load()
 
 
 def _kind(record: Record) -> tuple[object, ...]:

@@ -10,10 +10,10 @@
     const { data, layout } = charts[name][theme];
     if (name !== "break_even" || !curve) return { data, layout };
     const line = (trace, i) => ({ ...trace, x: curve.points.map((p) => p[0]), y: curve.points.map((p) => p[i + 1]) });
-    const use = (trace, i) => ({ ...trace, x: [curve.x], y: [curve.at[i - 2]] });
+    const use = (trace, i) => ({ ...trace, x: [curve.x], y: [curve.at[i - Cost.sides.length]] });
     const top = Math.max(...curve.points.flatMap((p) => p.slice(1)), ...curve.at);
     return {
-      data: data.map((trace, i) => (i < 2 ? line : use)(trace, i)),
+      data: data.map((trace, i) => (i < Cost.sides.length ? line : use)(trace, i)),
       layout: {
         ...layout,
         xaxis: { ...layout.xaxis, title: { ...layout.xaxis.title, text: curve.label }, range: [0, curve.end] },
@@ -83,19 +83,18 @@
       const [period, with_endpoint, side] = place.dataset.money.split(" ");
       place.textContent = Cost.shown(totals[with_endpoint][period][side]);
     });
-    const month = Cost.drivers(usage, Cost.estimate.parameters).month;
+    const month = Cost.drivers(usage).month;
     document.querySelectorAll("[data-line]").forEach((place) => {
       place.textContent = Cost.dollars(Cost.amount(Cost.estimate.lines[place.dataset.line], month));
     });
     const { points, words } = Cost.breakEven(usage, along, serving);
-    document.getElementById("cost-answer").textContent = words;
+    document.getElementById("cost-words").textContent = words;
     curve = { points, x: usage[along], at: Cost.costs(usage, serving), label: Cost.axes[along].label, end: points.at(-1)[0] };
     drawOne(document.querySelector("[data-chart=break_even]"), scheme());
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", (event) => {
-    // Requests are only of interest with what answers them.
-    if (event.target.name === "axis") form.elements.serving.checked = event.target.value === "requests_per_second";
+    if (event.target.name === "axis") form.elements.serving.checked = Cost.axes[event.target.value].serving;
     update();
   });
 })();

@@ -1,4 +1,4 @@
-"""The app synthesised once in each configuration, and prices and a workload in round numbers."""
+"""The app synthesised once in each configuration, and prices and a runtime model in round numbers."""
 
 from datetime import date
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from assembly.template import Assembly
 from comparison.cost.prices import KINDS, InstanceType, Price, PriceBook, kind_of
-from comparison.cost.workload import SideWork, StageWork, Workload
+from comparison.cost.runtime import RuntimeModel, SideRuntime, StageRuntime
 from record.schema import STAGES
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
 
@@ -75,9 +75,9 @@ def book(**changed: float | None) -> PriceBook:
     )
 
 
-def workload(**changed: Any) -> Workload:
+def model(**changed: Any) -> RuntimeModel:
     """Every stage: 10 s, and 4 millionths of a second on one vCPU for each event."""
-    stage = StageWork(fixed_seconds=10, core_seconds_per_event=4e-6, origin="a test")
+    stage = StageRuntime(fixed_seconds=10, core_seconds_per_event=4e-6, origin="a test")
     side = {
         "stages": dict.fromkeys(STAGES, stage),
         "startup_origin": "a test",
@@ -85,9 +85,11 @@ def workload(**changed: Any) -> Workload:
         "puts": 100,
         "gets": 1000,
     }
-    sagemaker = SideWork.model_validate({**side, "startup_seconds": 60, **changed.get("sagemaker", {})})
-    emr = SideWork.model_validate({**side, "startup_seconds": 300, **changed.get("emr", {})})
-    return Workload(
+    sagemaker = SideRuntime.model_validate(
+        {**side, "runs_on": "job", "startup_seconds": 60, **changed.get("sagemaker", {})}
+    )
+    emr = SideRuntime.model_validate({**side, "runs_on": "cluster", "startup_seconds": 300, **changed.get("emr", {})})
+    return RuntimeModel(
         raw_bytes_per_event=30,
         data_origin="a test",
         measured_events=(1_000, 1_000_000),

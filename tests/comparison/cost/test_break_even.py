@@ -7,18 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembly.template import Assembly
-from comparison.cost.break_even import MAXIMUM, Along, Curve, axis_end, break_even, find_stretches
+from comparison.cost.break_even import AXES, Along, Curve, axis_end, break_even, find_stretches
 from comparison.cost.lines import Estimate, usd
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from record.schema import SideName
-from tests.comparison.cost.conftest import book, workload
+from tests.comparison.cost.conftest import book, model
 
 EMR_WORKS_LESS = {"sagemaker": {"startup_seconds": 900}, "emr": {"startup_seconds": 100}}
 
 
 def priced(assembly: Assembly, usage: Usage, **work: object) -> Estimate:
-    return estimate(assembly, usage, book(), workload(**work))
+    return estimate(assembly, usage, book(), model(**work))
 
 
 def crossings(curve: Curve) -> list[float]:
@@ -55,7 +55,7 @@ def test_a_crossing_in_words(default: Assembly) -> None:
 
 
 def test_a_jump_is_found_where_the_cluster_stops_ending_itself(default: Assembly) -> None:
-    """Clusters of their own are cheaper here; one that stands all month is dearer, from one run a day to the next."""
+    """Clusters of their own are cheaper here; one that is on all month is dearer, from one run a day to the next."""
     usage = Usage(events_per_run=0)
     curve = break_even(priced(default, usage, **EMR_WORKS_LESS), "runs_per_day")
     assert [each.cheaper for each in curve.stretches if each.cheaper][:2] == ["emr", "sagemaker"]
@@ -79,7 +79,7 @@ def brute_force(curve_of: Estimate, along: Along, end: float, serving: bool) -> 
 
 
 @pytest.mark.parametrize("name", ["default", "serverless and transient"])
-@pytest.mark.parametrize("along", list(MAXIMUM))
+@pytest.mark.parametrize("along", list(AXES))
 def test_the_same_as_by_brute_force(name: str, along: Along, assemblies: dict[str, Assembly]) -> None:
     usage = Usage(runs_per_day=20, events_per_run=1_000_000, cluster_hours_per_day=None, request_milliseconds=20)
     found = priced(assemblies[name], usage, **EMR_WORKS_LESS)
@@ -95,7 +95,7 @@ def test_the_same_as_by_brute_force(name: str, along: Along, assemblies: dict[st
 @settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=5, unique=True).map(sorted))
 def test_every_change_between_samples_is_found(changes: list[float]) -> None:
-    """Wherever the answer changes; two changes must be further apart than the samples are."""
+    """Wherever the cheaper side changes; two changes must be further apart than the samples are."""
     kept = [each for i, each in enumerate(changes) if i == 0 or each - changes[i - 1] > 0.01]
 
     def cheaper(x: float) -> SideName:
@@ -155,18 +155,18 @@ def test_the_usage_is_on_the_axis_and_what_of_it_does_not_fit_is_said(default: A
     assert not any("requests" in each for each in break_even(found, "runs_per_day").sentences)
 
 
-def test_a_serverless_endpoint_answers_as_many_as_its_concurrency(assemblies: dict[str, Assembly]) -> None:
+def test_a_serverless_endpoint_takes_as_many_as_its_concurrency(assemblies: dict[str, Assembly]) -> None:
     template = assemblies["serverless and transient"]
     ((stack, resource),) = template.resources("AWS::SageMaker::EndpointConfig")
     (variant,) = template.properties(stack, resource)["ProductionVariants"]
     at_once = variant["ServerlessConfig"]["MaxConcurrency"]
     slow = priced(template, Usage(request_milliseconds=500))
     assert axis_end(slow, "requests_per_second") == pytest.approx(at_once / 0.5)
-    assert axis_end(slow.at(request_milliseconds=0), "requests_per_second") == MAXIMUM["requests_per_second"]
+    assert axis_end(slow.at(request_milliseconds=0), "requests_per_second") == AXES["requests_per_second"].maximum
 
 
 def test_without_a_price_no_side_is_named(default: Assembly) -> None:
-    found = estimate(default, Usage(), book(ec2__m5_xlarge=None), workload())
+    found = estimate(default, Usage(), book(ec2__m5_xlarge=None), model())
     curve = break_even(found, "runs_per_day")
     assert curve.stretches == ()
     assert curve.sentences == ("Which side is cheaper is not known: there is no price for ec2/m5.xlarge.",)
@@ -174,7 +174,7 @@ def test_without_a_price_no_side_is_named(default: Assembly) -> None:
 
 def test_only_prices_that_are_compared_matter(default: Assembly) -> None:
     """Neither what both share, nor the endpoint where it is left out."""
-    found = estimate(default, Usage(), book(kms__key=None, sagemaker__hosting__ml_m5_large=None), workload())
+    found = estimate(default, Usage(), book(kms__key=None, sagemaker__hosting__ml_m5_large=None), model())
     assert break_even(found, "runs_per_day").stretches
     unknown = break_even(found, "runs_per_day", serving=True).sentences
     assert unknown == ("Which side is cheaper is not known: there is no price for sagemaker/hosting/ml.m5.large.",)

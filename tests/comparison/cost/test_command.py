@@ -148,7 +148,7 @@ def test_a_pipeline_that_is_not_there(default: Assembly, tmp_path: Path) -> None
     ((stack, _),) = default.resources("AWS::EMR::Cluster")
     (folder / f"{stack}.template.json").write_text('{"Resources": {}}')
     _, error = call("--templates", folder, code=2)
-    assert error == (f"error: {folder}: no template has the pipeline of EMR; the templates of both are needed\n")
+    assert error == (f"error: {folder}: no template has the pipeline of EMR; the templates of all sides are needed\n")
 
 
 def test_help_has_examples() -> None:

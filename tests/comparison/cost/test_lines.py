@@ -10,7 +10,7 @@ from assembly.template import Assembly
 from comparison.cost.lines import (
     PARTIES,
     Estimate,
-    Line,
+    LineItem,
     Money,
     Parameters,
     Term,
@@ -23,7 +23,7 @@ from comparison.cost.lines import (
 from comparison.cost.prices import PriceBook
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
-from tests.comparison.cost.conftest import ALL, price, workload
+from tests.comparison.cost.conftest import ALL, model, price
 
 # One estimate a configuration, and a hundred usages of it.
 often = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -51,7 +51,7 @@ usages = st.builds(
 
 @pytest.fixture(scope="module", params=list(ALL))
 def found(request: pytest.FixtureRequest, assemblies: dict[str, Assembly]) -> Estimate:
-    return estimate(assemblies[request.param], Usage(), PriceBook.load(), workload())
+    return estimate(assemblies[request.param], Usage(), PriceBook.load(), model())
 
 
 def months(found: Estimate, usage: Usage) -> dict[tuple[str, bool], float]:
@@ -97,7 +97,7 @@ def test_the_whole_is_the_sum_of_its_lines(found: Estimate, usage: Usage) -> Non
 @often
 @given(usage=usages, factor=st.floats(0, 100))
 def test_linear_in_the_price(found: Estimate, usage: Usage, factor: float) -> None:
-    def dearer(line: Line) -> Line:
+    def dearer(line: LineItem) -> LineItem:
         new = None if line.price is None else line.price.model_copy(update={"usd": line.price.usd * factor})
         return line.model_copy(update={"price": new})
 
@@ -113,8 +113,8 @@ def test_only_one_side_serves(found: Estimate, usage: Usage) -> None:
     assert sums["emr", True] == sums["emr", False]
 
 
-def one(price_of: Any, *terms: Term) -> Line:
-    return Line(
+def one(price_of: Any, *terms: Term) -> LineItem:
+    return LineItem(
         side="shared", stack="s", resource="r", name="n", detail="", item="nat/hour", unit="hour", price=price_of,
         terms=terms,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Prices read anew: GetProducts as it really answers, and answers that cannot be."""
+"""Prices read anew: GetProducts as it really responds, and responses that cannot be."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,7 +90,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     client = boto3.client("pricing", region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="secret")
     stubber = Stubber(client)
 
-    def answer(products: Mapping[str, Pages], region: str = "us-east-1") -> None:
+    def respond(products: Mapping[str, Pages], region: str = "us-east-1") -> None:
         for kind, offer in OFFERS.items():
             pages = products.get(kind, [[]])
             where = {} if offer.everywhere else {"regionCode": region}
@@ -111,7 +111,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
     monkeypatch.setattr(price_list, "pricing", lambda: client)
     with stubber:
-        yield answer
+        yield respond
 
 
 def quiet(_: str) -> None:
@@ -276,7 +276,7 @@ def test_a_product_without_a_price_is_none(stub: Callable[..., None], found: dic
         ([], "us-east-1: the price list has no price there"),
     ],
 )
-def test_answers_that_cannot_be(
+def test_responses_that_cannot_be(
     stub: Callable[..., None], tmp_path: Path, found: list[dict[str, Any]], expected: str
 ) -> None:
     """Each names what it is about, and nothing is written."""

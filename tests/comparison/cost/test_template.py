@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 
 from assembly.template import REPOSITORY, Assembly
-from comparison.cost.lines import Estimate, Line, Parameters, drivers, idle_drivers, run_drivers
+from comparison.cost.lines import Estimate, LineItem, Parameters, drivers, idle_drivers, run_drivers
 from comparison.cost.prices import PriceBook
-from comparison.cost.template import RULES, estimate, rule_of
+from comparison.cost.template import RESOURCES, bill_of, estimate
 from comparison.cost.usage import Usage
 from record.errors import UserError
-from tests.comparison.cost.conftest import ALL, book, workload
+from tests.comparison.cost.conftest import ALL, book, model
 
 A_RUN = Usage(runs_per_day=1, events_per_run=10_000_000)
 DAYS = 730 / 24
 
 
 def priced(assembly: Assembly, usage: Usage = A_RUN, prices: PriceBook | None = None, **work: Any) -> Estimate:
-    return estimate(assembly, usage, prices or book(), workload(**work))
+    return estimate(assembly, usage, prices or book(), model(**work))
 
 
-def line(found: Estimate, name: str, side: str | None = None) -> Line:
+def line(found: Estimate, name: str, side: str | None = None) -> LineItem:
     """The only line of this name."""
     (only,) = [each for each in found.lines if each.name == name and side in (None, each.side)]
     return only
@@ -45,7 +45,7 @@ def idle(found: Estimate, name: str, side: str | None = None) -> float | None:
 @pytest.mark.parametrize("name", list(ALL))
 def test_every_resource_type_has_a_rule_or_a_reason(name: str, assemblies: dict[str, Assembly]) -> None:
     found = {resource["Type"] for t in assemblies[name].templates.values() for resource in t["Resources"].values()}
-    assert [kind for kind in sorted(found) if rule_of(kind) == "not known to this program"] == []
+    assert [kind for kind in sorted(found) if bill_of(kind) is None] == []
     # And every resource of every stack is priced or listed.
     result = estimate(assemblies[name], Usage(), PriceBook.load())
     listed = {(each.stack, resource) for each in result.not_priced for resource in each.resources}
@@ -59,7 +59,7 @@ def test_no_rule_is_left_without_a_resource(assemblies: dict[str, Assembly]) -> 
     """Rules that price something; reasons may also be there for what a user adds."""
     templates = [template for name in ALL for template in assemblies[name].templates.values()]
     found = {resource["Type"] for template in templates for resource in template["Resources"].values()}
-    assert {kind for kind, rule in RULES.items() if callable(rule)} <= found
+    assert {kind for kind, bill in RESOURCES.items() if callable(bill)} <= found
 
 
 def test_a_job_is_billed_by_the_second(default: Assembly) -> None:
@@ -103,7 +103,7 @@ def test_a_cluster_is_billed_for_a_minute_at_least(assemblies: dict[str, Assembl
     [
         # Pauses of 24 h - 80 s are longer than the hour after which it ends: 380 s a run for clusters of their own.
         (1, None, DAYS * 380 / 3600),
-        # 86,400 / 24 = 3,600 s from start to start: never an hour of pause, so it stands all month.
+        # 86,400 / 24 = 3,600 s from start to start: never an hour of pause, so it is on all month.
         (24, None, 730),
         # 86,400 / 23 = 3,756 s, less 80 s of work: 3,676 s of pause.
         (23, None, 23 * DAYS * 380 / 3600),
@@ -113,7 +113,7 @@ def test_a_cluster_is_billed_for_a_minute_at_least(assemblies: dict[str, Assembl
         (2000, None, 2000 * DAYS * 80 / 3600),
     ],
 )
-def test_a_persistent_cluster_stands_as_idle_termination_decides(
+def test_a_persistent_cluster_is_on_as_idle_termination_decides(
     runs_per_day: float, kept_up: float | None, hours: float, default: Assembly
 ) -> None:
     usage = Usage(runs_per_day=runs_per_day, events_per_run=10_000_000, cluster_hours_per_day=kept_up)
@@ -122,7 +122,7 @@ def test_a_persistent_cluster_stands_as_idle_termination_decides(
     assert month(found, "core: instances") == pytest.approx(hours * 0.192)
 
 
-def test_one_run_on_a_cluster_that_stands_takes_its_work_only(default: Assembly) -> None:
+def test_one_run_on_a_cluster_that_is_always_on_takes_its_work_only(default: Assembly) -> None:
     found = priced(default, Usage(events_per_run=10_000_000, cluster_hours_per_day=24))
     assert a_run(found, "core: instances") == pytest.approx(80 / 3600 * 0.192)
     assert a_run(priced(default), "core: instances") == pytest.approx(380 / 3600 * 0.192)
@@ -175,7 +175,7 @@ def test_a_serverless_endpoint_is_billed_by_the_time_of_its_requests(assemblies:
     assert idle(found, "serverless inference") == 0
 
 
-def test_what_stands_by_the_hour_and_by_the_month(default: Assembly) -> None:
+def test_what_is_always_on_by_the_hour_and_by_the_month(default: Assembly) -> None:
     found = priced(default)
     assert month(found, "interface endpoint") == pytest.approx(2 * 730 * 0.01)
     assert month(found, "key") == 1
@@ -272,11 +272,47 @@ def test_a_worker_of_unknown_size(default: Assembly, tmp_path: Path) -> None:
         priced(changed(default, tmp_path / "out", stack, resource, change), prices=book(ec2__m9_xlarge=1.0))
 
 
-def test_a_type_that_this_program_does_not_know_is_listed(default: Assembly, tmp_path: Path) -> None:
+def test_a_type_that_nothing_bills_is_an_error(default: Assembly, tmp_path: Path) -> None:
+    """Never silently 0: what costs could be left out of the sums."""
     ((stack, resource),) = default.resources("AWS::KMS::Key")
     other = changed(default, tmp_path / "out", stack, resource, lambda key: key.update(Type="AWS::New::Thing"))
-    (found,) = [each for each in priced(other).not_priced if each.type == "AWS::New::Thing"]
-    assert (found.resources, found.why) == ((resource,), "not known to this program")
+    with pytest.raises(UserError, match=f"^{stack}: {resource}: resource type AWS::New::Thing is not known; allowed: "):
+        priced(other)
+
+
+def retold(assembly: Assembly, folder: Path, which: str, old: str, new: str) -> tuple[str, str, Assembly]:
+    """Stack and name of the state machine that has a text, and templates in which each of another is replaced."""
+    stack, resource = next(
+        each
+        for each in assembly.resources("AWS::StepFunctions::StateMachine")
+        if which in json.dumps(assembly.properties(*each))
+    )
+
+    def change(machine: dict[str, Any]) -> None:
+        texts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
+        texts[:] = [text.replace(old, new) if isinstance(text, str) else text for text in texts]
+
+    return stack, resource, changed(assembly, folder, stack, resource, change)
+
+
+@pytest.mark.parametrize(
+    ("which", "old", "new", "said"),
+    [
+        # All stages of a service that nothing bills; some of another known one; a machine that is no pipeline.
+        ("addStep", "elasticmapreduce:addStep", "batch:submitJob", "the pipeline's stages are not tasks of one known"),
+        ("createTransformJob", "sagemaker:createTransformJob", "elasticmapreduce:addStep", "the pipeline's stages are"),
+        ("startBuild", "codebuild:startBuild", "batch:submitJob", "a state machine with tasks of batch; allowed: "),
+        ("startBuild", ":states:::codebuild:startBuild.sync", "", "not as CloudFormation describes its type: "),
+    ],
+)
+def test_a_state_machine_of_no_known_service_is_an_error(
+    which: str, old: str, new: str, said: str, default: Assembly, tmp_path: Path
+) -> None:
+    stack, resource, other = retold(default, tmp_path / "out", which, old, new)
+    with pytest.raises(UserError) as caught:
+        priced(other)
+    assert str(caught.value).startswith(f"{stack}: {resource}: {said}")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_node_without_disks_gets_emrs(default: Assembly, tmp_path: Path) -> None:
@@ -290,7 +326,7 @@ def test_a_node_without_disks_gets_emrs(default: Assembly, tmp_path: Path) -> No
     assert idle(found, "core: disks") == pytest.approx(94 * 0.1 / 730)
 
 
-def test_a_cluster_without_idle_termination_stands_for_ever(default: Assembly, tmp_path: Path) -> None:
+def test_a_cluster_without_idle_termination_is_always_on(default: Assembly, tmp_path: Path) -> None:
     ((stack, resource),) = default.resources("AWS::EMR::Cluster")
     other = changed(
         default, tmp_path / "out", stack, resource, lambda cluster: cluster["Properties"].pop("AutoTerminationPolicy")
@@ -391,7 +427,7 @@ def test_how_many_prices_are_examples(default: Assembly) -> None:
 
 def test_a_region_without_prices(default: Assembly) -> None:
     with pytest.raises(UserError, match=r"^no prices for region xx-east-1; allowed: us-east-1$"):
-        estimate(default, A_RUN, book(), workload(), "xx-east-1")
+        estimate(default, A_RUN, book(), model(), "xx-east-1")
 
 
 def test_an_estimate_is_plain_data(default: Assembly) -> None:

@@ -20,13 +20,13 @@ def test_nothing_measured_has_no_spread() -> None:
 
 
 def test_noise_of_one_set_against_a_single_run() -> None:
-    # 10, 12, 14: mean 12, squares 4 + 0 + 4 = 8 over 2: s = 2. t of 2 degrees is 4.303; sqrt(1/3 + 1/1) = 1.1547.
-    assert noise([[10, 12, 14]], 3, 1) == pytest.approx(4.303 * 2 * 1.154700538, rel=1e-9)
+    # 10, 12, 14: mean 12, squares 4 + 0 + 4 = 8 over 2: s = 2. t of 2 degrees is 4.302653; sqrt(1/3 + 1/1) = 1.1547.
+    assert noise([[10, 12, 14]], 3, 1) == pytest.approx(4.302652730 * 2 * 1.154700538, rel=1e-9)
 
 
 def test_noise_of_two_sets_is_pooled_and_a_value_that_is_missing_does_not_count() -> None:
-    # 8 over 2 as above, and 1, 1, 4: mean 2, squares 1 + 1 + 4 = 6 over 2: s = sqrt(14 / 4). t of 4 is 2.776.
-    expected = 2.776 * math.sqrt(14 / 4) * math.sqrt(1 / 3 + 1 / 3)
+    # 8 over 2 as above, and 1, 1, 4: mean 2, squares 1 + 1 + 4 = 6 over 2: s = sqrt(14 / 4). t of 4 is 2.776445.
+    expected = 2.776445105 * math.sqrt(14 / 4) * math.sqrt(1 / 3 + 1 / 3)
     assert noise([[10, 12, 14], [1, None, 1, 4]], 3, 3) == pytest.approx(expected, rel=1e-9)
 
 

@@ -241,9 +241,7 @@ def test_cost_in_the_page_is_the_cost_in_python(
                 assert shown[period][side]["usd"] == pytest.approx(money.usd, rel=1e-9)
                 assert shown[period][side]["complete"] == money.complete
     month = drivers(estimate.usage, estimate.parameters)
-    amounts = chromium.js(
-        f"Cost.estimate.lines.map((line) => Cost.amount(line, Cost.drivers({given}, Cost.estimate.parameters).month))"
-    )
+    amounts = chromium.js(f"Cost.estimate.lines.map((line) => Cost.amount(line, Cost.drivers({given}).month))")
     assert amounts == pytest.approx([line.amount(month) for line in estimate.lines], rel=1e-9)
     for along in AXES:
         for serving in (True, False):
@@ -267,7 +265,7 @@ def test_inputs_change_the_curve(chromium: Browser, pages: dict[str, Path], data
     line = "document.querySelector('[data-chart=break_even] .scatterlayer .trace path.js-line').getAttribute('d')"
     title = "document.querySelector('[data-chart=break_even] .xtitle').textContent"
     month = "[data-money='month true sagemaker']"
-    before = chromium.js(line), text_of(chromium, month), text_of(chromium, "#cost-answer")
+    before = chromium.js(line), text_of(chromium, month), text_of(chromium, "#cost-words")
     assert before[1] == str(data.cost.estimate.totals()["sagemaker"].month)
     assert before[2] == data.cost.words
 
@@ -278,13 +276,13 @@ def test_inputs_change_the_curve(chromium: Browser, pages: dict[str, Path], data
     enter(chromium, "axis", "requests_per_second")
     chromium.wait(f"{title} === 'requests a second to the endpoint'")
     assert chromium.js(line) != before[0]
-    assert text_of(chromium, "#cost-answer") == " ".join(break_even(at, "requests_per_second").sentences)
-    answer = text_of(chromium, "#cost-answer")
+    assert text_of(chromium, "#cost-words") == " ".join(break_even(at, "requests_per_second").sentences)
+    answer = text_of(chromium, "#cost-words")
 
     for wrong in ("-1", "1e9", ""):
         enter(chromium, "runs_per_day", wrong)
         assert text_of(chromium, "#cost-error") == "Runs a day: must be a number from 0 to 10,000"
-        assert text_of(chromium, "#cost-answer") == answer
+        assert text_of(chromium, "#cost-words") == answer
     enter(chromium, "runs_per_day", "2")
     assert text_of(chromium, "#cost-error") == ""
     assert chromium.console_errors() == []

@@ -4,24 +4,26 @@
 
 The assumption in it: work divides evenly over vCPUs, on whatever instances, and grows in proportion to the events.
 
-    workload = Workload.load()                     # shipped: measured once on a laptop
-    workload = fitted([record_1, record_2], book)  # of one's own runs, best of different sizes
+    runtime = RuntimeModel.load()                           # shipped: measured once on a laptop
+    runtime = fit_runtime([record_1, record_2], book)  # of one's own runs, best of different sizes
 """
 
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from scipy.optimize import nnls
 
 from comparison.cost.lines import number
 from comparison.cost.prices import PriceBook
 from record.errors import UserError
 from record.files import read_text
-from record.schema import SIDES, STAGES, Instances, Record, SideName, Stage, StageName
+from record.schema import SIDES, STAGES, Instances, Record, SideName, StageName
 
-DEFAULTS = Path(__file__).parent / "workload.json"
+RunsOn = Literal["job", "cluster"]
+DEFAULTS = Path(__file__).parent / "runtime.json"
 NonNegative = Annotated[FiniteFloat, Field(ge=0)]
 
 
@@ -29,7 +31,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StageWork(_Model):
+class StageRuntime(_Model):
     """How long one stage of one side works."""
 
     fixed_seconds: NonNegative
@@ -44,12 +46,14 @@ class StageWork(_Model):
         return self.fixed_seconds + self.core_seconds_per_event * events / vcpus
 
 
-class SideWork(_Model):
+class SideRuntime(_Model):
     """How long one side works, and what it leaves behind."""
 
-    stages: dict[StageName, StageWork]
+    stages: dict[StageName, StageRuntime]
+    runs_on: RunsOn
+    """What is started for a run: jobs, each with instances of its own, or one cluster for all stages."""
     startup_seconds: NonNegative
-    """Billed before the work starts: of each job (sagemaker), of a cluster that a run starts (emr)."""
+    """Billed before the work starts, of each job or of the cluster."""
     startup_origin: str
     bytes_per_event: NonNegative
     """What a run writes, bytes for each log event."""
@@ -58,7 +62,7 @@ class SideWork(_Model):
     """Requests to S3 of a run: one for every file that is written, and for every file that a stage reads."""
 
 
-class Workload(_Model):
+class RuntimeModel(_Model):
     """How long both sides work."""
 
     raw_bytes_per_event: NonNegative
@@ -67,7 +71,7 @@ class Workload(_Model):
     """Where the sizes and the numbers of files come from."""
     measured_events: tuple[NonNegative, NonNegative]
     """Log events of the smallest and of the largest run whose seconds were measured."""
-    sides: dict[SideName, SideWork]
+    sides: dict[SideName, SideRuntime]
 
     @classmethod
     def load(cls, path: Path = DEFAULTS) -> Self:
@@ -78,8 +82,8 @@ class Workload(_Model):
             raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = None) -> Workload:
-    """The workload that runs took; what they do not tell is as in ``base`` (default: as shipped).
+def fit_runtime(records: Sequence[Record], book: PriceBook, base: RuntimeModel | None = None) -> RuntimeModel:
+    """The model of the time that runs took; what they do not tell is as in ``base`` (default: as shipped).
 
     Of a run in an account only billed seconds count: a stage without any is as in ``base``. Seconds on a laptop become
     core seconds, and every figure that comes of them is an estimate. The start of a job is kept apart from its work.
@@ -90,9 +94,9 @@ def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = N
     Raises:
         UserError: no runs, or runs that do not belong together, or that tell nothing; one line.
     """
-    base = base or Workload.load()
+    base = base or RuntimeModel.load()
     if not records:
-        raise UserError("no run to take the workload from; at least one is needed")
+        raise UserError("no run to take the runtime from; at least one is needed")
     first = records[0]
     for record in records:
         if record.dataset.events is None or record.dataset.events == 0:
@@ -100,7 +104,7 @@ def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = N
         if (record.where, record.machine, record.dataset.name) != (first.where, first.machine, first.dataset.name):
             raise UserError(
                 f"run {record.run_id}: not of the same place, machine and dataset as run {first.run_id}; "
-                "a workload is fitted to runs that are"
+                "a runtime model is fitted to runs that are"
             )
     sides = {name: _side(name, records, book, base.sides[name]) for name in SIDES}
     events = [record.dataset.events or 0 for record in records]
@@ -114,7 +118,7 @@ def fitted(records: Sequence[Record], book: PriceBook, base: Workload | None = N
     return base.model_copy(update={"raw_bytes_per_event": raw, "data_origin": origin})
 
 
-def worker_vcpus(name: SideName, instances: Sequence[Instances], book: PriceBook) -> int:
+def worker_vcpus(instances: Sequence[Instances], book: PriceBook, runs_on: RunsOn) -> int:
     """How many vCPUs work in a stage: all of its instances', or a cluster's without its primary node.
 
     Raises:
@@ -127,18 +131,18 @@ def worker_vcpus(name: SideName, instances: Sequence[Instances], book: PriceBook
             raise UserError(
                 f"how many vCPUs {each.type} has is not known; allowed: the types in instance_types of the price file"
             )
-        # A cluster's first machine is its primary, which does not work.
-        total += size.vcpus * (each.count - (1 if name == "emr" and i == 0 else 0))
+        # A cluster's first instance is its primary node, which does not work.
+        total += size.vcpus * (each.count - (1 if runs_on == "cluster" and i == 0 else 0))
     if total == 0:
-        raise UserError(f"no instances that work on the side {name}; at least one is needed")
+        raise UserError("no instances that work; at least one is needed")
     return total
 
 
-def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: SideWork) -> SideWork:
-    points = {stage: _points(name, stage, records, book) for stage in STAGES}
+def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: SideRuntime) -> SideRuntime:
+    points = {stage: _points(name, stage, records, book, base.runs_on) for stage in STAGES}
     update: dict[str, object] = {}
     startup = 0.0
-    if name == "sagemaker" and records[0].where == "aws":
+    if base.runs_on == "job" and records[0].where == "aws":
         # Billed seconds of a job have its start in them, which none of them tells.
         startup = min([base.startup_seconds, *(time for found in points.values() for _, time in found)])
         if startup < base.startup_seconds:
@@ -151,7 +155,7 @@ def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: Side
         for stage, found in points.items()
     }
     written = [
-        (sum(stage.bytes_out or 0 for stage in dict(record.both())[name].stages), record.dataset.events or 1)
+        (sum(stage.bytes_out or 0 for stage in dict(record.sides.items())[name].stages), record.dataset.events or 1)
         for record in records
     ]
     size, events = max(written, key=lambda pair: pair[1])
@@ -161,24 +165,28 @@ def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: Side
 
 
 def _points(
-    name: SideName, stage_name: StageName, records: Sequence[Record], book: PriceBook
+    name: SideName, stage_name: StageName, records: Sequence[Record], book: PriceBook, runs_on: RunsOn
 ) -> list[tuple[float, float]]:
     """Events for each vCPU, and seconds, of every run that tells them of a stage."""
     points = []
     for record in records:
-        stage = dict(record.both())[name].stage(stage_name)
+        stage = dict(record.sides.items())[name].stage(stage_name)
         if stage is None or stage.status != "succeeded":
             continue
         seconds = stage.billable_seconds if record.where == "aws" else stage.seconds
         if seconds is not None:
-            points.append(((record.dataset.events or 0) / _vcpus(record, name, stage, book), seconds))
+            try:
+                vcpus = record.machine.cpus if record.machine else worker_vcpus(stage.instances, book, runs_on)
+            except UserError as error:
+                raise UserError(f"run {record.run_id}: {name} {stage.name}: {error}") from error
+            points.append(((record.dataset.events or 0) / vcpus, seconds))
     return points
 
 
-def _fit(points: Sequence[tuple[float, float]], records: Sequence[Record], base: StageWork) -> StageWork:
+def _fit(points: Sequence[tuple[float, float]], records: Sequence[Record], base: StageRuntime) -> StageRuntime:
     """A straight line through the runs' seconds, with neither part negative."""
     sizes, times = zip(*points, strict=True)
-    fixed, slope = line(sizes, times, base)
+    fixed, slope = fit_line(sizes, times, base)
     events = sorted({record.dataset.events or 0 for record in records})
     at = " and ".join(number(each) for each in dict.fromkeys((events[0], events[-1])))
     where = (
@@ -194,20 +202,10 @@ def _fit(points: Sequence[tuple[float, float]], records: Sequence[Record], base:
             if slope == 0
             else f"; of one size only, so the {kept} are those of: {base.origin}"
         )
-    return StageWork(fixed_seconds=fixed, core_seconds_per_event=slope, origin=f"{where}: {_named(records)}{one}")
+    return StageRuntime(fixed_seconds=fixed, core_seconds_per_event=slope, origin=f"{where}: {_named(records)}{one}")
 
 
-def _vcpus(record: Record, name: SideName, stage: Stage, book: PriceBook) -> int:
-    """On how many vCPUs a stage of a record worked."""
-    if record.machine is not None:
-        return record.machine.cpus
-    try:
-        return worker_vcpus(name, stage.instances, book)
-    except UserError as error:
-        raise UserError(f"run {record.run_id}: {name} {stage.name}: {error}") from error
-
-
-def line(sizes: Sequence[float], times: Sequence[float], base: StageWork) -> tuple[float, float]:
+def fit_line(sizes: Sequence[float], times: Sequence[float], base: StageRuntime) -> tuple[float, float]:
     """Intercept and slope of the straight line with the least squares, neither below 0.
 
     One size gives one of them only: the one that is thought to take most of such a run (``base``). Else what a small
@@ -220,12 +218,9 @@ def line(sizes: Sequence[float], times: Sequence[float], base: StageWork) -> tup
             return time - work, base.core_seconds_per_event
         intercept = min(base.fixed_seconds, time)
         return intercept, (time - intercept) / sizes[0]
-    slope, intercept = statistics.linear_regression(sizes, times)
-    if slope < 0:
-        return statistics.fmean(times), 0.0
-    if intercept < 0:
-        return 0.0, statistics.linear_regression([*sizes, 0], [*times, 0], proportional=True).slope
-    return intercept, slope
+    largest = max(sizes)  # to which sizes are scaled, so that no column outweighs the other
+    (intercept, slope), _ = nnls([[1.0, size / largest] for size in sizes], times)
+    return float(intercept), float(slope / largest)
 
 
 def _named(records: Sequence[Record]) -> str:

@@ -16,7 +16,7 @@ from assembly.template import Assembly
 from cli.terminal import amount, say_error, terminal
 from comparison.cost import table as tables
 from comparison.cost.break_even import AXES, break_even
-from comparison.cost.lines import PARTIES, Estimate
+from comparison.cost.lines import Estimate
 from comparison.cost.prices import PRICES, PriceBook
 from comparison.cost.run import RunCost, run_cost
 from comparison.cost.runtime import RuntimeModel, fit_runtime
@@ -124,7 +124,7 @@ def _check(after: Estimate, limit: float) -> None:
 
 
 def _all(after: Estimate, before: Estimate | None, runs: Sequence[tuple[Record, RunCost]]) -> list[tables.CostTable]:
-    shown = [tables.lines_table(after, side) for side in PARTIES]
+    shown = [tables.lines_table(after, side) for side in after.parties]
     shown.append(tables.totals_table(after))
     if before is not None:
         shown.append(tables.changes_table(tables.changes(before, after)))

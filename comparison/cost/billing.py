@@ -223,7 +223,7 @@ class SideRun:
     @property
     def stages(self) -> list[Stage]:
         """The stages that ran."""
-        return [stage for stage in dict(self.record.sides.items())[self.side].stages if stage.status != "skipped"]
+        return [stage for stage in self.record.sides[self.side].stages if stage.status != "skipped"]
 
     def item(
         self, stage: StageName | None, part: Part, name: str, quantity: float | None, item: str, estimate: str | None
@@ -243,7 +243,7 @@ class SideRun:
     def growing(self, stage: Stage) -> float | None:
         """Estimated seconds that grow with the data, on the definition's instances; None where that cannot be said."""
         events = self.record.dataset.events
-        side = self.runtime.sides[self.side]
+        side = self.runtime.of(self.side)
         try:
             vcpus = worker_vcpus(stage.instances, self.book, side.runs_on)
         except UserError:

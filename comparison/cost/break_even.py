@@ -8,7 +8,7 @@ from typing import Literal
 from comparison.cost.formula import Tree, evaluate, parse
 from comparison.cost.lines import Estimate, drivers, inputs, number
 from comparison.summary import TITLES
-from record.schema import SIDES, SideName
+from record.schema import SideName
 
 __all__ = ["AXES", "Along", "Curve", "Stretch", "axis_end", "break_even", "find_stretches", "number"]
 
@@ -116,10 +116,6 @@ SENTENCES: list[tuple[Tree, str]] = [
 """What is said of a curve: every sentence whose condition holds. The page has the same list, conditions and all."""
 BETWEEN = "{name} from {start} to {end}"
 SERVED_COST = "{name}'s side costs {least} to {most} US dollars a month"
-CHEAPER: dict[SideName | None, str] = {None: "Both cost the same"}
-CHEAPER |= {side: f"{TITLES[side]} is cheaper" for side in SIDES}
-NAMES: dict[SideName | None, str] = {None: "neither"}
-NAMES |= {side: TITLES[side] for side in SIDES}
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ class Stretch:
 class Curve:
     """The cost of a month of every side along one driver.
 
-    ``points`` are x and a cost for each of SIDES, in US dollars a month. ``stretches`` cover the axis from 0 to the
+    ``points`` are x and a cost for each of the estimate's sides, in US dollars a month. ``stretches`` cover the axis from 0 to the
     last point; they are empty where a price is not known, since a lower bound decides nothing, and along the requests.
     """
 
@@ -162,17 +158,17 @@ def break_even(estimate: Estimate, along: Along, maximum: float | None = None, *
     axis = AXES[along]
     end = axis_end(estimate, along) if maximum is None else maximum
     with_endpoint = axis.serving if serving is None else serving
-    items = {side: estimate.items(side, serving=with_endpoint) for side in SIDES}
+    items = {side: estimate.items(side, serving=with_endpoint) for side in estimate.sides}
 
     def costs(x: float) -> dict[SideName, float]:
         at = drivers(estimate.usage.model_copy(update={along: x}), estimate.parameters)
-        return {side: sum(item.amount(at) or 0.0 for item in items[side]) for side in SIDES}
+        return {side: sum(item.amount(at) or 0.0 for item in items[side]) for side in estimate.sides}
 
     points = tuple((x, *costs(x).values()) for x in (end * i / POINTS for i in range(POINTS + 1)))
     stretches: list[Stretch] = []
     missing: list[str] = []
-    if not axis.serving:
-        missing = estimate.at(**{along: end}).missing(SIDES, serving=with_endpoint)
+    if not axis.serving and len(estimate.sides) > 1:
+        missing = estimate.at(**{along: end}).missing(estimate.sides, serving=with_endpoint)
         stretches = [] if missing else find_stretches(lambda x: _cheapest(costs(x)), end)
     sentences = _sentences(estimate, along, end, with_endpoint, stretches, missing)
     return Curve(along, with_endpoint, points, tuple(stretches), tuple(sentences))
@@ -228,7 +224,7 @@ def _sentences(
         "unknown": len(missing),
         "stretches": len(shown),
     }
-    texts = {"missing": ", ".join(missing), **served_texts(served)}
+    texts = {"missing": ", ".join(missing), **served_texts(estimate)}
     for name, axis in AXES.items():
         limit = evaluate(axis.limit, values)
         own = {"limit": limit, "end": end, "usage": values[name], "own": int(name == along)}
@@ -248,9 +244,9 @@ def _sentences(
     if shown:
         for edge, each in (("first", shown[0]), ("last", shown[-1])):
             values |= {f"{edge}_start": each.start, f"{edge}_end": each.end}
-            texts |= {f"{edge}_cheaper": CHEAPER[each.cheaper], f"{edge}_name": NAMES[each.cheaper]}
+            texts |= {f"{edge}_cheaper": cheaper(estimate)[each.cheaper], f"{edge}_name": names(estimate)[each.cheaper]}
         texts["between"] = ", ".join(
-            BETWEEN.format(name=NAMES[each.cheaper], start=number(each.start), end=number(each.end))
+            BETWEEN.format(name=names(estimate)[each.cheaper], start=number(each.start), end=number(each.end))
             for each in shown[1:-1]
         )
     numbers = {name: number(value) for name, value in values.items() if value is not None}
@@ -259,12 +255,24 @@ def _sentences(
 
 def served_sides(estimate: Estimate) -> list[SideName]:
     """The sides that bring an endpoint along."""
-    return [side for side in SIDES if any(item.serving for item in estimate.items(side))]
+    return [side for side in estimate.sides if any(item.serving for item in estimate.items(side))]
 
 
-def served_texts(served: Sequence[SideName]) -> dict[str, str]:
+def cheaper(estimate: Estimate) -> dict[SideName | None, str]:
+    """What is said where a side is cheapest, or none is."""
+    both = "Both" if len(estimate.sides) == 2 else "Several"
+    return {None: f"{both} cost the same", **{side: f"{TITLES[side]} is cheaper" for side in estimate.sides}}
+
+
+def names(estimate: Estimate) -> dict[SideName | None, str]:
+    """The sides, and none of them, as a sentence calls them."""
+    return {None: "neither" if len(estimate.sides) == 2 else "none", **{side: TITLES[side] for side in estimate.sides}}
+
+
+def served_texts(estimate: Estimate) -> dict[str, str]:
     """The sides that bring an endpoint along, and the others, in words."""
-    others = [side for side in SIDES if side not in served]
+    served = served_sides(estimate)
+    others = [side for side in estimate.sides if side not in served]
     return {
         name: " and ".join(TITLES[side] for side in of) for name, of in (("served_names", served), ("others", others))
     }

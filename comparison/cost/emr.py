@@ -21,9 +21,9 @@ from comparison.cost.billing import (
 )
 from comparison.cost.lines import Driver, Parameters
 from comparison.cost.prices import HOURS_A_MONTH
-from record.collector import CLUSTER_CALLS
+from record.emr import CLUSTER_CALLS
 from record.errors import UserError
-from record.schema import STAGES, Cluster, SideName, Stage, StageName
+from record.schema import STAGES, Cluster, Stage, StageName
 
 # GiB of EBS that EMR attaches to an instance whose definition has no disks, by size of the instance
 # (aws-samples/aws-emr-advisor, 2025-06-05).
@@ -31,7 +31,6 @@ _DEFAULT_DISKS = {"large": 32, "xlarge": 64, "2xlarge": 128, "4xlarge": 256}
 _DEFAULT_ROOT = 15  # GiB (EMR Management Guide, custom root volume, 2026-11-22)
 _ROOT_GB = 30  # of every node of the cluster (stacks/emr/cluster.py)
 _ROLES = {"MASTER": "primary", "CORE": "core", "TASK": "task"}
-_SIDE: SideName = "emr"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def _cluster_items(resource: Resource, cluster: Mapping[str, Any], *, persistent
     workers = sum(
         node.count * resource.vcpus(node.type, f"ec2/{node.type}") for node in nodes if node.role != "primary"
     )
-    side = resource.runtime.sides[_SIDE]
+    side = resource.runtime.of(resource.side)
     stages = [side.stages[stage] for stage in STAGES]
     policy = cluster.get("AutoTerminationPolicy") or {}
     parameters = Parameters(
@@ -112,15 +111,17 @@ def _cluster_items(resource: Resource, cluster: Mapping[str, Any], *, persistent
 
 def _limits(resource: Resource, parameters: Parameters, workers: int) -> Iterator[EventsLimit]:
     """When the steps are ended, and all of them together with the start of a cluster."""
-    side, definition = resource.runtime.sides[_SIDE], resource.pipelines[_SIDE]
+    side, definition = resource.runtime.of(resource.side), resource.pipelines[resource.side]
     for stage, work in side.stages.items():
         limit = time_limit(definition["States"][stage])
         if limit is not None:
-            yield from ended_after(_SIDE, stage, limit, work.fixed_seconds, work.core_seconds_per_event / workers)
+            yield from ended_after(
+                resource.side, stage, limit, work.fixed_seconds, work.core_seconds_per_event / workers
+            )
     if "TimeoutSeconds" in definition:
         fixed = side.startup_seconds + parameters.cluster_fixed_seconds
         seconds = float(definition["TimeoutSeconds"])
-        yield from ended_after(_SIDE, "the pipeline", seconds, fixed, parameters.cluster_seconds_per_event)
+        yield from ended_after(resource.side, "the pipeline", seconds, fixed, parameters.cluster_seconds_per_event)
 
 
 def _nodes(cluster: Mapping[str, Any]) -> Iterator[_Nodes]:
@@ -160,7 +161,7 @@ def _run(run: SideRun) -> Iterator[RunLineItem]:
     stages = run.stages
     if not stages:
         return
-    cluster = dict(run.record.sides.items())[run.side].cluster
+    cluster = run.record.sides[run.side].cluster
     if run.record.where == "local":
         yield from _estimated_cluster(run, stages)
     elif cluster is None or not cluster.instance_seconds:
@@ -176,7 +177,7 @@ def _run(run: SideRun) -> Iterator[RunLineItem]:
 
 def _estimated_cluster(run: SideRun, stages: Sequence[Stage]) -> Iterator[RunLineItem]:
     """A cluster of the run's own, as its definition starts it."""
-    side = run.runtime.sides[run.side]
+    side = run.runtime.of(run.side)
     for each in instances_of(stages[0]):
         hours = each.count * side.startup_seconds / 3600
         yield from _node(run, "start-up and idle", None, each.type, hours, side.startup_origin)
@@ -195,7 +196,7 @@ def _billed_cluster(run: SideRun, stages: Sequence[Stage], cluster: Cluster) -> 
     shares = _shares(stages, math.fsum(cluster.instance_seconds.values()))
     parts: list[tuple[Part, StageName | None, float, str | None]] = []
     for stage in stages:
-        work = run.runtime.sides[run.side].stages[stage.name]
+        work = run.runtime.of(run.side).stages[stage.name]
         fixed = min(1.0, work.fixed_seconds / stage.billable_seconds) if stage.billable_seconds else 0.0
         why = f"of what was billed, the engine's start: {work.origin}"
         parts.append(("start-up and idle", stage.name, shares[stage.name] * fixed, why))

@@ -5,19 +5,18 @@ Items, parameters and the drivers' formulas are plain data: the page computes wi
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 
 from comparison.cost.formula import Tree, evaluate, parse
 from comparison.cost.prices import HOURS_A_MONTH, Price, Unit
 from comparison.cost.usage import Usage
-from record.schema import SIDES, SideName
+from record.schema import SideName
 
-Shared = Literal["shared"]
-Party = SideName | Shared
-PARTIES: tuple[Party, ...] = (*SIDES, *get_args(Shared))
-"""The sides, and what they share."""
+SHARED = "shared"
+Party = str
+"""A side's name, or `SHARED`: what the sides share."""
 NonNegative = Annotated[FiniteFloat, Field(ge=0)]
 
 GB = 2**30
@@ -228,12 +227,18 @@ class Estimate(_Model):
     """What the templates cost for a usage."""
 
     region: str
+    sides: tuple[SideName, ...]
     usage: Usage
     parameters: Parameters
     lines: tuple[LineItem, ...]
     not_priced: tuple[NotPriced, ...]
     assumptions: tuple[str, ...]
     """What was assumed, and where the runtime model's figures come from: sentences."""
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """The sides, and what they share."""
+        return (*self.sides, SHARED)
 
     def at(self, **usage: float | None) -> "Estimate":
         """The same for another usage."""
@@ -254,13 +259,13 @@ class Estimate(_Model):
                 run=self._sum(side, run, serving),
                 month=self._sum(side, month, serving),
             )
-            for side in PARTIES
+            for side in self.parties
         }
 
-    def missing(self, sides: Sequence[Party] = PARTIES, *, serving: bool = True) -> list[str]:
+    def missing(self, sides: Sequence[Party] | None = None, *, serving: bool = True) -> list[str]:
         """Items of these sides, with or without serving in real time, that are billed and whose price is not known."""
         month = drivers(self.usage, self.parameters)
-        lines = (line for side in sides for line in self.items(side, serving=serving))
+        lines = (line for side in sides or self.parties for line in self.items(side, serving=serving))
         return list(dict.fromkeys(line.item for line in lines if line.amount(month) is None))
 
     def examples(self) -> tuple[int, int]:

@@ -1,19 +1,25 @@
-"""Which service each side has.
+"""How each service is billed.
 
-A new side is a file such as `sagemaker` and a line in `SERVICES`.
+A new service is a file such as `sagemaker` and a line in `SERVICES`, by its name in the registry of sides.
 """
 
 from comparison.cost import emr, sagemaker
 from comparison.cost.billing import Service
-from record.schema import SideName
+from sides import SIDES
 
-SERVICES: dict[SideName, Service] = {"sagemaker": sagemaker.SERVICE, "emr": emr.SERVICE}
+SERVICES: dict[str, Service] = {"sagemaker": sagemaker.SERVICE, "emr": emr.SERVICE}
 
 
-def sides_of(tasks: list[str]) -> list[SideName]:
-    """The sides to whose services all of these tasks of a state machine belong, by their ARNs."""
+def services_of(tasks: list[str]) -> list[str]:
+    """The services to which all of these tasks of a state machine belong, by their ARNs."""
     names = {task_service(task) for task in tasks}
-    return [side for side, service in SERVICES.items() if names <= service.tasks]
+    return [name for name, service in SERVICES.items() if names <= service.tasks]
+
+
+def side_of(stack: str, services: list[str]) -> str | None:
+    """The side whose stack this is, of one of these services: the end of its name. None if it is no side's."""
+    named = [side.name for side in SIDES.values() if stack.endswith(f"-{side.name}") and side.service in services]
+    return max(named, key=len, default=None)
 
 
 def task_service(arn: str) -> str:

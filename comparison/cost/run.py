@@ -18,7 +18,7 @@ from comparison.cost.prices import PriceBook
 from comparison.cost.registry import SERVICES
 from comparison.cost.runtime import RuntimeModel, fit_runtime
 from record.errors import UserError
-from record.schema import SIDES, Record, SideName, StageName
+from record.schema import Record, SideName, StageName
 
 
 class RunCost(BaseModel):
@@ -27,6 +27,7 @@ class RunCost(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     region: str
+    sides: tuple[SideName, ...]
     lines: tuple[RunLineItem, ...]
 
     def total(self, side: SideName, part: Part | None = None, stage: StageName | None = None) -> Money | None:
@@ -60,21 +61,19 @@ def run_cost(
         runtime = RuntimeModel.load()
         if record.where == "local" and record.dataset.events:
             runtime = fit_runtime([record], book)
-    sides = [SideRun(record, side, book, region, runtime) for side in SIDES]
-    ran = [item for side in sides for item in SERVICES[side.side].run(side)]
+    sides = [SideRun(record, side, book, region, runtime) for side in record.sides]
+    ran = [item for side in sides for item in SERVICES[record.sides[side.side].service].run(side)]
     stored = [item for side in sides for item in _storage(side)]
-    return RunCost(region=region, lines=(*ran, *stored))
+    return RunCost(region=region, sides=tuple(record.sides), lines=(*ran, *stored))
 
 
 def _storage(run: SideRun) -> Iterator[RunLineItem]:
     """What a side wrote, kept for a month, and the requests for it."""
     if not run.stages:
         return
-    written = [
-        stage.bytes_out for stage in dict(run.record.sides.items())[run.side].stages if stage.bytes_out is not None
-    ]
+    written = [stage.bytes_out for stage in run.record.sides[run.side].stages if stage.bytes_out is not None]
     stored = sum(written) / GB if written else None
     yield run.item(None, "work", "what it wrote, for a month", stored, "s3/storage", None)
-    work, counted = run.runtime.sides[run.side], "as many as a run on a laptop has files"
+    work, counted = run.runtime.of(run.side), "as many as a run on a laptop has files"
     yield run.item(None, "work", "requests that write", work.puts, "s3/put", counted)
     yield run.item(None, "work", "requests that read", work.gets, "s3/get", counted)

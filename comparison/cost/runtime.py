@@ -20,7 +20,8 @@ from comparison.cost.lines import number
 from comparison.cost.prices import PriceBook
 from record.errors import UserError
 from record.files import read_text
-from record.schema import SIDES, STAGES, Instances, Record, SideName, StageName
+from record.schema import STAGES, Instances, Record, SideName, StageName
+from sides import SIDES
 
 RunsOn = Literal["job", "cluster"]
 DEFAULTS = Path(__file__).parent / "runtime.json"
@@ -63,7 +64,7 @@ class SideRuntime(_Model):
 
 
 class RuntimeModel(_Model):
-    """How long both sides work."""
+    """How long the sides work."""
 
     raw_bytes_per_event: NonNegative
     """Size of the raw data as stored, bytes for each log event."""
@@ -80,6 +81,25 @@ class RuntimeModel(_Model):
             return cls.model_validate_json(read_text(path))
         except (UserError, ValidationError) as error:
             raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+
+    def of(self, side: SideName) -> SideRuntime:
+        """The figures of a side; of one that was never measured those of a side with its service and engine.
+
+        Raises:
+            UserError: there is none; one line.
+        """
+        like = (SIDES[each] for each in self.sides if each in SIDES)
+        alike = [
+            each.name
+            for each in like
+            if side in SIDES and (each.service, each.engine) == (SIDES[side].service, SIDES[side].engine)
+        ]
+        name = side if side in self.sides else next(iter(alike), None)
+        if name is None:
+            raise UserError(
+                f"how long side {side} works is not known; allowed: {', '.join(self.sides)}, and their like"
+            )
+        return self.sides[name]
 
 
 def fit_runtime(records: Sequence[Record], book: PriceBook, base: RuntimeModel | None = None) -> RuntimeModel:
@@ -106,9 +126,9 @@ def fit_runtime(records: Sequence[Record], book: PriceBook, base: RuntimeModel |
                 f"run {record.run_id}: not of the same place, machine and dataset as run {first.run_id}; "
                 "a runtime model is fitted to runs that are"
             )
-    sides = {name: _side(name, records, book, base.sides[name]) for name in SIDES}
+    sides = {name: _side(name, records, book, base.of(name)) for name in first.sides}
     events = [record.dataset.events or 0 for record in records]
-    base = base.model_copy(update={"sides": sides, "measured_events": (min(events), max(events))})
+    base = base.model_copy(update={"sides": {**base.sides, **sides}, "measured_events": (min(events), max(events))})
     sizes = [(r.dataset.bytes, r.dataset.events) for r in records if r.dataset.bytes is not None]
     largest = max(sizes, key=lambda pair: pair[1] or 0, default=None)
     if largest is None:
@@ -155,7 +175,7 @@ def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: Side
         for stage, found in points.items()
     }
     written = [
-        (sum(stage.bytes_out or 0 for stage in dict(record.sides.items())[name].stages), record.dataset.events or 1)
+        (sum(stage.bytes_out or 0 for stage in record.sides[name].stages), record.dataset.events or 1)
         for record in records
     ]
     size, events = max(written, key=lambda pair: pair[1])
@@ -170,7 +190,7 @@ def _points(
     """Events for each vCPU, and seconds, of every run that tells them of a stage."""
     points = []
     for record in records:
-        stage = dict(record.sides.items())[name].stage(stage_name)
+        stage = record.sides[name].stage(stage_name)
         if stage is None or stage.status != "succeeded":
             continue
         seconds = stage.billable_seconds if record.where == "aws" else stage.seconds

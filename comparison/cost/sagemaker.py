@@ -23,7 +23,7 @@ from comparison.cost.billing import (
 from comparison.cost.lines import GB, Driver, Limit, Parameters
 from comparison.cost.prices import HOURS_A_MONTH
 from comparison.summary import TITLES
-from record.schema import STAGES, SideName, Stage, StageName
+from record.schema import STAGES, Stage, StageName
 
 # A job's component in the price list, where its request names instances and volume.
 _JOBS = {
@@ -38,7 +38,6 @@ _COMPONENTS: dict[StageName, str] = {
     "score": "transform",
 }
 """Of a record's stages, which do not say what job they were."""
-_SIDE: SideName = "sagemaker"
 
 
 def _pipeline(resource: Resource, definition: Definition) -> Iterator[Billed]:
@@ -48,7 +47,7 @@ def _pipeline(resource: Resource, definition: Definition) -> Iterator[Billed]:
         start, growing = yield from _job(resource, stage, definition["States"][stage])
         fixed, per_event = fixed + start, per_event + growing
     if "TimeoutSeconds" in definition:
-        yield from ended_after(_SIDE, "the pipeline", float(definition["TimeoutSeconds"]), fixed, per_event)
+        yield from ended_after(resource.side, "the pipeline", float(definition["TimeoutSeconds"]), fixed, per_event)
 
 
 def _job(
@@ -65,14 +64,14 @@ def _job(
     kind, count = instances["InstanceType"], whole(instances, "InstanceCount", 1, 1)
     item = f"sagemaker/{component}/{kind}"
     vcpus = resource.vcpus(kind, item)
-    side = resource.runtime.sides[_SIDE]
+    side = resource.runtime.of(resource.side)
     work = side.stages[stage]
     fixed = side.startup_seconds + work.fixed_seconds
     # Instances share the work, so that the growing part of the instances' seconds does not depend on their number.
     growing = work.core_seconds_per_event / vcpus
     limit = time_limit(state)
     if limit is not None:
-        yield from ended_after(_SIDE, stage, limit, fixed, growing / count)
+        yield from ended_after(resource.side, stage, limit, fixed, growing / count)
     runs: tuple[Driver, ...] = ("runs",)
     grows: tuple[Driver, ...] = ("runs", "events")
     yield resource.item(
@@ -90,7 +89,7 @@ def _job(
     held = side.bytes_per_event + (resource.runtime.raw_bytes_per_event if stage == "prepare" else 0)
     if held:
         what = "raw data and what the side writes" if stage == "prepare" else "what the side writes"
-        why = f"{what} would fill the {volume} GB of {stage} ({TITLES[_SIDE]})"
+        why = f"{what} would fill the {volume} GB of {stage} ({TITLES[resource.side]})"
         yield EventsLimit("volume", Limit(value=volume * GB / held, why=why))
     share = volume / 3600 / HOURS_A_MONTH
     yield resource.item(
@@ -202,7 +201,7 @@ def _run(run: SideRun) -> Iterator[RunLineItem]:
 
 def _job_seconds(run: SideRun, stage: Stage) -> Iterator[tuple[Part, float | None, str | None]]:
     """Billed seconds of one instance: of the job's and the engine's start, and of the work that grows."""
-    side = run.runtime.sides[run.side]
+    side = run.runtime.of(run.side)
     work = side.stages[stage.name]
     fixed = side.startup_seconds + work.fixed_seconds
     why = f"{side.startup_origin}; the engine's start: {work.origin}"

@@ -17,7 +17,8 @@ def _bucket(resource: Resource) -> Iterator[Billed]:
         return
     raw = resource.runtime.raw_bytes_per_event / GB
     yield resource.item("raw data", "s3/storage", (raw, ("months", "events")))
-    for name, work in resource.runtime.sides.items():
+    for name in resource.pipelines:
+        work = resource.runtime.of(name)
         written = work.bytes_per_event / GB
         yield resource.item("what runs write", "s3/storage", (written, ("runs", "events", "kept_months")), side=name)
         yield resource.item("requests that write", "s3/put", (work.puts, ("runs",)), side=name)

@@ -6,9 +6,10 @@ from typing import Any
 
 from assembly.template import Assembly
 from comparison.cost.billing import DAMAGE, Billed, Definition, Resource, damaged, definition_of
-from comparison.cost.registry import SERVICES, sides_of, task_service
+from comparison.cost.registry import SERVICES, services_of, side_of, task_service
 from record.errors import UserError
 from record.schema import STAGES, SideName
+from sides import SIDES
 
 TYPE = "AWS::StepFunctions::StateMachine"
 _STARTS_RUNS = "states"
@@ -20,7 +21,7 @@ def pipelines(assembly: Assembly) -> dict[str, tuple[SideName, Definition]]:
     """The pipelines by stack: whose they are, and their definitions. A pipeline has all stages.
 
     Raises:
-        UserError: a pipeline's stages are tasks of no known service, or of several.
+        UserError: a pipeline's stages are tasks of no one known service, or its stack is of no known side.
     """
     found: dict[str, tuple[SideName, Definition]] = {}
     for stack, name in assembly.resources(TYPE):
@@ -29,16 +30,22 @@ def pipelines(assembly: Assembly) -> dict[str, tuple[SideName, Definition]]:
             continue
         try:
             tasks = [str(definition["States"][stage]["Resource"]) for stage in STAGES]
-            sides = sides_of(tasks)
+            services = services_of(tasks)
         except DAMAGE as error:
             raise damaged(stack, name, error) from error
-        if len(sides) != 1:
-            services = ", ".join(sorted(set().union(*(SERVICES[side].tasks for side in SERVICES))))
+        if not services:
+            known = ", ".join(sorted(set().union(*(service.tasks for service in SERVICES.values()))))
             raise UserError(
                 f"{stack}: {name}: the pipeline's stages are not tasks of one known service: "
-                f"{', '.join(dict.fromkeys(tasks))}; allowed: tasks of {services}"
+                f"{', '.join(dict.fromkeys(tasks))}; allowed: tasks of {known}"
             )
-        found[stack] = sides[0], definition
+        side = side_of(stack, services)
+        if side is None:
+            known = ", ".join(each.name for each in SIDES.values() if each.service in services)
+            raise UserError(
+                f"{stack}: {name}: a pipeline of no known side; the stack's name must end with one: {known}"
+            )
+        found[stack] = side, definition
     return found
 
 
@@ -75,7 +82,7 @@ def bill(resource: Resource) -> Iterator[Billed]:
         detail=f"{transitions} of a run that goes well",
     )
     if pipeline and resource.side != "shared":
-        yield from SERVICES[resource.side].pipeline(resource, definition)
+        yield from SERVICES[SIDES[resource.side].service].pipeline(resource, definition)
 
 
 def _tasks(definition: Definition) -> Iterator[str]:

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from comparison.cost.break_even import AXES, break_even
-from comparison.cost.lines import PARTIES, Estimate, LineItem, Money, Party, drivers, idle_drivers, run_drivers, usd
+from comparison.cost.lines import SHARED, Estimate, LineItem, Money, Party, drivers, idle_drivers, run_drivers, usd
 from comparison.cost.run import RunCost
 from comparison.summary import TITLES
-from record.schema import SIDES, STAGES
+from record.schema import STAGES
 
-NAMES: dict[Party, str] = {"shared": "Shared by both"}
-NAMES |= {side: TITLES[side] for side in SIDES}
+
+def name_of(party: Party) -> str:
+    """A side, or what the sides share, for people."""
+    return "Shared" if party == SHARED else TITLES[party]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def lines_table(estimate: Estimate, side: Party) -> CostTable:
         if serving or any(line.serving for line in shown):
             rows.append((label, "", *_amounts(estimate, side, serving)))
     return CostTable(
-        f"{NAMES[side]}, US dollars", ("", "", "idle, an hour", "a run", "a month"), tuple(rows), 2, frozenset({count})
+        f"{name_of(side)}, US dollars",
+        ("", "", "idle, an hour", "a run", "a month"),
+        tuple(rows),
+        2,
+        frozenset({count}),
     )
 
 
@@ -72,22 +78,24 @@ def totals_table(estimate: Estimate) -> CostTable:
     rows = []
     for serving, label in ((False, "the pipeline"), (True, "the pipeline, and serving in real time")):
         for name, period in (("idle_hour", "idle, an hour"), ("run", "a run"), ("month", "a month")):
-            rows.append((f"{label}: {period}", *(str(getattr(both[serving][side], name)) for side in PARTIES)))
-    title = f"Both sides, US dollars in {estimate.region}"
-    return CostTable(title, ("", *(NAMES[side] for side in PARTIES)), tuple(rows), 1, frozenset({3}))
+            rows.append((f"{label}: {period}", *(str(getattr(both[serving][side], name)) for side in estimate.parties)))
+    title = f"{'Both' if len(estimate.sides) == 2 else 'All'} sides, US dollars in {estimate.region}"
+    return CostTable(title, ("", *(name_of(side) for side in estimate.parties)), tuple(rows), 1, frozenset({3}))
 
 
 def run_table(name: str, cost: RunCost) -> CostTable:
     """What a run cost, stage by stage."""
     rows = [
-        (f"{stage}: work, which grows with the data", *(_sum(cost.total(side, "work", stage)) for side in SIDES))
+        (f"{stage}: work, which grows with the data", *(_sum(cost.total(side, "work", stage)) for side in cost.sides))
         for stage in STAGES
     ]
-    rows.append(("start-up and idle, of any size", *(_sum(cost.total(side, "start-up and idle")) for side in SIDES)))
-    rows.append(("in all, with storage and requests", *(_sum(cost.total(side)) for side in SIDES)))
+    rows.append(
+        ("start-up and idle, of any size", *(_sum(cost.total(side, "start-up and idle")) for side in cost.sides))
+    )
+    rows.append(("in all, with storage and requests", *(_sum(cost.total(side)) for side in cost.sides)))
     estimated = ", an estimate" if all(line.estimate for line in cost.lines if line.name == "instances") else ""
     title = f"Run {name}{estimated}, US dollars"
-    return CostTable(title, ("", *(TITLES[side] for side in SIDES)), tuple(rows), 1, frozenset({len(STAGES)}))
+    return CostTable(title, ("", *(TITLES[side] for side in cost.sides)), tuple(rows), 1, frozenset({len(STAGES)}))
 
 
 def changes(before: Estimate, after: Estimate) -> list[CostChange]:
@@ -98,13 +106,13 @@ def changes(before: Estimate, after: Estimate) -> list[CostChange]:
     )
     names = {_key(line): line for each in (before, after) for line in each.lines}
     found = [
-        CostChange(f"{NAMES[line.side]}: {_name(line)} ({line.resource})", old.get(key), new.get(key))
+        CostChange(f"{name_of(line.side)}: {_name(line)} ({line.resource})", old.get(key), new.get(key))
         for key, line in names.items()
         if key not in old or key not in new or old[key] != new[key]
     ]
-    for side in PARTIES:
+    for side in dict.fromkeys((*before.parties, *after.parties)):
         sums = [each.month(side, serving=True) for each in (before, after)]
-        found.append(CostChange(f"{NAMES[side]} in all", *(each.usd if each.complete else None for each in sums)))
+        found.append(CostChange(f"{name_of(side)} in all", *(each.usd if each.complete else None for each in sums)))
     return found
 
 
@@ -142,7 +150,7 @@ def not_priced_table(estimate: Estimate) -> CostTable:
 
 def everything(estimate: Estimate) -> Money:
     """A month of both sides and of what they share."""
-    sums = [estimate.month(side, serving=True) for side in PARTIES]
+    sums = [estimate.month(side, serving=True) for side in estimate.parties]
     return Money(usd=sum(each.usd for each in sums), complete=all(each.complete for each in sums))
 
 

@@ -25,7 +25,8 @@ from comparison.cost.runtime import RuntimeModel
 from comparison.cost.usage import Usage
 from comparison.summary import TITLES
 from record.errors import UserError
-from record.schema import SIDES, STAGES, StageName
+from record.schema import STAGES, SideName, StageName
+from sides import SIDES
 
 RESOURCES: dict[str, Bill | str] = {
     state_machines.TYPE: state_machines.bill,
@@ -52,18 +53,15 @@ def estimate(
     Raises:
         UserError: no price is known for the region, a type of resource or instance is not known at all, a pipeline is
             missing or of no known service, or a resource is not as its type must be; one line.
-        UserError: the templates hold something that cannot be resolved.
     """
     if region not in book.regions:
         raise UserError(f"no prices for region {region}; allowed: {', '.join(sorted(book.regions))}")
     runtime = runtime or RuntimeModel.load()
     found = state_machines.pipelines(assembly)
-    for side in SIDES:
-        if side not in [of for of, _ in found.values()]:
-            raise UserError(
-                f"{assembly.folder}: no template has the pipeline of {TITLES[side]}; the templates of all sides are "
-                "needed"
-            )
+    if not found:
+        raise UserError(f"{assembly.folder}: no template has a pipeline; the templates of a side at least are needed")
+    # In the order of the registry, as a run has them.
+    sides = tuple(side for side in SIDES if side in [of for of, _ in found.values()])
     expiring = {stack for stack, _ in assembly.resources("Custom::TimeToLive")}
     billed: list[Billed] = []
     for stack, template in assembly.templates.items():
@@ -90,11 +88,17 @@ def estimate(
     parameters = Parameters(**given, events_limit=_least([each.limit for each in limits]))
     return Estimate(
         region=region,
+        sides=sides,
         usage=usage,
         parameters=parameters,
         lines=items,
         not_priced=_grouped([each for each in billed if isinstance(each, NotPriced)]),
-        assumptions=(*_ASSUMPTIONS, *_limit_notes(limits, parameters), *_lifetimes(assembly), *_origins(runtime)),
+        assumptions=(
+            *_ASSUMPTIONS,
+            *_limit_notes(sides, limits, parameters),
+            *_lifetimes(assembly),
+            *_origins(sides, runtime),
+        ),
     )
 
 
@@ -156,9 +160,9 @@ _ASSUMPTIONS = (
 )
 
 
-def _limit_notes(limits: Sequence[EventsLimit], parameters: Parameters) -> Iterator[str]:
+def _limit_notes(sides: Sequence[SideName], limits: Sequence[EventsLimit], parameters: Parameters) -> Iterator[str]:
     """Where the templates end: the first limit of each kind of the events, and the endpoint's of the requests."""
-    kinds = [f"time of {side}" for side in SIDES]
+    kinds = [f"time of {side}" for side in sides]
     kinds = list(dict.fromkeys([*kinds, *(each.kind for each in limits)]))
     for kind in kinds:
         first = _least([each.limit for each in limits if each.kind == kind])
@@ -184,14 +188,15 @@ def _lifetimes(assembly: Assembly) -> Iterator[str]:
         )
 
 
-def _origins(runtime: RuntimeModel) -> Iterator[str]:
+def _origins(sides: Sequence[SideName], runtime: RuntimeModel) -> Iterator[str]:
     """Where the runtime model's figures come from."""
     least, most = runtime.measured_events
     sizes = f"{number(most)} events only" if least == most else f"{number(least)} to {number(most)} events"
     yield f"Seconds were measured at {sizes}; those of any other number of events are extrapolated in a straight line."
     yield f"Sizes and numbers of files: {runtime.data_origin}."
     yield "Requests to S3 are those of that run, whatever the number of events: they do not grow with the data here."
-    for name, side in runtime.sides.items():
+    for name in sides:
+        side = runtime.of(name)
         yield f"Start of a {side.runs_on}: {side.startup_origin}."
         by_origin: dict[str, list[StageName]] = {}
         for stage in STAGES:

@@ -247,29 +247,27 @@ def roc(record: Record, colours: dict[str, str]) -> go.Figure | None:
 def break_even(section: CostSection, colours: dict[str, str]) -> go.Figure:
     """Draw the cost of a month along one input, and where the use is on each line; the page redraws it in JavaScript.
 
-    First the two lines, then the two points, in the order of SIDES.
+    First the lines, then the points, in the order of the sides.
     """
     curve, usage = section.curve, section.estimate.usage
     figure = go.Figure()
-    dashes: dict[SideName, str] = {"sagemaker": "solid", "emr": "dash"}
-    for i, (side, dash) in enumerate(dashes.items(), start=1):
+    for i, side in enumerate(section.estimate.sides):
         figure.add_scatter(
             x=[point[0] for point in curve.points],
-            y=[point[i] for point in curve.points],
+            y=[point[i + 1] for point in curve.points],
             mode="lines",
             name=summary.TITLES[side],
-            line={"color": colours[side], "width": 3, "dash": dash},
+            line={"color": colour(colours, side), "width": 3, "dash": _DASHES[i % len(_DASHES)]},
             hovertemplate="%{x:,.4~g}: %{y:$,.2f} a month<extra>%{fullData.name}</extra>",
         )
-    symbols: dict[SideName, str] = {"sagemaker": "circle", "emr": "square"}
-    for side, symbol in symbols.items():
+    for i, side in enumerate(section.estimate.sides):
         figure.add_scatter(
             x=[getattr(usage, curve.along)],
             y=[section.estimate.month(side, serving=curve.serving).usd],
             mode="markers",
             name=f"{summary.TITLES[side]} at your use",
             showlegend=False,
-            marker={"color": colours[side], "size": 12, "symbol": symbol},
+            marker={"color": colour(colours, side), "size": 12, "symbol": _SYMBOLS[i % len(_SYMBOLS)][0].split("-")[0]},
             hovertemplate="your use: %{y:$,.2f} a month<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(

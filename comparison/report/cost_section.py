@@ -8,12 +8,12 @@ from pydantic.fields import FieldInfo
 from comparison.cost import break_even as curves
 from comparison.cost import lines
 from comparison.cost.break_even import Along, Curve, break_even
-from comparison.cost.lines import PARTIES, Estimate, LineItem, Money, Party, drivers, number, usd
+from comparison.cost.lines import Estimate, LineItem, Money, Party, drivers, number, usd
 from comparison.cost.run import RunCost
-from comparison.cost.table import NAMES
+from comparison.cost.table import name_of
 from comparison.cost.usage import Usage
 from comparison.summary import TITLES
-from record.schema import SIDES, STAGES, Record
+from record.schema import STAGES, Record
 
 AXES: dict[Along, str] = {name: axis.label for name, axis in curves.AXES.items()}
 
@@ -62,21 +62,22 @@ class CostSection:
         usage = self.estimate.usage
         month = self.estimate.totals(serving=False)
         work = "fitted to what was billed" if self.billed else "measured on a laptop"
-        sums = " and ".join(f"{month[side].month} US dollars on {TITLES[side]}" for side in SIDES)
+        sums = " and ".join(f"{month[side].month} US dollars on {TITLES[side]}" for side in self.estimate.sides)
+        without = "both without" if len(self.estimate.sides) == 2 else "without"
         return (
-            f"At {_runs(usage)} of {number(usage.events_per_run)} events, a month costs about {sums}, both without "
+            f"At {_runs(usage)} of {number(usage.events_per_run)} events, a month costs about {sums}, {without} "
             f"real-time serving (an estimate: list prices, and work {work}): {self.words}"
         )
 
     @property
     def parties(self) -> dict[Party, str]:
         """The columns of the table of sums."""
-        return {party: NAMES[party] for party in PARTIES}
+        return {party: name_of(party) for party in self.estimate.parties}
 
     @property
     def served(self) -> str:
         """The sides that bring an endpoint along."""
-        return curves.served_texts(curves.served_sides(self.estimate))["served_names"]
+        return curves.served_texts(self.estimate)["served_names"]
 
     @property
     def examples(self) -> str:
@@ -109,7 +110,7 @@ class CostSection:
             (
                 f"{period} {str(serving).lower()}",
                 label,
-                [(side, str(getattr(both[serving][side], period))) for side in PARTIES],
+                [(side, str(getattr(both[serving][side], period))) for side in self.estimate.parties],
             )
             for period, serving, label in _ROWS
         ]
@@ -135,12 +136,12 @@ class CostSection:
         if self.run is None:
             return []
         run = self.run
-        rows = [(name, [_shown(run.total(side, "work", name)) for side in SIDES]) for name in STAGES]
-        fixed = [_shown(run.total(side, "start-up and idle")) for side in SIDES]
+        rows = [(name, [_shown(run.total(side, "work", name)) for side in run.sides]) for name in STAGES]
+        fixed = [_shown(run.total(side, "start-up and idle")) for side in run.sides]
         return [
             *[(f"{name}: work, which grows with the data", cells) for name, cells in rows],
             ("Start-up and idle: the same for any size", fixed),
-            ("In all, with storage and requests", [_shown(run.total(side)) for side in SIDES]),
+            ("In all, with storage and requests", [_shown(run.total(side)) for side in run.sides]),
         ]
 
     def data(self) -> dict[str, Any]:
@@ -148,8 +149,8 @@ class CostSection:
         served = curves.served_sides(self.estimate)
         return {
             "estimate": self.estimate.model_dump(mode="json", include={"usage", "parameters", "lines"}),
-            "sides": SIDES,
-            "parties": PARTIES,
+            "sides": self.estimate.sides,
+            "parties": self.estimate.parties,
             "drivers": lines.DRIVERS,
             "axes": {name: asdict(axis) for name, axis in curves.AXES.items()},
             "end": curves.END,
@@ -164,11 +165,11 @@ class CostSection:
             },
             "sentences": curves.SENTENCES,
             "between": curves.BETWEEN,
-            "cheaper": curves.CHEAPER,
-            "names": curves.NAMES,
+            "cheaper": curves.cheaper(self.estimate),
+            "names": curves.names(self.estimate),
             "served": served,
             "served_cost": curves.SERVED_COST,
-            "texts": curves.served_texts(served),
+            "texts": curves.served_texts(self.estimate),
             "money": {
                 "digits": lines.DIGITS,
                 "below": lines.BELOW,

@@ -11,7 +11,8 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from assembly.template import Assembly
 from local.services import machine_name
 from local.states import Answer, Call, Execution, TaskFailed, engine
-from record.schema import SIDES, STAGES
+from record.schema import STAGES
+from sides import DEFAULT as SIDES
 from tests.stacks.conftest import synthesise
 
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]

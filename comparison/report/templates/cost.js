@@ -99,9 +99,9 @@ const Cost = (() => {
     const points = Array.from({ length: search.points + 1 }, (_, i) => (end * i) / search.points)
       .map((x) => [x, ...at(x)]);
     const last = drivers({ ...usage, [along]: end }).month;
-    const missing = axes[along].serving ? [] : [...new Set(sides.flatMap((side) => items(side, serving))
+    const missing = axes[along].serving || sides.length < 2 ? [] : [...new Set(sides.flatMap((side) => items(side, serving))
       .filter((item) => amount(item, last) === null).map((item) => item.item))];
-    const found = axes[along].serving || missing.length ? [] : stretches((x) => cheapest(at(x)), end);
+    const found = axes[along].serving || sides.length < 2 || missing.length ? [] : stretches((x) => cheapest(at(x)), end);
     const told = found.filter((each) => each.cheaper !== null || each.end - each.start > end * search.shown);
     const name = (each) => data.names[each.cheaper];
     const month = (x) => totals({ ...usage, [along]: x }).month;

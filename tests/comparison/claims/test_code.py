@@ -6,7 +6,7 @@ import pytest
 
 from assembly.template import REPOSITORY
 from comparison.claims import code
-from record.schema import SIDES
+from sides import DEFAULT as SIDES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from comparison.cost.runtime import RuntimeModel
-from comparison.report.evidence import gather
+from comparison.report.data import gather
 from record.schema import Record, save
 from tests.record.sample import sample
 from tests.stacks.conftest import synthesise

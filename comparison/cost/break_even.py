@@ -131,8 +131,9 @@ class Stretch:
 class Curve:
     """The cost of a month of every side along one driver.
 
-    ``points`` are x and a cost for each of the estimate's sides, in US dollars a month. ``stretches`` cover the axis from 0 to the
-    last point; they are empty where a price is not known, since a lower bound decides nothing, and along the requests.
+    ``points`` are x and a cost for each of the estimate's sides, in US dollars a month. ``stretches`` cover the axis
+    from 0 to the last point; they are empty where a price is not known, since a lower bound decides nothing, along the
+    requests, and where there is one side.
     """
 
     along: Along

@@ -9,6 +9,8 @@ from comparison.cost.run import RunCost
 from comparison.summary import TITLES
 from record.schema import STAGES
 
+IN_ALL = " in all"
+
 
 def name_of(party: Party) -> str:
     """A side, or what the sides share, for people."""
@@ -112,7 +114,7 @@ def changes(before: Estimate, after: Estimate) -> list[CostChange]:
     ]
     for side in dict.fromkeys((*before.parties, *after.parties)):
         sums = [each.month(side, serving=True) for each in (before, after)]
-        found.append(CostChange(f"{name_of(side)} in all", *(each.usd if each.complete else None for each in sums)))
+        found.append(CostChange(f"{name_of(side)}{IN_ALL}", *(each.usd if each.complete else None for each in sums)))
     return found
 
 
@@ -127,7 +129,7 @@ def changes_table(found: Sequence[CostChange]) -> CostTable:
         )
         for each in found
     ]
-    count = len(rows) - len(PARTIES)
+    count = sum(not each.name.endswith(IN_ALL) for each in found)
     return CostTable(
         "What changed, US dollars a month", ("", "before", "after", "difference"), tuple(rows), 1, frozenset({count})
     )

@@ -150,7 +150,7 @@ def print_runs(runs: Iterable[tuple[str, Record | RecordError]], console: Consol
             fillvalue="",
         )
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(each if isinstance(each, Text) else str(each) for each in row))
     if table.row_count:
         # An id is what the other commands ask for: never cut off.
         table.columns[0].overflow = "fold"

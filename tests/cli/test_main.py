@@ -478,11 +478,11 @@ class TestOldRecords:
         file = OLD / f"{name}.json"
         assert json.loads(file.read_text())["schema_version"] == 1
         record = load(file)
-        assert record.schema_version == 2
+        assert record.schema_version == 3
         assert (record.where, record.run_id, record.started) == (now().where, now().run_id, now().started)
-        assert record.sides.emr.status == now().sides.emr.status
+        assert record.sides["emr"].status == now().sides["emr"].status
         assert {stage.billable_seconds for _, side in record.sides.items() for stage in side.stages} == {None}
-        assert record.sides.emr.cluster is None
+        assert record.sides["emr"].cluster is None
 
     def test_commands_take_them(self, tmp_path: Path) -> None:
         keep(tmp_path, "new")

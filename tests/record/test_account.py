@@ -270,8 +270,7 @@ def test_both_sides_succeed(account: Account) -> None:
         assert side.validation is not None
         assert side.metrics.auc == AUC[name]
     assert record.limits.auc == 0.875
-    agreement = record.agreement
-    assert agreement is not None
+    (agreement,) = record.agreement
     assert (agreement.auc_difference, agreement.rejected_equal) == (0.125, True)
     # What needs the data to be read is not measured.
     assert agreement.features_equal is None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -35,7 +35,7 @@ from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.summary import NOT_MEASURED, TITLES
 from record.errors import UserError
-from record.schema import Record, SideName
+from record.schema import Record
 from tests.comparison.claims.conftest import Templates
 from tests.record.sample import account_sample, bare_sample, failed_sample, sample, sample_data
 
@@ -178,7 +178,7 @@ def test_a_third_side_is_judged_and_named(
     evidence: Make, made: Callable[[], Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is as the cluster is changes no outcome, and the sentences that name the cluster name it."""
-    third = cast("SideName", "emr-serverless")
+    third = "emr-serverless"
     monkeypatch.setitem(TITLES, third, "EMR Serverless")
     for found, rule in zip(claims(evidence(made(), cost=cost(evidence().assembly))), RULES, strict=True):
         figures = {

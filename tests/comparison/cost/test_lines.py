@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from assembly.template import Assembly
 from comparison.cost.lines import (
-    PARTIES,
     Estimate,
     LineItem,
     Money,
@@ -56,7 +55,7 @@ def found(request: pytest.FixtureRequest, assemblies: dict[str, Assembly]) -> Es
 
 def months(found: Estimate, usage: Usage) -> dict[tuple[str, bool], float]:
     at = found.model_copy(update={"usage": usage})
-    return {(side, serving): at.month(side, serving=serving).usd for side in PARTIES for serving in (False, True)}
+    return {(side, serving): at.month(side, serving=serving).usd for side in at.parties for serving in (False, True)}
 
 
 @often
@@ -84,7 +83,7 @@ def test_more_hours_never_cost_less(found: Estimate, usage: Usage, name: str, va
 def test_the_whole_is_the_sum_of_its_lines(found: Estimate, usage: Usage) -> None:
     values = drivers(usage, found.parameters)
     sums = months(found, usage)
-    for side in PARTIES:
+    for side in found.parties:
         of_side = [line for line in found.lines if line.side == side]
         serving = sum(line.amount(values) or 0 for line in of_side if line.serving)
         assert sum(line.amount(values) or 0 for line in of_side) == pytest.approx(sums[side, True])

@@ -90,7 +90,7 @@ def test_spot_has_no_price_but_its_emr_charge_has() -> None:
 def test_storage_and_requests() -> None:
     record = billed()
     cost = run_cost(record, book(), runtime=model())
-    written = sum(stage.bytes_out or 0 for stage in record.sides.emr.stages)
+    written = sum(stage.bytes_out or 0 for stage in record.sides["emr"].stages)
     assert amount(cost, "emr", "what it wrote, for a month") == pytest.approx(written / 2**30 * 0.023)
     assert amount(cost, "emr", "requests that write") == pytest.approx(100 * 0.000005)
     assert all(each.estimate for each in cost.lines if each.name.startswith("requests"))

@@ -43,16 +43,16 @@ def report(*arguments: object) -> Result:
 
 def test_without_templates_there_is_little_to_say(tmp_path: Path) -> None:
     found = gather(keep(tmp_path, "a", None), tmp_path / "a")
-    assert (found.rows, found.cost, found.posture, found.load, found.claims) == ((), None, None, None, "")
+    assert (found.claims, found.cost, found.posture, found.day, found.claims_sentence) == ((), None, None, None, "")
 
 
 def test_claims_are_counted_by_verdict(tmp_path: Path, templates: Path) -> None:
     found = gather(keep(tmp_path, "a", templates), tmp_path / "a")
-    assert len(found.rows) == 10
-    numbers = [int(word) for word in found.claims.replace(",", " ").split() if word.isdigit()]
+    assert len(found.claims) == 10
+    numbers = [int(word) for word in found.claims_sentence.replace(",", " ").split() if word.isdigit()]
     assert sum(numbers) == 10
-    for row in found.rows:
-        assert row.verdict in found.claims
+    for each in found.claims:
+        assert each.outcome in found.claims_sentence
 
 
 def test_workload_is_of_this_machine_once_two_sizes_ran(tmp_path: Path, templates: Path) -> None:
@@ -75,7 +75,7 @@ def test_workload_is_of_this_machine_once_two_sizes_ran(tmp_path: Path, template
     assert fitted.cost
     assert any("runs small, large" in sentence for sentence in fitted.cost.estimate.assumptions)
     work = fitted.cost.estimate.parameters
-    seconds = sum(stage.seconds or 0 for stage in record.sides.emr.stages)
+    seconds = sum(stage.seconds or 0 for stage in record.sides["emr"].stages)
     assert work.cluster_fixed_seconds == pytest.approx(seconds * 8 / 9, rel=1e-6)
     # On the 4 vCPUs of the only core node, half of what 2 cores took.
     assert work.cluster_seconds_per_event == pytest.approx(seconds / 9 / 200_000 * 2 / 4, rel=1e-6)
@@ -88,6 +88,42 @@ def test_page_is_made_again(tmp_path: Path, templates: Path) -> None:
     assert json.loads(result.stdout)["report"].endswith("a/report.html")
     assert (tmp_path / "a" / "report.html").read_text().count('class="claim"') == 10
     assert report("a", "--output", tmp_path).stdout.strip().endswith("a/report.html")
+
+
+def test_verdicts_as_json(tmp_path: Path, templates: Path) -> None:
+    """Standard output is the data alone: every claim with its verdict, the reasons and the figures behind it."""
+    keep(tmp_path, "a", templates)
+    result = report("a", "--output", tmp_path, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert set(found) == {"schema_version", "run_id", "where", "report", "sides", "headline", "tone", "claims"}
+    assert (found["schema_version"], found["run_id"], found["sides"]) == (1, "a", ["sagemaker", "emr"])
+    assert (found["headline"], found["tone"]) == ("Both sides finished, and they agree", "good")
+    claims = {each["number"]: each for each in found["claims"]}
+    assert list(claims) == list(range(1, 11))
+    assert {frozenset(each) for each in claims.values()} == {
+        frozenset({"number", "name", "says", "favours", "outcome", "reasons", "because", "figures"})
+    }
+    deployment = claims[8]
+    assert deployment["says"]["emr"]["cell"] == "Requires additional setup for model serving"
+    assert (deployment["outcome"], deployment["favours"], deployment["reasons"]) == ("holds", ["sagemaker"], [])
+    figures = {each["key"]: each for each in deployment["figures"]}
+    assert figures["median"] == {
+        "key": "median",
+        "label": "One request, median",
+        "values": {"sagemaker": 1.84, "emr": "no endpoint"},
+        "unit": "ms",
+        "origin": "measured on this machine",
+        "where": "#serve",
+    }
+    reason = {"code": "scales as well", "sides": ["emr"], "names": []}
+    assert (claims[5]["outcome"], claims[5]["reasons"]) == ("holds with a condition", [reason])
+    assert json.loads(report("a", "--output", tmp_path, "--json").stdout) == found
+
+
+def test_json_of_a_run_without_templates_has_no_claims(tmp_path: Path) -> None:
+    keep(tmp_path, "a", None)
+    assert json.loads(report("a", "--output", tmp_path, "--json").stdout)["claims"] == []
 
 
 def test_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from assembly.template import ACCOUNT, REGION, Assembly
 from cli.main import app
 from local.services import machine_name
 from local.states import Call
-from record.account import Run
 from record.account import collect as collect_run
 from record.runs.deployed import bucket, find_run
 from record.runs.folders import extends
@@ -322,7 +322,8 @@ class TestRefused:
     def test_execution_that_is_gone(self, account: Account, stacks: Stacks, tmp_path: Path) -> None:
         account.run()
         run = find_run(PROJECT, RUN)
-        gone = Run(**{**vars(run), "machines": {**run.machines, "emr": f"{run.machines['emr']}-gone"}})
+        emr = run.sides["emr"]
+        gone = replace(run, sides={**run.sides, "emr": replace(emr, state_machine=f"{emr.state_machine}-gone")})
         with pytest.raises(Exception, match="the execution of side emr is no longer there"):
             collect_run(gone)
 

@@ -8,20 +8,16 @@ from typing import Any
 
 import boto3
 import pytest
-import typer
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from cli.prices import prices
+from cli.main import app
 from comparison.cost import price_list
 from comparison.cost.price_list import OFFERS, refresh
 from comparison.cost.prices import KINDS, PLACES, InstanceType, PriceBook, kind_of
 from record.errors import UserError
 from tests.stacks.handlers.support import Wire
-
-COMMAND = typer.Typer(pretty_exceptions_enable=False)
-COMMAND.command()(prices)
 
 EC2, EMR, TRAINING = "ec2/<type>", "emr/<type>", "sagemaker/<component>/<ml type>"
 
@@ -284,7 +280,7 @@ def test_responses_that_cannot_be(
     path = tmp_path / "prices.json"
     book("ec2/m5.xlarge").save(path)
     text = path.read_text()
-    result = CliRunner().invoke(COMMAND, ["--refresh", "--region", "us-east-1", "--book", str(path)])
+    result = CliRunner().invoke(app, ["prices", "--refresh", "--region", "us-east-1", "--book", str(path)])
     assert result.exit_code == 2
     assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -308,7 +304,7 @@ def test_a_refreshed_file_and_what_is_said(stub: Callable[..., None], tmp_path: 
     stub({EC2: [[machine("m5.xlarge", "0.192")]]})
     path = tmp_path / "prices.json"
     book("ec2/m5.xlarge", *(f"sagemaker/serverless/{memory}" for memory in PLACES["memory"].split("|"))).save(path)
-    result = CliRunner().invoke(COMMAND, ["--refresh", "--region", "us-east-1", "--book", str(path)])
+    result = CliRunner().invoke(app, ["prices", "--refresh", "--region", "us-east-1", "--book", str(path)])
     assert result.exit_code == 0
     assert result.stdout == ""
     assert "not in the price list, kept as they were: sagemaker/serverless/1024 (us-east-1), " in result.stderr
@@ -349,7 +345,7 @@ def test_no_permission(wire: Wire, tmp_path: Path) -> None:
     path = tmp_path / "prices.json"
     book("ec2/m5.xlarge").save(path)
     text = path.read_text()
-    result = CliRunner().invoke(COMMAND, ["--refresh", "--book", str(path)])
+    result = CliRunner().invoke(app, ["prices", "--refresh", "--book", str(path)])
     assert result.exit_code == 2
     assert result.stderr == (
         "error: the price list refused: AccessDeniedException: User: somebody is not authorized; "
@@ -367,7 +363,7 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     path = tmp_path / "prices.json"
     book("ec2/m5.xlarge").save(path)
-    result = CliRunner().invoke(COMMAND, ["--refresh", "--book", str(path)])
+    result = CliRunner().invoke(app, ["prices", "--refresh", "--book", str(path)])
     assert result.exit_code == 2
     assert result.stderr == (
         f"error: the price list was not read: Unable to locate credentials; {path} stays as it is\n"

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cli.prices import prices
+from cli.main import app
 from comparison.cost.prices import KINDS, PRICES, PriceBook, kind_of
 from comparison.summary import dollars
 from record.errors import UserError
@@ -19,8 +18,6 @@ from stacks.settings import Settings
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS
 
 BOOK = PriceBook.load()
-COMMAND = typer.Typer(pretty_exceptions_enable=False)
-COMMAND.command()(prices)
 
 UNPRICED: dict[str, str] = {}
 """Items that a configuration below needs and the shipped book does not have, and why."""
@@ -224,7 +221,7 @@ def test_kinds(item: str, kind: str | None) -> None:
 
 
 def test_the_table_names_each_source_once_and_fits_a_terminal() -> None:
-    result = CliRunner().invoke(COMMAND, ["emr/m5", "--region", "us-east-1"], env={"COLUMNS": "80"})
+    result = CliRunner().invoke(app, ["prices", "emr/m5", "--region", "us-east-1"], env={"COLUMNS": "80"})
     assert result.exit_code == 0
     lines = result.output.splitlines()
     row = next(line for line in lines if "emr/m5.xlarge " in line).split()
@@ -236,7 +233,7 @@ def test_the_table_names_each_source_once_and_fits_a_terminal() -> None:
 
 
 def test_json_has_the_shape_of_the_file() -> None:
-    result = CliRunner().invoke(COMMAND, ["s3/", "--region", "us-east-1", "--json"])
+    result = CliRunner().invoke(app, ["prices", "s3/", "--region", "us-east-1", "--json"])
     assert result.exit_code == 0
     shown = json.loads(result.stdout)
     assert set(shown) == {"us-east-1"}
@@ -258,7 +255,7 @@ def test_json_has_the_shape_of_the_file() -> None:
     ],
 )
 def test_what_cannot_be_shown(arguments: list[str], expected: str) -> None:
-    result = CliRunner().invoke(COMMAND, arguments)
+    result = CliRunner().invoke(app, ["prices", *arguments])
     assert result.exit_code == 2
     assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -10,6 +10,7 @@ MAX_MONTHLY ?=
 FORMAT ?=
 EVENTS ?=
 RUN_ID ?=
+SIDES ?=
 
 USABLE := 'import sys, venv; from importlib.util import find_spec as has; sys.exit(not ((3, 11) <= sys.version_info < (3, 14) and (has("pip") or has("ensurepip"))))'
 # Python 3.11 to 3.13: the versions that numpy 2.1.0 and pyspark 3.5.9 (the services' versions) run on.
@@ -22,9 +23,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
-compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=...)
+compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=... SIDES=emr)
 	@# By the environment, since a shell would read what is in them.
-	@exec python -m cli run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"}
+	@exec python -m cli run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"} $${SIDES:+--sides "$$SIDES"}
 
 cost: .venv/installed  ## What the templates cost a month, line by line (BASE=HEAD: what changed; MAX_MONTHLY=500: a limit)
 	@mkdir -p build && $(MAKE) --silent $(if $(BASE),base BASE=$(BASE),synth) > build/synth.log 2>&1 \

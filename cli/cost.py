@@ -53,10 +53,10 @@ def cost(
     ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     max_monthly: Annotated[
-        float | None, typer.Option(parser=amount, help="Fail when a month costs more US dollars, both sides together.")
+        float | None, typer.Option(parser=amount, help="Fail when a month costs more US dollars, all sides together.")
     ] = None,
 ) -> None:
-    """What the templates cost: idle, a run, a month; both sides side by side, and where they break even.
+    """What the templates cost: idle, a run, a month; the sides beside each other, and where they break even.
 
     An estimate from list prices; what it assumes is printed with it.
 

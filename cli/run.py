@@ -1,4 +1,4 @@
-"""``compare run``: both pipelines on this machine."""
+"""``compare run``: the pipelines on this machine."""
 
 import json
 import os
@@ -19,12 +19,13 @@ from record.errors import UserError
 from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, check_output, check_unused, succeeded
 from record.schema import Record, save
 from record.text import clean
+from sides import DEFAULT, SIDES
 
 if TYPE_CHECKING:
     from local.run import Result
 
 EPILOG = (
-    "Exit codes: 0 both sides succeeded, 1 a side failed (with --repeat: in any run), 2 bad input, 130 interrupted "
+    "Exit codes: 0 all sides succeeded, 1 a side failed (with --repeat: in any run), 2 bad input, 130 interrupted "
     "(143 by SIGTERM, 129 by SIGHUP)."
 )
 
@@ -34,6 +35,10 @@ def run(
         int | None, typer.Option(parser=whole(1_000, 10**10), help="Log events to generate; default 200000.")
     ] = None,
     run_id: Annotated[str | None, typer.Option(help="Name of the run; default: the time.")] = None,
+    sides: Annotated[
+        str | None,
+        typer.Option(help=f"The sides to run, in this order: {', '.join(SIDES)}; default: {','.join(DEFAULT)}."),
+    ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the app, as with cdk -c: key=value. Repeatable.")
     ] = None,
@@ -52,23 +57,22 @@ def run(
         bool, typer.Option("--json", help="The record on standard output, everything else on standard error.")
     ] = False,
 ) -> None:
-    """Run both pipelines on this machine, from the templates that `cdk deploy` would deploy.
+    """Run the pipelines on this machine, from the templates that `cdk deploy` would deploy.
 
     Examples: compare run --events 50000 --set hyperparameters.max_depth=6
 
-    compare run --repeat 5 --run-id nightly
+    compare run --repeat 5 --run-id nightly; compare run --sides emr
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
     from local.preflight import Options, check
     from stacks.shared.layout import RUN_ID
 
     settings = settings_of(setting or [])
-    if events is not None:
-        if "dataset.events" in settings:
-            raise UserError(
-                f"--events {events} and --set dataset.events={settings['dataset.events']}: one of them is allowed"
-            )
-        settings["dataset.events"] = str(events)
+    for option, key, value in (("--events", "dataset.events", events), ("--sides", "sides", sides)):
+        if value is not None:
+            if key in settings:
+                raise UserError(f"{option} {value} and --set {key}={settings[key]}: one of them is allowed")
+            settings[key] = str(value)
     name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S") if run_id is None else run_id
     names = [name] if repeat == 1 else [f"{name}-{number}" for number in range(1, repeat + 1)]
     if not RUN_ID.fullmatch(names[-1]):
@@ -158,7 +162,7 @@ def _publish(record: Record, folder: Path) -> UserError | None:
 
 
 def point_latest(record: Record, folder: Path) -> None:
-    """Point ``latest`` at a run that has its record, if both sides succeeded."""
+    """Point ``latest`` at a run that has its record, if all sides succeeded."""
     if succeeded(record):
         latest = folder.parent / f".{LATEST}-{os.getpid()}"
         latest.unlink(missing_ok=True)

@@ -1,16 +1,15 @@
 """Another side is a folder and a line in the registry: made of a copy of an existing one, it is synthesised."""
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from assembly.template import REPOSITORY, Assembly, app_context
+from assembly.template import Assembly, app_context
 from local.services import machine_name
+from tests.another_side import NAME, repository_with_another_side
 
 # Without the CDK's validator, which takes longer than all the rest (see tests/stacks/conftest.py).
 SYNTHESISE = """
@@ -22,31 +21,10 @@ build(app)
 app.synth()
 """
 
-NAME, FOLDER = "emr-again", "emr_again"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """What a synthesis reads, with EMR's folder once more under another name."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    for name in ("app.py", "sides.py", "cdk.json"):
-        shutil.copy(REPOSITORY / name, folder)
-    for name in ("stacks", "workloads", "record"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    copied = shutil.copytree(folder / "stacks" / "emr", folder / "stacks" / FOLDER)
-    for module in copied.glob("*.py"):
-        text = module.read_text().replace('SIDE = "emr"', f'SIDE = "{NAME}"')
-        module.write_text(re.sub(r"\bstacks\.emr\b", f"stacks.{FOLDER}", text))
-    registry = folder / "sides.py"
-    (line,) = re.findall(r'^ +Side\("emr",.*\n', registry.read_text(), re.MULTILINE)
-    another = line.replace('Side("emr", "EMR"', f'Side("{NAME}", "EMR again"')
-    registry.write_text(registry.read_text().replace(line, line + another))
-    return folder
-
 
 @pytest.mark.slow
-def test_a_copied_side_is_synthesised_beside_another(repository: Path, tmp_path: Path) -> None:
+def test_a_copied_side_is_synthesised_beside_another(tmp_path: Path) -> None:
+    repository = repository_with_another_side(tmp_path / "repository", ("stacks", "workloads", "record"))
     context = json.dumps(app_context({"sides": f"sagemaker,{NAME}"}))
     output = tmp_path / "cdk.out"
     command = [sys.executable, "-c", SYNTHESISE, context, str(output)]

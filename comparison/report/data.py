@@ -11,7 +11,7 @@ from pathlib import Path
 from assembly.posture import Posture, posture
 from assembly.template import REGION, Assembly
 from comparison.claims import Evidence, JudgedClaim, claims
-from comparison.claims.base import OUTCOMES
+from comparison.claims.base import OUTCOMES, SERVICES, service
 from comparison.claims.scaling import SimulatedDay, simulate
 from comparison.cost.prices import PriceBook
 from comparison.cost.run import run_cost
@@ -56,7 +56,9 @@ def gather(record: Record, folder: Path) -> ReportData:
     assembly = Assembly(folder / TEMPLATES)
     cost = _cost(record, folder, assembly)
     evidence = Evidence(record=record, assembly=assembly, posture=found, cost=cost.estimate)
-    return ReportData(claims=claims(evidence), posture=found, cost=cost, day=simulate(evidence.templates))
+    # A claim is about two services: a run of one has nothing to say of it.
+    judged = claims(evidence) if {service(side) for side in record.sides} == set(SERVICES) else ()
+    return ReportData(claims=judged, posture=found, cost=cost, day=simulate(evidence.templates))
 
 
 def _cost(record: Record, folder: Path, assembly: Assembly) -> CostSection:

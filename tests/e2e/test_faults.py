@@ -15,6 +15,8 @@ from record.schema import STAGES
 from sides import DEFAULT as SIDES
 from tests.stacks.conftest import synthesise
 
+pytestmark = pytest.mark.full
+
 JOBS = [(side, stage) for side in SIDES for stage in STAGES]
 THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}
 SDK_THROTTLED = "Emr.EmrException"
@@ -26,7 +28,7 @@ TRIES = 5
 STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|runJobFlow")
 
 
-@pytest.fixture(scope="module", params=["persistent", pytest.param("transient", marks=pytest.mark.full)])
+@pytest.fixture(scope="module", params=["persistent", "transient"])
 def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesise("faults", {"emr.mode": request.param}, tmp_path_factory.mktemp("cdk.out")).assembly
 

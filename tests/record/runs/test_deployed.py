@@ -245,7 +245,7 @@ def test_what_cloudwatch_refuses_is_not_measured(
     with caplog.at_level(logging.WARNING):
         assert collect(tmp_path).exit_code == 0
     assert load(tmp_path / RUN / "comparison.json") == account.record()
-    said = [record.getMessage().split(":")[0] for record in caplog.records if record.name.startswith("comparison.")]
+    said = [record.getMessage().split(":")[0] for record in caplog.records if record.name.startswith("record.")]
     assert said == [f"/aws/sagemaker/ProcessingJobs {PROJECT}-{RUN}-prepare/", "the jobs' metrics"]
 
 

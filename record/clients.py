@@ -7,11 +7,9 @@ what a module calls can be read from its code. ``stacks/handlers`` has its own, 
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
-# A throttled call is tried again, up to ten times within about two minutes (botocore's standard mode).
-_CONFIG = Config(retries={"mode": "standard", "max_attempts": 10})
+# boto3 is imported where it is used: what reads a record asks AWS nothing, and need not wait for it to load.
+_RETRIES = {"mode": "standard", "max_attempts": 10}
+"""A throttled call is tried again, up to ten times within about two minutes (botocore's standard mode)."""
 
 
 def use(profile: str | None, region: str | None) -> None:
@@ -19,6 +17,8 @@ def use(profile: str | None, region: str | None) -> None:
 
     Raises botocore's ProfileNotFound.
     """
+    import boto3
+
     boto3.setup_default_session(profile_name=profile, region_name=region)
     client.cache_clear()
 
@@ -26,4 +26,7 @@ def use(profile: str | None, region: str | None) -> None:
 @cache
 def client(service: str) -> Any:
     """The client of a service, by boto3's name for it (``stepfunctions``), made at its first use."""
-    return boto3.client(service, config=_CONFIG)
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(service, config=Config(retries=_RETRIES))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
-from scipy.optimize import nnls
 
 from comparison.cost.lines import number
 from comparison.cost.prices import PriceBook
@@ -239,6 +238,8 @@ def fit_line(sizes: Sequence[float], times: Sequence[float], base: StageRuntime)
         intercept = min(base.fixed_seconds, time)
         return intercept, (time - intercept) / sizes[0]
     largest = max(sizes)  # to which sizes are scaled, so that no column outweighs the other
+    from scipy.optimize import nnls  # here, since it takes long to load, and what only reads needs no fit
+
     (intercept, slope), _ = nnls([[1.0, size / largest] for size in sizes], times)
     return float(intercept), float(slope / largest)
 

@@ -95,7 +95,7 @@ class TestRuns:
         text = (tmp_path / "old" / "comparison.json").read_text()
         for name, content in {
             "cut": text[:900],
-            "future": text.replace('"schema_version": 2', '"schema_version": 3'),
+            "future": text.replace('"schema_version": 3', '"schema_version": 4'),
         }.items():
             (tmp_path / name).mkdir()
             (tmp_path / name / "comparison.json").write_text(content)
@@ -106,7 +106,7 @@ class TestRuns:
         rows = [line.split()[0] for line in result.stdout.splitlines() if "2026-11-2" in line]
         assert rows == ["new", "failed", "old"]
         assert re.search(r"^cut: damaged: .*/cut/comparison.json: not JSON, or cut off", result.stdout, re.MULTILINE)
-        assert "schema_version: 3 is newer than this program reads" in result.stdout
+        assert "schema_version: 4 is newer than this program reads" in result.stdout
         assert max(len(line) for line in result.stdout.splitlines() if "damaged" not in line) <= 80
         listed = json.loads(compare("runs", "--output", tmp_path, "--json").stdout)
         assert [each["run_id"] for each in listed[:3]] == ["new", "failed", "old"]
@@ -160,12 +160,12 @@ class TestDiff:
         assert "Nothing was given differently." in compare("diff", "a", "a", "--output", tmp_path).stdout
 
     def test_repeats_tell_noise_from_change(self, tmp_path: Path) -> None:
-        # s of 10 12 14 is 2, and of 20 20 20 it is 0: pooled sqrt(8 / 4); t of 4 is 2.776; by sqrt(2 / 3): 3.2055.
+        # s of 10 12 14 is 2, and of 20 20 20 it is 0: pooled sqrt(8 / 4); t of 4 is 2.7764; by sqrt(2 / 3): 3.2060.
         repeated(tmp_path, "a", [10, 12, 14])
         repeated(tmp_path, "b", [20, 20, 20])
         train = self.diff(tmp_path, "a", "b")["EMR", "train"]
         assert (train["a"], train["b"], train["difference"], train["verdict"]) == (12, 20, 8, "changed")
-        assert train["noise"] == pytest.approx(3.2055, abs=1e-4)
+        assert train["noise"] == pytest.approx(3.20596, abs=1e-5)
         repeated(tmp_path, "c", [13, 15, 17])
         assert self.diff(tmp_path, "a", "c")["EMR", "train"]["verdict"] == "within noise"
         # What does not vary at all is no noise.
@@ -175,14 +175,14 @@ class TestDiff:
     def test_run_of_a_set_of_repeats_knows_their_noise(self, tmp_path: Path) -> None:
         repeated(tmp_path, "a", [10, 12, 14])
         keep(tmp_path, "single", train=30)
-        # One run each: t of 2 is 4.303, by 2, by sqrt(2): 12.17. The set counts once for its own two runs.
+        # One run each: t of 2 is 4.3027, by 2, by sqrt(2): 12.17. The set counts once for its own two runs.
         for a, b, verdict in (
             ("a-1", "a-3", "within noise"),
             ("a-1", "single", "changed"),
             ("single", "a-2", "changed"),
         ):
             found = self.diff(tmp_path, a, b)["EMR", "train"]
-            assert (found["verdict"], found["noise"]) == (verdict, pytest.approx(12.1707, abs=1e-4))
+            assert (found["verdict"], found["noise"]) == (verdict, pytest.approx(12.16974, abs=1e-5))
 
     def test_local_and_account_times_are_never_subtracted(self, tmp_path: Path) -> None:
         keep(tmp_path, "local")

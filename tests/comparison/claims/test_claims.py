@@ -207,9 +207,9 @@ def test_values_in_words() -> None:
 def test_purpose(evidence: Make, templates: Templates) -> None:
     assert verdict(evidence(), purpose) == CONDITION
     # A disagreement is a fault, and raises no verdict.
-    assert verdict(evidence(record(lambda d: d["agreement"].update(auc_difference=0.01))), purpose) == NOT_MEASURED
-    assert verdict(evidence(record(lambda d: d["agreement"].update(features_equal=False))), purpose) == NOT_MEASURED
-    assert verdict(evidence(record(lambda d: d["agreement"].update(auc_difference=None))), purpose) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d["agreement"][0].update(auc_difference=0.01))), purpose) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d["agreement"][0].update(features_equal=False))), purpose) == NOT_MEASURED
+    assert verdict(evidence(record(lambda d: d["agreement"][0].update(auc_difference=None))), purpose) == NOT_MEASURED
     same = replaced(templates(), "sagemaker", ("create(Training|Transform)Job", "createProcessingJob"))
     assert verdict(evidence(assembly=same), purpose) == FAILS
 
@@ -323,7 +323,7 @@ def test_use_cases(evidence: Make) -> None:
     assert None not in short.measured.figures["rate_train"].values.values()
     assert verdict(evidence(seconds(emr_prepare=29)), use_cases) == NOT_MEASURED
     unequal = seconds(emr_prepare=31).model_dump(mode="json")
-    unequal["agreement"]["features_equal"] = False
+    unequal["agreement"][0]["features_equal"] = False
     assert verdict(evidence(Record.model_validate_json(json.dumps(unequal))), use_cases) == NOT_MEASURED
 
 
@@ -342,9 +342,13 @@ def test_in_an_account_only_billed_seconds_give_a_rate(evidence: Make) -> None:
 
 def test_processing(evidence: Make, templates: Templates) -> None:
     assert verdict(evidence(), processing) == FAILS
-    assert verdict(evidence(record(lambda d: d["agreement"].update(features_equal=False))), processing) == NOT_MEASURED
-    assert verdict(evidence(record(lambda d: d["agreement"].update(rejected_equal=False))), processing) == NOT_MEASURED
-    assert verdict(evidence(record(lambda d: d.update(agreement=None))), processing) == NOT_MEASURED
+    assert (
+        verdict(evidence(record(lambda d: d["agreement"][0].update(features_equal=False))), processing) == NOT_MEASURED
+    )
+    assert (
+        verdict(evidence(record(lambda d: d["agreement"][0].update(rejected_equal=False))), processing) == NOT_MEASURED
+    )
+    assert verdict(evidence(record(lambda d: d.update(agreement=[]))), processing) == NOT_MEASURED
     hive = replaced(templates(), "emr", ("'spark-submit'", "'hive-script'"), count=1)
     assert verdict(evidence(assembly=hive), processing) == CONDITION
 

@@ -29,7 +29,7 @@ def templates(default: Assembly) -> Path:
 
 def test_a_table_by_default(templates: Path) -> None:
     out, _ = call("--templates", templates, "--usage", "runs_per_day=4")
-    for text in ("SageMaker, US dollars", "EMR, US dollars", "Shared by both", "Not priced", "runs_per_day=4"):
+    for text in ("SageMaker, US dollars", "EMR, US dollars", "Shared, US dollars", "Not priced", "runs_per_day=4"):
         assert text in out
     assert "Assumptions:" in out
 
@@ -56,7 +56,7 @@ def test_markdown_for_a_pull_request(templates: Path, assemblies: dict[str, Asse
         assert set("".join(rows[1])) <= {"-", ":", " "}
     # What changed: two instances of the endpoint become one, and the interface endpoint comes.
     assert re.search(r"\| SageMaker: endpoint: instances \(\w+\) \| 167\.90 \| 83\.95 \| -83\.95 \|", out)
-    assert re.search(r"\| Shared by both: interface endpoint \(\w+\) \| - \| 14\.60 \| \+14\.60 \|", out)
+    assert re.search(r"\| Shared: interface endpoint \(\w+\) \| - \| 14\.60 \| \+14\.60 \|", out)
     assert re.search(r"\| EMR in all \| (\S+) \| \1 \| 0\.00 \|", out)
 
 
@@ -145,10 +145,15 @@ def test_damaged_templates(default: Assembly, tmp_path: Path) -> None:
 
 def test_a_pipeline_that_is_not_there(default: Assembly, tmp_path: Path) -> None:
     folder = copied(default, tmp_path / "out")
-    ((stack, _),) = default.resources("AWS::EMR::Cluster")
-    (folder / f"{stack}.template.json").write_text('{"Resources": {}}')
+    """One side alone is priced alone; none is nothing to price."""
+    ((emr, _),) = default.resources("AWS::EMR::Cluster")
+    (folder / f"{emr}.template.json").write_text('{"Resources": {}}')
+    out, _ = call("--templates", folder)
+    assert "SageMaker, US dollars" in out
+    assert "EMR" not in out
+    (folder / f"{emr.replace('-emr', '-sagemaker')}.template.json").write_text('{"Resources": {}}')
     _, error = call("--templates", folder, code=2)
-    assert error == (f"error: {folder}: no template has the pipeline of EMR; the templates of all sides are needed\n")
+    assert error == f"error: {folder}: no template has a pipeline; the templates of a side at least are needed\n"
 
 
 def test_help_has_examples() -> None:

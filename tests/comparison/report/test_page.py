@@ -341,7 +341,7 @@ def test_security_posture(chromium: Browser, pages: dict[str, Path]) -> None:
     section = "section[aria-labelledby=security]"
     chromium.js(f"document.querySelector('{section} details').open = true")
     text = text_of(chromium, section)
-    assert "SageMaker 0 0 pass EMR 1 1 fail Shared by both 0 0 pass" in text
+    assert "SageMaker 0 0 pass EMR 1 1 fail Shared 0 0 pass" in text
     assert "AwsSolutions-EMR2 on side-by-side-emr/Cluster" in text
     assert "Nobody logs in with a key." in text
 
@@ -414,13 +414,13 @@ def test_missing_browser_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("record", "failing"),
     [
-        (changed("agreement", "features_equal", value=False), "Features, row for row"),
-        (changed("agreement", "rejected_equal", value=False), "Rejected lines, by reason"),
-        (changed("agreement", "auc_difference", value=0.0021), "Test AUC between the sides"),
+        (changed("agreement", 0, "features_equal", value=False), "Features, row for row"),
+        (changed("agreement", 0, "rejected_equal", value=False), "Rejected lines, by reason"),
+        (changed("agreement", 0, "auc_difference", value=0.0021), "Test AUC between the sides"),
         (changed("limits", "auc", value=0.8715), "SageMaker AUC to best achievable, EMR AUC to best achievable"),
         (changed("sides", "emr", "metrics", "auc", value=0.8843), "EMR AUC to best achievable"),
         (
-            changed("agreement", "cross_scoring_max_difference", "emr_model_on_sagemaker_features", value=1.1e-6),
+            changed("agreement", 0, "cross_scoring_max_difference", "second_model_on_first_features", value=1.1e-6),
             "EMR model, SageMaker features",
         ),
     ],
@@ -435,7 +435,7 @@ def test_pass_marks(record: Record, failing: str) -> None:
 
 def test_verdict_of_what_was_not_compared() -> None:
     """Two sides that finished without being compared are not said to agree."""
-    found = summary.conclude(changed("agreement", value=None))
+    found = summary.conclude(changed("agreement", value=[]))
     assert (found.headline, found.tone) == ("Both sides finished; not all of their agreement was measured", "mixed")
     assert "2 of 2 checks of agreement passed; 5 could not be measured." in found.details
 

@@ -36,7 +36,7 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
     truth = next((found for name in sides if (found := attainable(Folder(run / name)))), None)
     definitions = {name: services.definitions[side.state_machine] for name, side in services.sides.items()}
     for name, side in sides.items():
-        if side.status == "succeeded":
+        if side.status == "succeeded" and services.serves(name):
             with services.progress.step(name, "endpoint"):
                 sides[name] = side.model_copy(update={"serve": services.serve(name, run / name)})
     return Record(

@@ -119,6 +119,10 @@ class Services:
         for service in self._services.values():
             service.deploy(self.progress)
 
+    def serves(self, side: str) -> bool:
+        """True for a side with an endpoint."""
+        return self._services[side].serves
+
     def serve(self, side: str, run: Path) -> Serve | None:
         """Try a side's endpoint, of which ``run`` is the run prefix; None if it has none."""
         return self._services[side].serve(run, self.executions[side].output)

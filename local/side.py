@@ -21,5 +21,9 @@ class ServiceSide(Protocol):
     def deploy(self, progress: Progress) -> None:
         """Start what a deployment starts before the pipeline. Raises SetupError if it does not."""
 
+    @property
+    def serves(self) -> bool:
+        """True if the stack has an endpoint."""
+
     def serve(self, run: Path, output: dict[str, Any]) -> Serve | None:
         """Try what serves the model that the pipeline's output names; None if nothing does."""

@@ -2,7 +2,7 @@
 # Puts the workloads and the wheels that they import below one prefix of the bucket, for subnets without internet:
 #   TARGET/workloads/...            this folder
 #   TARGET/workloads.zip            the same, for spark-submit --py-files
-#   TARGET/wheels/<side>/...        requirements.lock and its wheels, for the Python and platform of that service
+#   TARGET/wheels/<service>/...      requirements.lock and its wheels, for the Python and platform of that service
 #   TARGET/collector-layer.zip      what the function imports that records a run, as a layer for Lambda
 # usage: publish.sh s3://BUCKET/code/HASH
 set -euo pipefail

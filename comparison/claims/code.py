@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from record.schema import SideName
+from sides import SIDES
 
 # Where the files of one side's stack are, below stacks/; the second is what all sides of its service share.
 _STACK = ("{side}/**/*.py", "shared/{side}/*.py", "handlers/{side}_*.py")
@@ -37,10 +38,15 @@ def _docstrings(text: str) -> set[int]:
 
 
 def workload(root: Path, side: SideName, sides: Iterable[SideName]) -> set[Path]:
-    """The files that of these sides only this one's jobs need: its folder, and common modules that only it imports."""
-    folder = root / "workloads"
-    others = {file for other in sides if other != side for file in _reached(folder, other)}
-    return _reached(folder, side) - others | {*(folder / side).glob("*.sh")}
+    """The files that only jobs of this side's kind need: their folder, and common modules that only they import."""
+    folder, own = root / "workloads", programs(side)
+    others = {file for other in sides if programs(other) != own for file in _reached(folder, programs(other))}
+    return _reached(folder, own) - others | {*(folder / own).glob("*.sh")}
+
+
+def programs(side: SideName) -> str:
+    """The folder of a side's programs: sides of one service run the same ones."""
+    return SIDES[side].service if side in SIDES else side
 
 
 def stack(root: Path, side: SideName) -> set[Path]:
@@ -51,14 +57,14 @@ def stack(root: Path, side: SideName) -> set[Path]:
 def engine(root: Path, side: SideName) -> str | None:
     """The engine of `prepare`: the one that the script imports, None when it is none of the known ones."""
     names = {"duckdb": "DuckDB", "pyspark": "Spark"}
-    imported = {name.split(".")[0] for name in _imports(root / "workloads" / side / "prepare.py")}
+    imported = {name.split(".")[0] for name in _imports(root / "workloads" / programs(side) / "prepare.py")}
     return next((title for name, title in names.items() if name in imported), None)
 
 
-def _reached(folder: Path, side: SideName) -> set[Path]:
-    """A side's scripts and all that they import below the folder."""
+def _reached(folder: Path, programs: str) -> set[Path]:
+    """The scripts of a folder and all that they import."""
     found: set[Path] = set()
-    waiting = list((folder / side).glob("*.py"))
+    waiting = list((folder / programs).glob("*.py"))
     while waiting:
         file = waiting.pop()
         if file not in found:

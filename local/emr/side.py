@@ -25,6 +25,7 @@ class ServiceSide:
         cluster = created_cluster(definition)
         self._emr = Emr(s3, logs, work, cluster["Configurations"], next(iter(persistent), None), cluster["LogUri"])
         self.actions = self._emr.actions
+        self.serves = False
 
     def deploy(self, progress: Progress) -> None:
         """Start the stack's cluster. Raises SetupError if it does not."""

@@ -21,6 +21,7 @@ class ServiceSide:
         self._stack = stack
         self._sagemaker = SageMaker(s3, logs, work)
         self.actions = self._sagemaker.actions
+        self.serves = any(each == stack for each, _ in assembly.resources("AWS::SageMaker::Endpoint"))
 
     def deploy(self, _progress: Progress) -> None:
         """Nothing runs before the pipeline."""
@@ -30,7 +31,7 @@ class ServiceSide:
 
         ``run`` is the side's run prefix.
         """
-        if not any(stack == self._stack for stack, _ in self._assembly.resources("AWS::SageMaker::Endpoint")):
+        if not self.serves:
             return None
         for stack, logical_id in self._assembly.resources("Custom::Execution"):
             if stack == self._stack:  # the deployment's first run, whose model the endpoint gets

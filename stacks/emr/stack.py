@@ -15,7 +15,7 @@ from stacks.emr.stages import Stages
 from stacks.network.stack import NetworkStack
 from stacks.settings import Settings
 from stacks.shared.custom_resources import CustomResources, stop_executions
-from stacks.shared.layout import LOGS
+from stacks.shared.layout import LOGS, wheels_prefix
 from stacks.shared.pipeline import Pipeline
 from stacks.shared.time_to_live import delete_after
 
@@ -56,7 +56,7 @@ class SideStack(Stack):
             key=data.key,
             bootstrap={
                 "Path": f"{data.code}/workloads/emr/bootstrap.sh",
-                "Args": [f"{data.code}/wheels/{SIDE}/"],
+                "Args": [wheels_prefix(data.code, SIDE)],
             },
             tags={**settings.tags(expires=True), EMR_TAG: "true"},
         )

@@ -5,7 +5,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from stacks.data.stack import DataStack
 from stacks.sagemaker import SIDE
 from stacks.settings import Settings
-from stacks.shared.layout import OUTPUTS
+from stacks.shared.layout import OUTPUTS, wheels_prefix
 from stacks.shared.pipeline import StageRun
 from stacks.shared.sagemaker.jobs import CHANNELS, INTEGRATION_ERRORS, PROCESSING, SageMakerJobs, run_job
 from stacks.shared.sagemaker.kinds import MODEL_SUFFIX, PROCESSING_JOB, TRANSFORM_JOB
@@ -123,7 +123,7 @@ class Stages:
                 f"--dataset={PROCESSING}/input/code/{self._dataset}",
                 *[f"--{name}={value}" for name, value in arguments.items()],
             ],
-            inputs={"code": f"{self._data.code}/workloads/", "wheels": f"{self._data.code}/wheels/{SIDE}/", **inputs},
+            inputs={"code": f"{self._data.code}/workloads/", "wheels": wheels_prefix(self._data.code, SIDE), **inputs},
             outputs=outputs,
         )
         return StageRun(

@@ -14,6 +14,8 @@ A record is read from both, by the room ``record``, which has the same names: a 
 
 import re
 
+from sides import SIDES
+
 CAPTURE = "capture"
 CERTIFICATES = "certificates"
 CODE = "code"
@@ -58,6 +60,11 @@ def raw_prefix(bucket: str, dataset: str) -> str:
 def code_prefix(bucket: str, code_hash: str) -> str:
     """The S3 URI of the published workloads of one version."""
     return f"s3://{bucket}/{CODE}/{code_hash}"
+
+
+def wheels_prefix(code: str, side: str) -> str:
+    """The S3 URI of the wheels that a side's jobs install: those for its service's Python and platform."""
+    return f"{code}/wheels/{SIDES[side].service}/"
 
 
 def certificates_prefix(bucket: str, code_hash: str) -> str:

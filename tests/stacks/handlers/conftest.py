@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.stacks.handlers.support import HANDLERS, REGION, Wire, stack
+from tests.stacks.handlers.support import HANDLERS, REGION, Wire, stack, start_at_once
 
 MODULES = sorted(path.stem for path in HANDLERS.glob("*.py"))
 
@@ -35,6 +35,7 @@ def handlers(monkeypatch: pytest.MonkeyPatch, moto_config: Any, boto_session: bo
     _forget()
     with mock_aws(config=moto_config), monkeypatch.context() as inside:
         inside.setattr("boto3.DEFAULT_SESSION", boto_session)
+        start_at_once(inside)
         cloudformation = Wire("cloudformation", monkeypatch)
         cloudformation.answer("DescribeStacks", stack("DELETE_IN_PROGRESS"), times=1_000)
         yield importlib.import_module("resources")

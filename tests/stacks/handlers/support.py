@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -13,6 +14,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.responses import StepFunctionResponse
 
 HANDLERS = Path(__file__).resolve().parents[3] / "stacks" / "handlers"
@@ -55,6 +57,19 @@ def run(resources: ModuleType, asked: dict[str, Any]) -> int:
             return calls
         assert "Data" not in answer, "the framework refuses Data before the end"
     raise AssertionError(f"the last of {LONGEST} answers still was {answer}")
+
+
+def start_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Let an execution that was started be one that can be stopped; moto's may not have begun by then (5.2.5)."""
+    start = ExecutionWorker.start
+
+    def begun(self: ExecutionWorker) -> None:
+        start(self)
+        deadline = time.monotonic() + 60
+        while self.env is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    patch.setattr(ExecutionWorker, "start", begun)
 
 
 def keep_definitions(patch: pytest.MonkeyPatch) -> None:

@@ -200,8 +200,8 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     assert "SageMaker's side was faster on this machine" in verdict
     assert "say nothing about seconds in the cloud" in verdict
     stages = text_of(chromium, ".stages")
-    assert "SageMaker 4.8 s 241,310 31,204 2.31 MB 1 × ml.m5.xlarge" in stages  # noqa: RUF001
-    assert "EMR 41.4 s 241,310 31,204 2.31 MB 1 × m5.xlarge, 2 × m5.2xlarge" in stages  # noqa: RUF001
+    assert "SageMaker single node 4.8 s 241,310 31,204 2.31 MB 1 × ml.m5.xlarge" in stages  # noqa: RUF001
+    assert "EMR Spark 41.4 s 241,310 31,204 2.31 MB 1 × m5.xlarge, 2 × m5.2xlarge" in stages  # noqa: RUF001
     assert "Instances asked for from the definition" in stages
     body = text_of(chromium, "main")
     assert "AUC higher is better 0.8214 0.8211 0.8342" in body
@@ -357,7 +357,7 @@ def test_page_of_a_failed_side(chromium: Browser, pages: dict[str, Path]) -> Non
     assert "✕ train" in text_of(chromium, "[data-chart=timeline]")
     body = text_of(chromium, "body")
     assert "AUC higher is better 0.8214 not measured 0.8342" in body
-    assert "EMR skipped: an earlier stage failed" in body
+    assert "EMR Spark skipped: an earlier stage failed" in body
     assert "faster" not in body
 
 

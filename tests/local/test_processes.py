@@ -15,7 +15,7 @@ from local import processes
 
 # A run in small: its folder, a job that starts a daemon deaf to SIGTERM, and a child that is no job.
 RUN = """
-import subprocess, sys, time
+import os, subprocess, sys, time
 from pathlib import Path
 from local import signals
 from local.jobs import JOBS
@@ -25,7 +25,9 @@ try:
     with _folder(Path(sys.argv[1]) / "runs" / "one") as folder:
         deaf = "trap '' TERM; echo $$; (setsid sleep 300 & echo $!); sleep 300"
         job = JOBS.start(["sh", "-c", deaf], {"PATH": "/usr/bin:/bin"}, stdout=sys.stdout)
-        print(subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL).pid, flush=True)
+        child = subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL)
+        # At once, since the job writes to the same pipe: print may write a line and its end apart.
+        os.write(1, f"{child.pid}\\n".encode())
         time.sleep(300)
 except signals.Interrupted as error:
     raise SystemExit(error.exit_code)

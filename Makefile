@@ -49,10 +49,10 @@ define lint-and-test
     pytest --quiet --areas $(1) || failed=$$?; wait $$types || failed=$$?; cat build/mypy.log; exit $$failed
 endef
 
-test: .venv/installed-dev  ## Lint, check types, test (twelve minutes on two cores; FULL=1: every test)
+test: .venv/installed-dev  ## Lint, check types, test (FULL=1: every test)
 	@$(call lint-and-test,$(if $(FULL),,-m "not full"))
 
-check: .venv/installed-dev  ## Lint, check types, test the stacks (a minute on two cores)
+check: .venv/installed-dev  ## Lint, check types, test the stacks
 	@$(call lint-and-test,--snapshot-warn-unused -m "not slow" --ignore tests/stacks/handlers tests/stacks)
 	@echo 'Left out, `make test` has it: tests/stacks/handlers, what is marked slow, everything outside of tests/stacks'
 

@@ -37,3 +37,11 @@ SIDES = {
 }
 
 DEFAULT = ("sagemaker", "emr")
+
+
+def side_named(name: str) -> str | None:
+    """The side at the end of a name that begins with the project's, of a stack or a state machine; None if none is.
+
+    The longest: `x-emr-serverless` is no `serverless`, should there be one.
+    """
+    return max((side for side in SIDES if name.endswith(f"-{side}")), key=len, default=None)

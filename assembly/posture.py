@@ -12,32 +12,22 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+from pydantic import StringConstraints, ValidationError
 
 from assembly.template import REPOSITORY, app_environment
 from record.errors import UserError
 from record.files import read_json
 from record.runs.folders import RULES
-from record.schema import SideName
-from record.text import clean_json, one_line
-from sides import SIDES
+from record.schema import ShownModel, SideName
+from record.text import one_line
+from sides import side_named
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*")
-    @classmethod
-    def _fit_to_be_shown(cls, value: Any) -> Any:
-        """A report may come from a bucket that others write to."""
-        return clean_json(value)
-
-
-class Finding(_Model):
+class Finding(ShownModel):
     """A rule that a resource breaks."""
 
     rule: Text
@@ -57,7 +47,7 @@ class Finding(_Model):
     @property
     def side(self) -> SideName | None:
         """The side whose stack that is; None for what both share."""
-        return next((side for side in SIDES if self.stack.endswith(f"-{side}")), None)
+        return side_named(self.stack)
 
 
 class Acknowledged(Finding):
@@ -66,7 +56,7 @@ class Acknowledged(Finding):
     reason: Text
 
 
-class Posture(_Model):
+class Posture(ShownModel):
     """What the rules say of all stacks."""
 
     version: Text

@@ -17,7 +17,7 @@ from local.side import ServiceSide
 from local.states import Call, Execution, StateMachines, TaskFailed
 from record.account import DeployedSide
 from record.schema import Serve
-from sides import SIDES
+from sides import side_named
 
 
 class Services:
@@ -167,8 +167,7 @@ def _recorded_here(request: dict[str, Any]) -> dict[str, Any]:
 
 def machine_name(arn: str) -> str:
     """What a state machine is: a side's name or one word, the end of its own name, which begins with the project's."""
-    sides = sorted((side for side in SIDES if arn.endswith(f"-{side}")), key=len)
-    return sides[-1] if sides else arn.rsplit("-", 1)[1]
+    return side_named(arn) or arn.rsplit("-", 1)[1]
 
 
 def _is_job(action: str) -> bool:

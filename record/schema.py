@@ -72,7 +72,9 @@ class RecordError(UserError):
     """A record cannot be read. The text is one line naming the file, the field and what is expected there."""
 
 
-class _Model(BaseModel):
+class ShownModel(BaseModel):
+    """Fields of a file that anybody may have written, fit to be shown."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @field_validator("*")
@@ -82,7 +84,7 @@ class _Model(BaseModel):
         return clean_json(value)
 
 
-class Machine(_Model):
+class Machine(ShownModel):
     """The machine a local run measured. Its seconds are engine seconds on this machine, never cloud time."""
 
     cpus: AtLeastOne = Field(description="CPU cores the run may use")
@@ -90,7 +92,7 @@ class Machine(_Model):
     platform: Text = Field(description="operating system, architecture and Python")
 
 
-class Dataset(_Model):
+class Dataset(ShownModel):
     """The raw data that all sides read."""
 
     name: Text = Field(description="folder name below `workloads/datasets/`")
@@ -101,14 +103,14 @@ class Dataset(_Model):
     bytes: Count | None = Field(default=None, description="size of the raw data as stored, bytes")
 
 
-class Instances(_Model):
+class Instances(ShownModel):
     """Machines of one type that a stage's definition asks for in the cloud; a local run starts none of them."""
 
     type: Text = Field(description="instance type, e.g. `ml.m5.xlarge` or `m5.xlarge`")
     count: AtLeastOne = Field(description="how many of them")
 
 
-class Stage(_Model):
+class Stage(ShownModel):
     """One stage of one side."""
 
     name: StageName = Field(description="the same four names, in the same order, on every side")
@@ -150,7 +152,7 @@ class Stage(_Model):
         return self
 
 
-class SideError(_Model):
+class SideError(ShownModel):
     """Why a side failed."""
 
     stage: StageName | None = Field(
@@ -165,7 +167,7 @@ class SideError(_Model):
     )
 
 
-class CalibrationBin(_Model):
+class CalibrationBin(ShownModel):
     """One bin of predicted probability: what was promised and what happened."""
 
     bin: Count = Field(description="number of the bin, from 0")
@@ -174,14 +176,14 @@ class CalibrationBin(_Model):
     positive_rate: Fraction = Field(description="share of rows whose label is 1")
 
 
-class RocPoint(_Model):
+class RocPoint(ShownModel):
     """One point of a ROC curve: what a threshold on the probability catches."""
 
     false_positive_rate: Fraction = Field(description="share of the rows with label 0 that are caught")
     true_positive_rate: Fraction = Field(description="share of the rows with label 1 that are caught")
 
 
-class Metrics(_Model):
+class Metrics(ShownModel):
     """How well a model predicts one split; the same object as in evaluation.json."""
 
     rows: Count = Field(description="rows in the split")
@@ -197,7 +199,7 @@ class Metrics(_Model):
     )
 
 
-class Load(_Model):
+class Load(ShownModel):
     """The endpoint under load: so many clients at once, each sending its next request when the last is answered."""
 
     clients: AtLeastOne = Field(description="clients at once")
@@ -209,7 +211,7 @@ class Load(_Model):
     p99_milliseconds: NonNegative = Field(description="99 of 100 requests took no longer, milliseconds")
 
 
-class Traffic(_Model):
+class Traffic(ShownModel):
     """What the endpoint in an account was asked by anybody in some whole hours, as CloudWatch counted it."""
 
     start: UtcDatetime = Field(description="the first hour's start, UTC")
@@ -223,7 +225,7 @@ class Traffic(_Model):
     p99_milliseconds: NonNegative | None = Field(default=None, description="99 of 100 took no longer, in that hour")
 
 
-class Serve(_Model):
+class Serve(ShownModel):
     """Smoke test of the real-time endpoint. Only SageMaker brings one; on EMR it is additional setup."""
 
     status: Literal["succeeded", "failed", "skipped"] = Field(description="`skipped`: it was not tried")
@@ -236,7 +238,7 @@ class Serve(_Model):
     message: Text | None = Field(default=None, description="why it failed")
 
 
-class Cluster(_Model):
+class Cluster(ShownModel):
     """The EMR cluster that a run in an account used, and what of its machines the run occupied."""
 
     id: Text = Field(description="cluster id, `j-...`")
@@ -250,7 +252,7 @@ class Cluster(_Model):
     )
 
 
-class Side(_Model):
+class Side(ShownModel):
     """One side's run of the pipeline: a service with an engine."""
 
     title: Text = Field(description="its name for people, e.g. `SageMaker`")
@@ -292,7 +294,7 @@ class Side(_Model):
         return next((stage for stage in self.stages if stage.name == name), None)
 
 
-class Limits(_Model):
+class Limits(ShownModel):
     """What is attainable: the metrics of the true probabilities on the test split. Null without a truth."""
 
     auc: Fraction | None = Field(default=None, description="attainable AUC")
@@ -307,14 +309,14 @@ class Limits(_Model):
         return cls() if attainable is None else cls(**attainable.model_dump(include=set(cls.model_fields)))
 
 
-class CrossScoring(_Model):
+class CrossScoring(ShownModel):
     """Each side's model on the other side's features, compared with that model on its own side's features."""
 
     first_model_on_second_features: NonNegative = Field(description="largest absolute difference of a probability")
     second_model_on_first_features: NonNegative = Field(description="largest absolute difference of a probability")
 
 
-class Agreement(_Model):
+class Agreement(ShownModel):
     """How far another side agrees with the first one; null fields were not measured."""
 
     first: SideName = Field(description="the first side of the record")
@@ -334,7 +336,7 @@ class Agreement(_Model):
     )
 
 
-class Record(_Model):
+class Record(ShownModel):
     """One run of one side or more, over the same raw data."""
 
     schema_version: Literal[3] = Field(

@@ -5,7 +5,7 @@ A new service is a file such as `sagemaker` and a line in `SERVICES`, by its nam
 
 from comparison.cost import emr, sagemaker
 from comparison.cost.billing import Service
-from sides import SIDES
+from sides import SIDES, side_named
 
 SERVICES: dict[str, Service] = {"sagemaker": sagemaker.SERVICE, "emr": emr.SERVICE}
 
@@ -18,8 +18,8 @@ def services_of(tasks: list[str]) -> list[str]:
 
 def side_of(stack: str, services: list[str]) -> str | None:
     """The side whose stack this is, of one of these services: the end of its name. None if it is no side's."""
-    named = [side.name for side in SIDES.values() if stack.endswith(f"-{side.name}") and side.service in services]
-    return max(named, key=len, default=None)
+    side = side_named(stack)
+    return side if side is not None and SIDES[side].service in services else None
 
 
 def task_service(arn: str) -> str:

@@ -77,10 +77,10 @@ snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review
 
 lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and on the services
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements.lock
-	@for service in sagemaker/3.12 emr/3.11 collector/3.14; do side=$${service%/*}; \
-	  uv pip compile -q --python-version $${service#*/} --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	@for image in sagemaker-xgboost/3.12 emr/3.11 collector/3.14; do name=$${image%/*}; \
+	  uv pip compile -q --python-version $${image#*/} --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	    --no-header --no-annotate --constraint requirements.lock \
-	    workloads/$$side/requirements.in -o workloads/$$side/requirements.lock; done
+	    workloads/packages/$$name/requirements.in -o workloads/packages/$$name/requirements.lock; done
 
 clean:  ## Remove what was built and installed
 	@rm -rf .venv .cache node_modules build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -90,7 +90,7 @@ clean:  ## Remove what was built and installed
 PARTS := .cache/wheels .venv/environments node_modules/aws-cdk node_modules/plotly.js-basic-dist-min
 .PHONY: again
 .venv/installed: install.py requirements.txt requirements.lock package.json package-lock.json workloads/wheels.sh \
-  $(wildcard workloads/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py) \
+  $(wildcard workloads/packages/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py) \
   $(if $(filter-out $(wildcard $(PARTS)),$(PARTS)),again)
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
 	@"$(PYTHON)" -I install.py

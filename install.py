@@ -199,8 +199,11 @@ def _node(environment: Mapping[str, str]) -> None:
 
 def _wheels(environment: Mapping[str, str]) -> None:
     """The files that publishing puts into the bucket: a run gets them from here, without a network."""
-    for side in ("sagemaker", "emr", "collector"):
-        _run(["bash", "workloads/wheels.sh", side, str(CACHE / "wheels")], {**environment, "PIP_NO_CACHE_DIR": "1"})
+    for folder in sorted(Path("workloads/packages").iterdir()):
+        _run(
+            ["bash", "workloads/wheels.sh", folder.name, str(CACHE / "wheels")],
+            {**environment, "PIP_NO_CACHE_DIR": "1"},
+        )
 
 
 def _commands() -> None:

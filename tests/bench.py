@@ -28,8 +28,8 @@ from common import duck
 from common.dataset import Dataset
 from common.local import table_files
 from tests.engines import local_spark
-from workloads.emr import prepare as on_spark
-from workloads.sagemaker import prepare as on_duck
+from workloads.single_node import prepare as on_duck
+from workloads.spark import prepare as on_spark
 
 SYNTH_LIMIT = 5
 EMPTY_APP = ["-c", "import aws_cdk; aws_cdk.App().synth()"]

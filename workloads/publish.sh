@@ -2,7 +2,7 @@
 # Puts the workloads and the wheels that they import below one prefix of the bucket, for subnets without internet:
 #   TARGET/workloads/...            this folder
 #   TARGET/workloads.zip            the same, for spark-submit --py-files
-#   TARGET/wheels/<service>/...      requirements.lock and its wheels, for the Python and platform of that service
+#   TARGET/wheels/<image>/...        requirements.lock and its wheels, for the Python and platform of that image
 #   TARGET/collector-layer.zip      what the function imports that records a run, as a layer for Lambda
 # usage: publish.sh s3://BUCKET/code/HASH
 set -euo pipefail
@@ -12,10 +12,13 @@ build=$(mktemp -d)
 scratch=$(mktemp -d)
 trap 'rm -rf "$build" "$scratch"' EXIT
 
-for side in sagemaker emr; do
-  mkdir -p "$build/wheels/$side"
-  cp "$side/requirements.lock" "$build/wheels/$side/"
-  bash wheels.sh "$side" "$build/wheels/$side"
+for folder in packages/*/; do
+  image=$(basename "$folder")
+  if [ "$image" != collector ]; then
+    mkdir -p "$build/wheels/$image"
+    cp "$folder/requirements.lock" "$build/wheels/$image/"
+    bash wheels.sh "$image" "$build/wheels/$image"
+  fi
 done
 
 # The layer: the wheels unpacked below python/, with times that are always the same.

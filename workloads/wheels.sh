@@ -1,10 +1,10 @@
 #!/bin/bash
-# Fetches the wheels of a folder's requirements.lock, checked by their hashes, for the Python and platform that run them.
-# usage: wheels.sh sagemaker|emr|collector DESTINATION
+# Fetches the wheels of packages/IMAGE/requirements.lock, checked by their hashes, for the Python and platform that run them.
+# usage: wheels.sh IMAGE DESTINATION
 set -euo pipefail
 cd "$(dirname "$0")"
 case $1 in
-  sagemaker) python=3.12 ;; # the XGBoost image's
+  sagemaker-*) python=3.12 ;;
   emr) python=3.11 ;;       # the cluster's PYSPARK_PYTHON
   collector) python=3.14 ;; # stacks/comparison/collector.py: _RUNTIME
 esac
@@ -12,4 +12,4 @@ esac
 python3 -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
   --only-binary=:all: --implementation=cp --python-version="$python" \
   --platform=manylinux_2_28_x86_64 --platform=manylinux_2_27_x86_64 --platform=manylinux_2_17_x86_64 --platform=manylinux2014_x86_64 \
-  --requirement="$1/requirements.lock" --dest="$2"
+  --requirement="packages/$1/requirements.lock" --dest="$2"

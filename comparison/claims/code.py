@@ -45,8 +45,8 @@ def workload(root: Path, side: SideName, sides: Iterable[SideName]) -> set[Path]
 
 
 def programs(side: SideName) -> str:
-    """The folder of a side's programs: sides of one service run the same ones."""
-    return SIDES[side].service if side in SIDES else side
+    """The folder of a side's programs: sides of one engine run the same ones."""
+    return SIDES[side].engine.lower().replace(" ", "_") if side in SIDES else side
 
 
 def stack(root: Path, side: SideName) -> set[Path]:

@@ -55,8 +55,8 @@ class SideStack(Stack):
             logs=f"s3://{data.bucket.bucket_name}/{LOGS}/{SIDE}/",
             key=data.key,
             bootstrap={
-                "Path": f"{data.code}/workloads/emr/bootstrap.sh",
-                "Args": [wheels_prefix(data.code, SIDE)],
+                "Path": f"{data.code}/workloads/spark/bootstrap.sh",
+                "Args": [wheels_prefix(data.code, "emr")],
             },
             tags={**settings.tags(expires=True), EMR_TAG: "true"},
         )

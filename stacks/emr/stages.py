@@ -72,7 +72,7 @@ class Stages:
             "--deploy-mode=client",  # the driver's output is the step's log
             *(f"--conf={name}={value}" for name, value in (spark or {}).items()),
             f"--py-files={code}/workloads.zip",
-            f"{code}/workloads/emr/{stage}.py",
+            f"{code}/workloads/spark/{stage}.py",
             f"--dataset={code}/workloads/datasets/{self._settings.dataset.name}/",
         ]
         request = {

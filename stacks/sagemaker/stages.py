@@ -117,13 +117,17 @@ class Stages:
             stage,
             instance_type=chosen.instance_type,
             volume_gb=chosen.volume_gb,
-            entrypoint=["python3", f"{PROCESSING}/input/code/sagemaker/run.py"],
+            entrypoint=["python3", f"{PROCESSING}/input/code/single_node/run.py"],
             arguments=[
                 f"{stage}.py",
                 f"--dataset={PROCESSING}/input/code/{self._dataset}",
                 *[f"--{name}={value}" for name, value in arguments.items()],
             ],
-            inputs={"code": f"{self._data.code}/workloads/", "wheels": wheels_prefix(self._data.code, SIDE), **inputs},
+            inputs={
+                "code": f"{self._data.code}/workloads/",
+                "wheels": wheels_prefix(self._data.code, "sagemaker-xgboost"),
+                **inputs,
+            },
             outputs=outputs,
         )
         return StageRun(

@@ -14,8 +14,6 @@ A record is read from both, by the room ``record``, which has the same names: a 
 
 import re
 
-from sides import SIDES
-
 CAPTURE = "capture"
 CERTIFICATES = "certificates"
 CODE = "code"
@@ -62,9 +60,9 @@ def code_prefix(bucket: str, code_hash: str) -> str:
     return f"s3://{bucket}/{CODE}/{code_hash}"
 
 
-def wheels_prefix(code: str, side: str) -> str:
-    """The S3 URI of the wheels that a side's jobs install: those for its service's Python and platform."""
-    return f"{code}/wheels/{SIDES[side].service}/"
+def wheels_prefix(code: str, image: str) -> str:
+    """The S3 URI of the wheels that jobs install on an image: ``workloads/packages/<image>``, for its Python."""
+    return f"{code}/wheels/{image}/"
 
 
 def certificates_prefix(bucket: str, code_hash: str) -> str:

@@ -126,7 +126,7 @@ def training(name: str, **hyperparameters: str) -> dict[str, Any]:
         "AlgorithmSpecification": {
             "TrainingImage": IMAGE,
             "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/sagemaker/train.py"],
+            "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/single_node/train.py"],
         },
         "HyperParameters": hyperparameters,
         "InputDataConfig": [
@@ -145,7 +145,7 @@ def script_mode(name: str, **hyperparameters: str) -> dict[str, Any]:
     request = training(
         name,
         sagemaker_program="train.py",
-        sagemaker_submit_directory="/opt/ml/input/data/code/sagemaker",
+        sagemaker_submit_directory="/opt/ml/input/data/code/single_node",
         **hyperparameters,
     )
     del request["AlgorithmSpecification"]["ContainerEntrypoint"]

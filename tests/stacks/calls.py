@@ -678,7 +678,7 @@ class Calls:
     def _step(self, nodes: str, why: str, step: Mapping[str, Any]) -> None:
         """What a Spark step reads and writes: the S3 locations among its arguments."""
         arguments = step["HadoopJarStep"]["Args"]
-        (script,) = [argument for argument in arguments if re.match(r"s3://.*/workloads/emr/\w+\.py$", argument)]
+        (script,) = [argument for argument in arguments if re.match(r"s3://.*/workloads/spark/\w+\.py$", argument)]
         written = published_options(Path(script).stem)
         for argument in arguments:
             name, _, location = argument.removeprefix("--").rpartition("=")

@@ -12,7 +12,7 @@ from tests.published import publish
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKLOADS = REPOSITORY / "workloads"
-PYTHONS = {"sagemaker": "3.12", "emr": "3.11"}
+PYTHONS = {"sagemaker-xgboost": "3.12", "emr": "3.11"}
 ON_LAMBDA = "3.14"
 
 
@@ -47,7 +47,7 @@ def test_code_is_published_as_folder_and_as_archive(published: Path) -> None:
     files = {path.relative_to(published / "workloads").as_posix() for path in (published / "workloads").rglob("*.py")}
     with zipfile.ZipFile(published / "workloads.zip") as archive:
         assert files <= set(archive.namelist())
-    assert {"common/dataset.py", "emr/prepare.py", "sagemaker/prepare.py"} <= files
+    assert {"common/dataset.py", "single_node/prepare.py", "spark/prepare.py"} <= files
 
 
 def test_published_code_asks_pip_for_nothing(published: Path) -> None:
@@ -57,7 +57,7 @@ def test_published_code_asks_pip_for_nothing(published: Path) -> None:
         names = archive.namelist()
     names += [path.as_posix() for path in (published / "workloads").rglob("*")]
     assert [name for name in names if Path(name).name in asking] == []
-    assert any(name.endswith("sagemaker/run.py") for name in names)
+    assert any(name.endswith("single_node/run.py") for name in names)
 
 
 def test_layer_holds_what_the_collector_imports_for_lambda_s_python(published: Path) -> None:
@@ -68,7 +68,7 @@ def test_layer_holds_what_the_collector_imports_for_lambda_s_python(published: P
             name.split("/")[1]: archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA")
         }
     assert {name.split("/")[0] for name in names} == {"python"}
-    pinned = pins(WORKLOADS / "collector" / "requirements.lock")
+    pinned = pins(WORKLOADS / "packages" / "collector" / "requirements.lock")
     assert {re.sub("[-_.]+", "-", name).lower() for name in metadata} == {
         f"{name}-{version.replace('.', '-')}-dist-info" for name, version in pinned
     }
@@ -98,4 +98,4 @@ def test_layer_is_the_same_every_time(published: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [*PYTHONS, "collector"])
 def test_laptop_and_service_run_the_same_versions(side: str) -> None:
-    assert pins(WORKLOADS / side / "requirements.lock") <= pins(REPOSITORY / "requirements.lock")
+    assert pins(WORKLOADS / "packages" / side / "requirements.lock") <= pins(REPOSITORY / "requirements.lock")

@@ -21,10 +21,10 @@ from common.dataset import SPLITS, Dataset
 from local.sagemaker.transform import ColumnFilter, Transform
 from record.runs.agreement import _scores
 from tests.workloads import small
-from workloads.emr import prepare as emr_prepare
-from workloads.emr import score as emr_score
-from workloads.sagemaker import prepare as sagemaker_prepare
-from workloads.sagemaker import score as sagemaker_score
+from workloads.single_node import prepare as sagemaker_prepare
+from workloads.single_node import score as sagemaker_score
+from workloads.spark import prepare as emr_prepare
+from workloads.spark import score as emr_score
 
 IDS = [
     "",

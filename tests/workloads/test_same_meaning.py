@@ -11,8 +11,8 @@ from common import duck, metrics
 from common.dataset import SPLITS, Dataset
 from common.spark import rows_of
 from tests.workloads import small
-from workloads.emr import prepare as emr_prepare
-from workloads.sagemaker import prepare as sagemaker_prepare
+from workloads.single_node import prepare as sagemaker_prepare
+from workloads.spark import prepare as emr_prepare
 
 # Names that are words of SQL, as columns of a file may be called.
 DATASET_TOML = """

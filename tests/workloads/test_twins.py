@@ -24,14 +24,14 @@ from common.command import InputError
 from common.dataset import SPLITS, Dataset
 from tests.workloads import small
 from tests.workloads.conftest import WORKLOADS
-from workloads.emr import evaluate as emr_evaluate
-from workloads.emr import prepare as emr_prepare
-from workloads.emr import score as emr_score
-from workloads.emr import train as emr_train
-from workloads.sagemaker import evaluate as sagemaker_evaluate
-from workloads.sagemaker import prepare as sagemaker_prepare
-from workloads.sagemaker import score as sagemaker_score
-from workloads.sagemaker import train as sagemaker_train
+from workloads.single_node import evaluate as sagemaker_evaluate
+from workloads.single_node import prepare as sagemaker_prepare
+from workloads.single_node import score as sagemaker_score
+from workloads.single_node import train as sagemaker_train
+from workloads.spark import evaluate as emr_evaluate
+from workloads.spark import prepare as emr_prepare
+from workloads.spark import score as emr_score
+from workloads.spark import train as emr_train
 
 VALUES = {name: given.default for name, given in hyperparameters.HYPERPARAMETERS.items()} | {"num_round": 40}
 """The defaults, with fewer rounds."""
@@ -247,7 +247,7 @@ def test_truth_must_know_every_row(run: Run, spark: SparkSession, tmp_path: Path
 @pytest.mark.parametrize("name", ["prepare.py", "evaluate.py", "train.py"])
 def test_twins_read_alike(name: str) -> None:
     """The same functions in the same order: `diff` shows the difference between the engines."""
-    ours, theirs = ((WORKLOADS / side / name).read_text() for side in ("sagemaker", "emr"))
+    ours, theirs = ((WORKLOADS / side / name).read_text() for side in ("single_node", "spark"))
     functions = [re.findall(r"^def (\w+)", text, re.MULTILINE) for text in (ours, theirs)]
     if name == "train.py":  # Reading is a class on one side, which XGBoost calls, and a function on the other.
         functions = [names[:2] for names in functions]

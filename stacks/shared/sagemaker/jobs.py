@@ -193,7 +193,7 @@ class SageMakerJobs(Construct):
             "AlgorithmSpecification": {
                 "TrainingImage": self.image,
                 "TrainingInputMode": "File",
-                "ContainerEntrypoint": ["python3", f"{CHANNELS}/code/sagemaker/run.py"],
+                "ContainerEntrypoint": ["python3", f"{CHANNELS}/code/single_node/run.py"],
                 "ContainerArguments": [program],
             },
             "HyperParameters": dict(hyperparameters),

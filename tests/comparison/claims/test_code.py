@@ -30,9 +30,9 @@ def test_lines(tmp_path: Path, name: str, text: str, lines: int) -> None:
 
 def test_workload_is_what_only_one_side_imports(tmp_path: Path) -> None:
     for name, text in {
-        "sagemaker/train.py": "import a.fast\nfrom common import shared, own\n",
-        "sagemaker/run.py": "",
-        "emr/train.py": "from common.shared import x\n",
+        "single_node/train.py": "import a.fast\nfrom common import shared, own\n",
+        "single_node/run.py": "",
+        "spark/train.py": "from common.shared import x\n",
         "common/shared.py": "from common import deep\n",
         "common/own.py": "import common.deeper",
         "common/deep.py": "",
@@ -42,7 +42,7 @@ def test_workload_is_what_only_one_side_imports(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     found = {str(file.relative_to(tmp_path / "workloads")) for file in code.workload(tmp_path, "sagemaker", SIDES)}
-    assert found == {"sagemaker/train.py", "sagemaker/run.py", "common/own.py", "common/deeper.py"}
+    assert found == {"single_node/train.py", "single_node/run.py", "common/own.py", "common/deeper.py"}
     assert {file.name for file in code.workload(tmp_path, "emr", SIDES)} == {"train.py"}
 
 

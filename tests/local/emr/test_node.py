@@ -20,7 +20,7 @@ from tests.published import CODE, publish
 
 ACTION = {
     "Name": "Install the wheels",
-    "ScriptBootstrapAction": {"Path": f"{CODE}/workloads/emr/bootstrap.sh", "Args": [f"{CODE}/wheels/emr/"]},
+    "ScriptBootstrapAction": {"Path": f"{CODE}/workloads/spark/bootstrap.sh", "Args": [f"{CODE}/wheels/emr/"]},
 }
 NON_ZERO = r"On the master instance \(i-\w+\), bootstrap action 1 returned a non-zero return code"
 

@@ -18,7 +18,7 @@ import xgboost
 
 from local.jobs import JobFailed
 from tests.local.conftest import Account, model
-from workloads.sagemaker import score
+from workloads.single_node import score
 
 NAMES = ["visits", "days", "age"]
 CSV, JSON, HTML = "text/csv", "application/json", "text/html; charset=utf-8"

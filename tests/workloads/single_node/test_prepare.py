@@ -12,7 +12,7 @@ from common.command import InputError
 from tests.workloads import small
 from tests.workloads.bad_inputs import MISTAKES
 from tests.workloads.conftest import Place
-from workloads.sagemaker import prepare
+from workloads.single_node import prepare
 
 
 @pytest.mark.parametrize("name", MISTAKES)

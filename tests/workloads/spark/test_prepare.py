@@ -17,8 +17,8 @@ from tests.engines import start_driver
 from tests.workloads import small
 from tests.workloads.bad_inputs import MISTAKES
 from tests.workloads.conftest import Place
-from workloads.emr import prepare, train
-from workloads.sagemaker import prepare as sagemaker_prepare
+from workloads.single_node import prepare as sagemaker_prepare
+from workloads.spark import prepare, train
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -55,7 +55,7 @@ def test_a_driver_that_dies_leaves_nothing_that_is_taken_for_a_result(
     places = [place.dataset.as_uri(), place.raw.as_uri(), output.as_uri()]
     program = f"""
 import time
-from workloads.emr import prepare, train
+from workloads.spark import prepare, train
 write = prepare.write_split
 def write_one(engine, dataset, split, *rest):
     write(engine, dataset, split, *rest)

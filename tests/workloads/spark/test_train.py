@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from common.hyperparameters import HYPERPARAMETERS
 from tests.engines import run_driver, start_driver
 from tests.workloads.conftest import Place
-from workloads.emr import prepare, train
+from workloads.spark import prepare, train
 
 CLUSTER = "local-cluster[2,2,1024]"
 """Two executors of two cores, in processes of their own."""
@@ -32,7 +32,7 @@ def program(place: Place, features: Path, output: Path, workers: int, before: st
                  f"--output={output.as_uri()}", f"--workers={workers}"]  # fmt: skip
     return f"""
 from pyspark import SparkConf
-from workloads.emr import train
+from workloads.spark import train
 {before}
 train.main({arguments})
 """

@@ -14,8 +14,8 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.sagemaker import score
-from workloads.sagemaker.score import CSV, JSON, RequestError, parse
+from workloads.single_node import score
+from workloads.single_node.score import CSV, JSON, RequestError, parse
 
 NAMES = ["visits", "days", "age"]
 

@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
-compare: .venv/installed  ## Run both pipelines on this machine and compare them (EVENTS=200000 RUN_ID=... SIDES=emr)
+compare: .venv/installed  ## Run the pipelines on this machine and compare them (EVENTS=200000 RUN_ID=... SIDES=emr)
 	@# By the environment, since a shell would read what is in them.
 	@exec python -m cli run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"} $${SIDES:+--sides "$$SIDES"}
 

@@ -1,8 +1,9 @@
 """Words and pass marks of a record: the page and the terminal table share them, so they cannot differ."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 from record.schema import STAGES, Agreement, Metrics, Record, Side, SideName, Stage, StageName
@@ -38,9 +39,10 @@ METRICS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison of the sides: what was found, what is allowed."""
+    """One thing that was checked of a side, mostly against the first one: what was found, what is allowed."""
 
     name: str
+    side: SideName
     value: str
     limit: str
     result: Literal["pass", "fail", "reported", "not measured"]
@@ -175,7 +177,17 @@ def metric(metrics: Metrics | None, name: str) -> float | None:
 
 def checks(record: Record) -> list[Check]:
     """Compare the sides: everything that should be equal or close, with the pass mark."""
-    return list(_checks(record))
+    every = [check for pair in pairs(record) for check in _checks(pair)]
+    every += [_best_achievable(record, name) for name in record.sides]
+    names = list(dict.fromkeys(check.name for check in every))
+    return sorted(every, key=lambda check: names.index(check.name))
+
+
+def matrix(record: Record) -> list[tuple[str, str, list[Check | None]]]:
+    """Return a row for each thing that was checked: its name, what is allowed, and what was found of each side."""
+    found = {(check.name, check.side): check for check in checks(record)}
+    rows = dict.fromkeys((check.name, check.limit) for check in checks(record))
+    return [(name, limit, [found.get((name, side)) for side in record.sides]) for name, limit in rows]
 
 
 def pairs(record: Record) -> tuple[Agreement, ...]:
@@ -203,54 +215,39 @@ def features_rows(record: Record) -> int | None:
     return max((pair.features_rows for pair in record.agreement if pair.features_rows is not None), default=None)
 
 
-def _checks(record: Record) -> Iterator[Check]:
-    yield from _named(record, lambda pair: [_equal("Features, row for row", pair.features_equal, pair.features_rows)])
-    yield from _named(record, lambda pair: [_equal("Rejected lines, by reason", pair.rejected_equal)])
-    yield from _named(
-        record, lambda pair: [_within("Test AUC between the sides", pair.auc_difference, AUC_DIFFERENCE_LIMIT)]
-    )
-    for name, side in record.sides.items():
-        auc, limit = metric(side.metrics, "auc"), record.limits.auc
-        distance = None if auc is None or limit is None else abs(limit - auc)
-        yield _within(f"{TITLES[name]} AUC to best achievable", distance, BEST_ACHIEVABLE_DISTANCE_LIMIT)
-    for pair in pairs(record):
-        cross = pair.cross_scoring_max_difference
-        first, second = TITLES[pair.first], TITLES[pair.second]
-        one = cross.first_model_on_second_features if cross else None
-        other = cross.second_model_on_first_features if cross else None
-        yield _within(f"{first} model, {second} features", one, CROSS_SCORING_LIMIT)
-        yield _within(f"{second} model, {first} features", other, CROSS_SCORING_LIMIT)
+def _best_achievable(record: Record, side: SideName) -> Check:
+    auc, limit = metric(record.sides[side].metrics, "auc"), record.limits.auc
+    distance = None if auc is None or limit is None else abs(limit - auc)
+    return _within("Test AUC to best achievable", side, distance, BEST_ACHIEVABLE_DISTANCE_LIMIT)
+
+
+def _checks(pair: Agreement) -> Iterator[Check]:
+    first, side = TITLES[pair.first], pair.second
+    yield _equal("Features, row for row", side, pair.features_equal, pair.features_rows)
+    yield _equal("Rejected lines, by reason", side, pair.rejected_equal)
+    yield _within(f"Test AUC to {first}'s", side, pair.auc_difference, AUC_DIFFERENCE_LIMIT)
+    cross = pair.cross_scoring_max_difference
+    one = cross.first_model_on_second_features if cross else None
+    other = cross.second_model_on_first_features if cross else None
+    yield _within(f"{first}'s model, the side's features", side, one, CROSS_SCORING_LIMIT)
+    yield _within(f"The side's model, {first}'s features", side, other, CROSS_SCORING_LIMIT)
     # No pass mark: two trainings of equal quality may still differ on a single row.
-    yield from _named(
-        record,
-        lambda pair: (
-            [Check("Largest prediction difference", difference(largest), "none set", "reported")]
-            if (largest := pair.predictions_max_difference) is not None
-            else []
-        ),
-    )
+    if (largest := pair.predictions_max_difference) is not None:
+        yield Check(f"Largest difference to {first}'s predictions", side, difference(largest), "none set", "reported")
 
 
-def _named(record: Record, check: Callable[[Agreement], list[Check]]) -> Iterator[Check]:
-    """A check of each pair; where there are several pairs, its name says which it is of."""
-    found = pairs(record)
-    for pair in found:
-        which = f": {TITLES[pair.first]}, {TITLES[pair.second]}" if len(found) > 1 else ""
-        yield from (replace(each, name=f"{each.name}{which}") for each in check(pair))
-
-
-def _equal(name: str, equal: bool | None, rows: int | None = None) -> Check:
+def _equal(name: str, side: SideName, equal: bool | None, rows: int | None = None) -> Check:
     if equal is None:
-        return Check(name, NOT_MEASURED, "equal", "not measured")
+        return Check(name, side, NOT_MEASURED, "equal", "not measured")
     value = ("equal" if equal else "different") + (f", {rows:,} rows" if rows is not None else "")
-    return Check(name, value, "equal", "pass" if equal else "fail")
+    return Check(name, side, value, "equal", "pass" if equal else "fail")
 
 
-def _within(name: str, value: float | None, limit: float) -> Check:
+def _within(name: str, side: SideName, value: float | None, limit: float) -> Check:
     allowed = f"≤ {difference(limit).replace('1.0e', '1e')}"
     if value is None:
-        return Check(name, NOT_MEASURED, allowed, "not measured")
-    return Check(name, difference(value), allowed, "pass" if value <= limit else "fail")
+        return Check(name, side, NOT_MEASURED, allowed, "not measured")
+    return Check(name, side, difference(value), allowed, "pass" if value <= limit else "fail")
 
 
 def here(record: Record) -> str:
@@ -363,19 +360,30 @@ def _how_close(record: Record) -> Iterator[str]:
 def _how_fast(record: Record) -> Iterator[str]:
     times = {name: total for name, side in record.sides.items() if (total := total_seconds(side)) is not None}
     finished = all(side.status == "succeeded" for side in record.sides.values())
-    if finished and len(times) == len(record.sides) > 1 and min(times.values()) > 0:
-        first, *others = sorted(times, key=lambda name: times[name])
-        if times[others[0]] > times[first]:
-            took = f"its execution took {seconds(times[first])}" + "".join(
-                f", that of {TITLES[name]} {seconds(times[name])} ({times[name] / times[first]:.1f} times as long)"
-                for name in others
-            )
-            yield f"{TITLES[first]}'s side was {'faster' if len(times) == 2 else 'fastest'} {here(record)}: {took}."
+    if finished and len(times) == len(record.sides) > 1:
+        took = join([f"{TITLES[name]} ({record.sides[name].engine}) {seconds(times[name])}" for name in times])
+        yield f"From start to end {here(record)}: {took}.{_engines_differ(record)}"
     if record.where == "local" and times:
         yield (
             "All seconds here are those of the engines on one machine. They say nothing about seconds in the cloud, "
             "where the instances, their number and their start differ."
         )
+
+
+def _engines_differ(record: Record) -> str:
+    """What the times do not tell where a difference may be the engines' rather than the services'."""
+    engines = list(dict.fromkeys(side.engine for side in record.sides.values()))
+    if len(engines) < 2:
+        return ""
+    same = [
+        f"{TITLES[one]} with {TITLES[other]}"
+        for one, other in combinations(record.sides, 2)
+        if record.sides[one].engine == record.sides[other].engine
+        and record.sides[one].service != record.sides[other].service
+    ]
+    if same:
+        return f" To compare the services, compare sides of the same engine: {join(same)}."
+    return f" The sides differ in engine as well ({join(engines)}), so this does not compare the services."
 
 
 def order(record: Record) -> list[tuple[StageName, dict[SideName, Stage | None]]]:

@@ -39,6 +39,7 @@ def measure(evidence: Evidence) -> Measured:
             "#stages",
             unit="rows/s",
         )
+    figures["engine"] = evidence.each("Engine", lambda side: evidence.sides[side].engine, evidence.origin, "#stages")
     for stage in _JUDGED:
         figures[f"seconds_{stage}"] = evidence.each(
             f"Time of {stage}",
@@ -53,7 +54,8 @@ def measure(evidence: Evidence) -> Measured:
 def judge(measured: Measured) -> Verdict:
     """Holds if EMR is faster with the logs and SageMaker with the model; with a condition if one of these is so.
 
-    Not measured by stages of a few seconds, nor where the sides did not make the same features.
+    Only sides of one engine tell services apart: where no two of them share one, it is not measured. Nor is it by
+    stages of a few seconds, nor where the sides did not make the same features.
     """
     for stage in _JUDGED:
         if unknown := tuple(side for side in measured.sides if not measured.number(f"rate_{stage}", side)):
@@ -68,7 +70,9 @@ def judge(measured: Measured) -> Verdict:
         return Verdict("not measured", reasons=short)
     if measured.flag("features_equal") is False:
         return Verdict("not measured", reasons=(Reason("features not equal", measured.sides),))
-    ml, data = measured.of("sagemaker"), measured.of("emr")
+    ml, data = _same_engine(measured)
+    if not ml:
+        return Verdict("not measured", reasons=(Reason("engines differ", measured.sides),))
     wrong = []
     if not _faster(measured, "train", ml, data):
         wrong.append(Reason("not faster", ml, ("train",)))
@@ -100,11 +104,23 @@ def word(measured: Measured, verdict: Verdict) -> str:
         ]
         why = f"But {join(short)} took less than {_LEAST_SECONDS} s, which is mostly the start of processes: "
         return f"{text}{scale} {why}no verdict rests on these rates."
+    if verdict.reason("engines differ"):
+        engines = join([f"{measured.text('engine', side)} on {TITLES[side]}" for side in (*ml, *data)])
+        return f"{text}{scale} But that is {engines}: no two sides share an engine, so the services are not compared."
     if verdict.outcome == "holds with a condition":
         models = verdict.reasons[0].names != ("train",)
         half = "the models, not for the logs" if models else "the logs, not for the models"
         return f"The claim holds for {half}. {text}{scale}"
     return text + scale
+
+
+def _same_engine(measured: Measured) -> tuple[tuple[SideName, ...], tuple[SideName, ...]]:
+    """The sides of each service whose engine a side of the other one has as well."""
+    ml, data = measured.of("sagemaker"), measured.of("emr")
+    engines = [{measured.text("engine", side) for side in sides} for sides in (ml, data)]
+    shared = engines[0] & engines[1]
+    of = [tuple(side for side in sides if measured.text("engine", side) in shared) for sides in (ml, data)]
+    return of[0], of[1]
 
 
 def _faster(measured: Measured, stage: StageName, these: tuple[SideName, ...], those: tuple[SideName, ...]) -> bool:

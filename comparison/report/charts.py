@@ -69,7 +69,7 @@ def timeline(record: Record, colours: dict[str, str]) -> go.Figure | None:
     row = 0.0
     for name, side in record.sides.items():
         total = summary.total_seconds(side)
-        title = f"<b>{summary.TITLES[name]}</b>  {summary.seconds(total)} in all"
+        title = f"<b>{summary.TITLES[name]}</b> ({side.engine})  {summary.seconds(total)} in all"
         # yshift keeps the side's name clear of its first bar whatever the height.
         figure.add_annotation(
             x=0, y=row, text=title, xanchor="left", showarrow=False, font={"size": 14, "color": colours["text"]}
@@ -152,7 +152,7 @@ def timeline_text(record: Record) -> str:
             for stage in side.stages
             if stage.seconds is not None
         ]
-        sides.append(f"{summary.TITLES[name]}: {', '.join(parts) or summary.NOT_MEASURED}")
+        sides.append(f"{summary.TITLES[name]} ({side.engine}): {', '.join(parts) or summary.NOT_MEASURED}")
     return f"Timeline of the stages, each side starting at zero. {'. '.join(sides)}."
 
 

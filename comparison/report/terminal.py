@@ -11,7 +11,7 @@ from rich.text import Text
 from comparison import summary
 from comparison.repeats.diff import Diff, Difference
 from comparison.repeats.spread import RULE, Spread
-from record.schema import Record, RecordError, Side, Stage
+from record.schema import STAGES, Record, RecordError, Side, SideName, Stage
 
 _STYLES = {"pass": "green", "fail": "bold red", "failed": "bold red", "not measured": "dim", "skipped": "dim"}
 _VERDICTS = {"changed": "bold", "equal": "dim", "within noise": "dim"}
@@ -50,7 +50,7 @@ def _failures(record: Record, console: Console) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right")
+        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     return table
 
 
@@ -59,14 +59,21 @@ def _cell(text: str) -> Text:
 
 
 def _stages(record: Record) -> Table:
-    titles = [summary.TITLES[name] for name in record.sides]
-    table = _table(f"Stages, measured {summary.here(record)}", "", *titles, f"Rows: {titles[0]}", *titles[1:])
-    for name, of in summary.order(record):
-        table.add_row(name, *map(_time, of.values()), *map(_rows, of.values()))
-    totals = [summary.seconds(summary.total_seconds(side)) for side in record.sides.values()]
-    table.add_section()
-    table.add_row("in all", *map(_cell, totals), *("" for _ in totals))
+    """A row a side: of any number of sides, the table stays as wide as it is."""
+    table = _table(f"Stages, measured {summary.here(record)}", "", *STAGES, "in all")
+    for name, side in record.sides.items():
+        stages = [side.stage(stage) for stage in STAGES]
+        table.add_row(_named(name, side), *map(_time, stages), _cell(_total(side)))
+    if any(stage.rows_out for side in record.sides.values() for stage in side.stages):
+        table.add_section()
+        table.add_row("Rows written")
+        for name, side in record.sides.items():
+            table.add_row(summary.TITLES[name], *(_rows(side.stage(stage)) for stage in STAGES))
     return table
+
+
+def _named(name: SideName, side: Side) -> str:
+    return f"{summary.TITLES[name]} ({side.engine})"
 
 
 def _time(stage: Stage | None) -> Text:
@@ -82,19 +89,23 @@ def _rows(stage: Stage | None) -> Text:
 
 
 def _metrics(record: Record) -> Table:
-    titles = [summary.TITLES[name] for name in record.sides]
-    table = _table("Metrics on the test split", "", *titles, "Best achievable")
-    for name, (label, hint) in summary.METRICS.items():
-        values = [summary.metric(side.metrics, name) for side in record.sides.values()]
-        cells = [_cell(summary.score(value)) for value in (*values, getattr(record.limits, name))]
-        table.add_row(f"{label} ({hint})", *cells)
+    columns = [f"{label}\n{hint}" for label, hint in summary.METRICS.values()]
+    table = _table("Metrics on the test split", "", *columns)
+    for name, side in record.sides.items():
+        values = [summary.score(summary.metric(side.metrics, metric)) for metric in summary.METRICS]
+        table.add_row(summary.TITLES[name], *map(_cell, values))
+    best = [summary.score(getattr(record.limits, metric)) for metric in summary.METRICS]
+    table.add_row("Best achievable", *map(_cell, best))
     return table
 
 
 def _checks(record: Record) -> Table:
     table = _table("Do the sides agree?", "", "Found", "Allowed", "Result")
-    for check in summary.checks(record):
-        table.add_row(check.name, _cell(check.value), check.limit, _cell(check.result))
+    for name, limit, found in summary.matrix(record):
+        checks = [check for check in found if check is not None]
+        for check in checks:
+            which = f"{name}: {summary.TITLES[check.side]}" if len(checks) > 1 else name
+            table.add_row(which, _cell(check.value), limit, _cell(check.result))
     return table
 
 

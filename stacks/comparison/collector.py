@@ -76,7 +76,7 @@ class Collector(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            description="Records a run of both pipelines as comparison.json",
+            description="Records a run of all sides as comparison.json",
             runtime=_RUNTIME,
             architecture=_ARCHITECTURE,
             handler="record.handler.handler",

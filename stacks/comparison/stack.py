@@ -30,7 +30,7 @@ class ComparisonStack(Stack):
     """
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, data: DataStack) -> None:
-        super().__init__(scope, construct_id, description="Side by side: both pipelines on the same data")
+        super().__init__(scope, construct_id, description="Side by side: every pipeline on the same data")
         self._project = settings.project
         resources = CustomResources(self, "CustomResources", key=data.key)
         pipelines = {
@@ -38,22 +38,22 @@ class ComparisonStack(Stack):
             for side in settings.sides
         }
         minutes = settings.stage_minutes * len(STAGES) + 60  # a cluster may have to start as well
-        # Each branch ends well with its side's status, so a failed side does not stop the other.
-        both = sfn.Parallel(
+        # Each branch ends well with its side's status, so a failed side does not stop another.
+        every = sfn.Parallel(
             self,
-            "both sides",
+            "all sides",
             result_selector={side: sfn.JsonPath.string_at(f"$[{index}]") for index, side in enumerate(settings.sides)},
             result_path="$.sides",
         )
         for side, pipeline in pipelines.items():
-            both.branch(self._branch(side, pipeline, minutes))
+            every.branch(self._branch(side, pipeline, minutes))
         failed = sfn.Fail(
             self,
             "a side failed",
             error="SideFailed",
             cause_path=sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$.sides")),
         )
-        succeeded = sfn.Succeed(self, "both succeeded")
+        succeeded = sfn.Succeed(self, "all succeeded")
         statuses = [f"$.sides{json_path_field(side)}.status" for side in settings.sides]
         any_failed = sfn.Condition.or_(*[sfn.Condition.string_equals(status, "failed") for status in statuses])
         end = sfn.Choice(self, "did a side fail").when(any_failed, failed).otherwise(succeeded)
@@ -61,13 +61,13 @@ class ComparisonStack(Stack):
         # Whatever became of the sides, and whatever becomes of the record: the outcome is the sides'.
         record = task_state(self, RECORD_STATE, collector.task(), collector.minutes + 1)
         record.add_catch(end, errors=["States.ALL"], result_path="$.unrecorded")
-        both.next(record)
+        every.next(record)
         record.next(end)
         self.state_machine = state_machine(
             self,
             "StateMachine",
             name=f"{settings.project}-comparison",
-            start=both,
+            start=every,
             minutes=minutes + 2 * collector.minutes,  # the record may take a second try
             key=data.key,
             permissions=[*self._permissions(pipelines), collector.permission()],

@@ -25,7 +25,7 @@ class DataStack(Stack):
     """One bucket with one key; the code in it, the raw data in it."""
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, network: NetworkStack) -> None:
-        super().__init__(scope, construct_id, description="Side by side: what both pipelines read")
+        super().__init__(scope, construct_id, description="Side by side: what every pipeline reads")
         self.settings = settings
         self.key = network.key
         self.resources = CustomResources(self, "CustomResources", key=self.key)

@@ -63,7 +63,7 @@ class NetworkStack(Stack):
         key = kms.Key(
             self,
             "Key",
-            description=f"{settings.project}: data, disks, logs and messages of both pipelines",
+            description=f"{settings.project}: data, disks, logs and messages of every pipeline",
             enable_key_rotation=True,
             pending_window=Duration.days(7),  # the shortest that there is
             # Without its key the data is lost as well, so both are kept or both go.

@@ -47,6 +47,16 @@ def failed_sample() -> Record:
     return Record.model_validate(data)
 
 
+def five_sample() -> Record:
+    """Return the record of an invented run of five sides, of which this checkout knows two."""
+    data = sample_data()
+    for name in ("emr-large", "emr-spot", "sagemaker-distributed"):
+        copied = data["sides"][name.split("-")[0]]
+        data["sides"][name] = copied | {"title": name.replace("-", ", "), "serve": None}
+        data["agreement"].append(data["agreement"][0] | {"second": name})
+    return Record.model_validate(data)
+
+
 def bare_sample() -> Record:
     """Return the smallest valid record: nothing but the failure of both sides."""
     error = {"message": "AccessDenied: states:StartExecution"}

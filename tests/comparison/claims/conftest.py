@@ -45,8 +45,8 @@ def evidence(templates: Templates) -> Callable[..., Evidence]:
 @pytest.fixture
 def small_code(tmp_path: Path) -> Path:
     """A repository in which EMR takes more code than SageMaker."""
-    for side, lines in (("sagemaker", 1), ("emr", 2)):
-        for file in (f"workloads/{side}/train.py", f"stacks/{side}/stack.py"):
+    for side, programs, lines in (("sagemaker", "single_node", 1), ("emr", "spark", 2)):
+        for file in (f"workloads/{programs}/train.py", f"stacks/{side}/stack.py"):
             path = tmp_path / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("x = 1\n" * lines)

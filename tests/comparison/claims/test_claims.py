@@ -307,12 +307,17 @@ def test_use_cases(evidence: Make) -> None:
     def seconds(**changed: float | None) -> Record:
         def change(data: dict[str, Any]) -> None:
             for side in ("sagemaker", "emr"):
+                data["sides"][side]["engine"] = "Spark"
                 for each in data["sides"][side]["stages"]:
                     each["seconds"] = changed.get(f"{side}_{each['name']}", each["seconds"] * 100)
 
         return record(change)
 
     assert verdict(evidence(seconds()), use_cases) == CONDITION  # here SageMaker reads the logs faster as well
+    engines = seconds(emr_prepare=31).model_dump(mode="json")
+    engines["sides"]["sagemaker"]["engine"] = "single node"
+    other = judged(evidence(Record.model_validate_json(json.dumps(engines))), use_cases)
+    assert (other.verdict.outcome, "no two sides share an engine" in other.because) == (NOT_MEASURED, True)
     assert verdict(evidence(seconds(emr_prepare=31)), use_cases) == HOLDS
     assert verdict(evidence(seconds(sagemaker_train=9000)), use_cases) == FAILS
     assert verdict(evidence(seconds(emr_train=None)), use_cases) == NOT_MEASURED

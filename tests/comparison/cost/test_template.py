@@ -199,7 +199,7 @@ def test_requests_transitions_and_storage(default: Assembly) -> None:
     # four stages, is the cluster our own, session is closed, did a stage fail, done: not the shorter way of a cluster
     # that was lost.
     assert a_run(found, "transitions", "emr") == pytest.approx(13 * 0.025 / 1000)
-    # is the run id well-formed, both sides, two states in the branch of each, record, did a side fail, both succeeded.
+    # is the run id well-formed, all sides, two states in the branch of each, record, did a side fail, all succeeded.
     assert a_run(found, "transitions", "shared") == pytest.approx(9 * 0.025 / 1000)
     # 30 bytes an event of raw data, once; 10 bytes an event of each of 2 runs a day, kept for half a month.
     assert month(found, "raw data") == pytest.approx(30 * 1e7 / 2**30 * 0.023)

@@ -23,7 +23,7 @@ from record.errors import UserError
 from record.runs.folders import RULES
 from record.schema import Record
 from tests.browser import Browser, browser
-from tests.record.sample import account_sample, bare_sample, failed_sample, sample, sample_data
+from tests.record.sample import account_sample, bare_sample, failed_sample, five_sample, sample, sample_data
 from tests.stacks.conftest import synthesise
 
 RECORDS = {
@@ -33,6 +33,7 @@ RECORDS = {
     "bare": bare_sample(),
     "complete": sample(),
     "account": account_sample(),
+    "five": five_sample(),
 }
 DRAWN = "document.documentElement.dataset.charts"  # the colour scheme of the charts, once they are drawn
 PICTURE = Path(__file__).parents[3] / "build" / "test" / "report.png"
@@ -178,8 +179,8 @@ def test_keyboard_and_screen_reader(chromium: Browser, pages: dict[str, Path]) -
     assert chromium.js("[...document.querySelectorAll('th')].every(e => e.scope)")
     assert chromium.js("document.querySelectorAll('h1').length") == 1
     text = chromium.js("document.querySelector('[data-chart=timeline]').getAttribute('aria-label')")
-    assert "SageMaker: prepare 4.8 s, train 3.1 s, evaluate 1.2 s, score 1.7 s." in text
-    assert "EMR: prepare 41.4 s, train 22.9 s until it failed." in text
+    assert "SageMaker (single node): prepare 4.8 s, train 3.1 s, evaluate 1.2 s, score 1.7 s." in text
+    assert "EMR (Spark): prepare 41.4 s, train 22.9 s until it failed." in text
 
 
 def text_of(chromium: Browser, selector: str) -> str:
@@ -197,7 +198,8 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     )
     chromium.js("document.querySelector('.verdict details').open = true")
     verdict = text_of(chromium, ".verdict")
-    assert "SageMaker's side was faster on this machine" in verdict
+    assert "From start to end on this machine: SageMaker (single node) " in verdict
+    assert "so this does not compare the services" in verdict
     assert "say nothing about seconds in the cloud" in verdict
     stages = text_of(chromium, ".stages")
     assert "SageMaker single node 4.8 s 241,310 31,204 2.31 MB 1 × ml.m5.xlarge" in stages  # noqa: RUF001
@@ -205,7 +207,7 @@ def test_page_shows_the_numbers(chromium: Browser, pages: dict[str, Path]) -> No
     assert "Instances asked for from the definition" in stages
     body = text_of(chromium, "main")
     assert "AUC higher is better 0.8214 0.8211 0.8342" in body
-    assert "EMR model, SageMaker features 6.0e-8 ≤ 1e-6" in body
+    assert "The side's model, SageMaker's features the measure 6.0e-8 pass ≤ 1e-6" in body
     assert "logs duplicate 612 612" in body
     assert "1.84 ms" in body
     assert "no endpoint: additional setup" in body
@@ -414,20 +416,24 @@ def test_missing_browser_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("record", "failing"),
     [
-        (changed("agreement", 0, "features_equal", value=False), "Features, row for row"),
-        (changed("agreement", 0, "rejected_equal", value=False), "Rejected lines, by reason"),
-        (changed("agreement", 0, "auc_difference", value=0.0021), "Test AUC between the sides"),
-        (changed("limits", "auc", value=0.8715), "SageMaker AUC to best achievable, EMR AUC to best achievable"),
-        (changed("sides", "emr", "metrics", "auc", value=0.8843), "EMR AUC to best achievable"),
+        (changed("agreement", 0, "features_equal", value=False), "Features, row for row on EMR"),
+        (changed("agreement", 0, "rejected_equal", value=False), "Rejected lines, by reason on EMR"),
+        (changed("agreement", 0, "auc_difference", value=0.0021), "Test AUC to SageMaker's on EMR"),
+        (
+            changed("limits", "auc", value=0.8715),
+            "Test AUC to best achievable on SageMaker, Test AUC to best achievable on EMR",
+        ),
+        (changed("sides", "emr", "metrics", "auc", value=0.8843), "Test AUC to best achievable on EMR"),
         (
             changed("agreement", 0, "cross_scoring_max_difference", "second_model_on_first_features", value=1.1e-6),
-            "EMR model, SageMaker features",
+            "The side's model, SageMaker's features on EMR",
         ),
     ],
 )
 def test_pass_marks(record: Record, failing: str) -> None:
     """Each check fails for its own reason and turns the headline."""
-    assert ", ".join(check.name for check in summary.checks(record) if check.result == "fail") == failing
+    failed = [check for check in summary.checks(record) if check.result == "fail"]
+    assert ", ".join(f"{check.name} on {summary.TITLES[check.side]}" for check in failed) == failing
     conclusion = summary.conclude(record)
     assert conclusion.tone == "bad"
     assert "agreement failed" in conclusion.headline
@@ -461,8 +467,8 @@ def test_terminal_table_in_a_pipe(name: str) -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
     assert summary.conclude(RECORDS[name]).headline in text
     if name == "succeeded":
-        assert "Average precision (higher is better)      0.4702   0.4702            0.4911" in text
-        assert "EMR model, SageMaker features                  6.0e-8     ≤ 1e-6       pass" in text
+        assert " EMR                     0.8211          0.4702         0.3191           0.0984" in text
+        assert " The side's model, SageMaker's                     6.0e-8     ≤ 1e-6       pass" in text
     if name == "failed":
-        assert "train          3.1 s   22.9 s, failed" in text
+        assert " EMR (Spark)              41.4 s   22.9 s, failed    skipped" in text
         assert "The log: build/runs/20261122-093000/logs/emr-train.log" in text

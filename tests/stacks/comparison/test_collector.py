@@ -98,7 +98,7 @@ def test_layer_is_what_is_published_for_the_function_s_python(synthesised: Synth
 def test_comparison_records_both_sides_with_the_settings(synthesised: Synthesised) -> None:
     machines = synthesised.assembly.state_machines()
     states = next(machine["States"] for arn, machine in machines.items() if machine_name(arn) == "comparison")
-    assert states["both sides"]["Next"] == "record"
+    assert states["all sides"]["Next"] == "record"
     payload = states["record"]["Parameters"]["Payload"]
     context = {key: value for key, value in CONFIGURATIONS[synthesised.name].items() if not key.startswith("@")}
     settings = Settings.from_context(context)
@@ -119,7 +119,7 @@ def test_machine_outlives_the_sides_and_their_record(synthesised: Synthesised) -
     states = machine["States"]
     sides = max(
         state["TimeoutSeconds"]
-        for branch in states["both sides"]["Branches"]
+        for branch in states["all sides"]["Branches"]
         for state in branch["States"].values()
         if state["Type"] == "Task"
     )
@@ -148,7 +148,7 @@ def test_one_side_alone_is_run_and_recorded(one_side: Synthesised) -> None:
     (side,) = one_side.sides
     machines = {machine_name(arn): arn for arn in one_side.assembly.state_machines()}
     states = one_side.assembly.state_machines()[machines["comparison"]]["States"]
-    assert [branch["StartAt"] for branch in states["both sides"]["Branches"]] == [side]
-    assert states["both sides"]["ResultSelector"] == {f"{side}.$": "$[0]"}
+    assert [branch["StartAt"] for branch in states["all sides"]["Branches"]] == [side]
+    assert states["all sides"]["ResultSelector"] == {f"{side}.$": "$[0]"}
     deployed = json.loads(states["record"]["Parameters"]["Payload"]["deployed"])
     assert {name: each["state_machine"] for name, each in deployed.items()} == {side: machines[side]}

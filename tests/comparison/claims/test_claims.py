@@ -337,6 +337,7 @@ def test_in_an_account_only_billed_seconds_give_a_rate(evidence: Make) -> None:
 
     def billed(data: dict[str, Any]) -> None:
         for side in ("sagemaker", "emr"):
+            data["sides"][side]["engine"] = "Spark"
             for each in data["sides"][side]["stages"]:
                 each["billable_seconds"] = 40.0 if side == "emr" else 80.0
 

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help compare cost prices instances synth test check clean snapshots lock checkov base diff bench
+.PHONY: help compare cost prices instances synth test check clean readme snapshots lock checkov base diff bench
 
 BASE ?=
 MAX_MONTHLY ?=
@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
-compare: .venv/installed  ## Run the pipelines on this machine and compare them (EVENTS=200000 RUN_ID=... SIDES=emr)
+compare: .venv/installed  ## Run the pipelines on this machine and compare them (EVENTS=200000 RUN_ID=... SIDES=emr, SIDES=all)
 	@# By the environment, since a shell would read what is in them.
 	@exec python -m cli run $${EVENTS:+--events "$$EVENTS"} $${RUN_ID:+--run-id "$$RUN_ID"} $${SIDES:+--sides "$$SIDES"}
 
@@ -71,6 +71,9 @@ diff: base  ## What the templates changed since BASE (BASE=HEAD); needs no accou
 
 checkov: .venv/installed-dev synth  ## A second opinion on the templates' security (fetches checkov into a place of its own)
 	@uv tool run --quiet --from checkov==3.2.533 checkov --config-file .checkov.yaml --directory cdk.out
+
+readme: .venv/installed  ## Write the README's figures and the picture of the sides again (docs/measured.json is their run)
+	@python -m cli.readme
 
 snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review the diff)
 	@pytest tests/stacks --snapshot-update

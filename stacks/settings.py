@@ -127,8 +127,8 @@ def _listed(value: object) -> object:
 
 
 def _sides(value: object) -> object:
-    """The names of some sides, as a list or as one text with commas."""
-    names = value.split(",") if isinstance(value, str) else value
+    """The names of some sides, as a list or as one text with commas; ``all`` are all of them."""
+    names = list(SIDES) if value == "all" else value.split(",") if isinstance(value, str) else value
     known = list(SIDES)  # a list: names out of cdk.json may be anything, also what has no hash
     if not isinstance(names, list | tuple) or not names or any(name not in known for name in names):
         wrong = "must name sides"
@@ -136,7 +136,7 @@ def _sides(value: object) -> object:
         wrong = "must name each side once"
     else:
         return tuple(names)
-    raise ValueError(f"{wrong}; allowed are {', '.join(known)}, one or more with commas between them")
+    raise ValueError(f"{wrong}; allowed are {', '.join(known)}, one or more with commas between them, or all")
 
 
 class _Group(BaseModel):
@@ -348,7 +348,7 @@ class Settings(_Group):
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
     )
     sides: Annotated[tuple[str, ...], BeforeValidator(_sides)] = Field(
-        DEFAULT, description="which pipelines are deployed and compared, names of sides.py in the order of the report"
+        DEFAULT, description="which pipelines are deployed and compared, names of sides.py in the order of the report, or all"
     )
     owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
     time_to_live_hours: Whole = Field(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.terminal import terminal
-from comparison.repeats.diff import Side, compare
+from comparison.repeats.diff import Compared, compare
 from comparison.repeats.spread import RULE
 from comparison.report.terminal import print_diff
 from record.runs.folders import OUTPUT
@@ -33,7 +33,7 @@ def diff(
 
     compare diff nightly deeper-trees --json
     """
-    sides = [Side.of(reference, output) for reference in (a, b)]
+    sides = [Compared.of(reference, output) for reference in (a, b)]
     found = compare(*sides)
     if as_json:
         typer.echo(json.dumps({"a": a, "b": b, "noise_rule": RULE, **asdict(found)}, indent=2))

@@ -37,7 +37,7 @@ def run(
     run_id: Annotated[str | None, typer.Option(help="Name of the run; default: the time.")] = None,
     sides: Annotated[
         str | None,
-        typer.Option(help=f"The sides to run, in this order, or all: {', '.join(SIDES)}; default: {','.join(DEFAULT)}."),
+        typer.Option(help=f"The sides, in this order, or all: {', '.join(SIDES)}; default: {','.join(DEFAULT)}."),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the app, as with cdk -c: key=value. Repeatable.")

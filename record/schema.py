@@ -295,13 +295,13 @@ class Side(ShownModel):
 
 
 class Limits(ShownModel):
-    """What is attainable: the metrics of the true probabilities on the test split. Null without a truth."""
+    """What is best achievable: the metrics of the true probabilities on the test split. Null without a truth."""
 
-    auc: Fraction | None = Field(default=None, description="attainable AUC")
-    average_precision: NonNegative | None = Field(default=None, description="attainable average precision")
-    log_loss: NonNegative | None = Field(default=None, description="attainable log loss, nats")
-    brier: Fraction | None = Field(default=None, description="attainable Brier score")
-    roc: tuple[RocPoint, ...] = Field(default=(), description="attainable ROC curve; empty when not measured")
+    auc: Fraction | None = Field(default=None, description="best achievable AUC")
+    average_precision: NonNegative | None = Field(default=None, description="best achievable average precision")
+    log_loss: NonNegative | None = Field(default=None, description="best achievable log loss, nats")
+    brier: Fraction | None = Field(default=None, description="best achievable Brier score")
+    roc: tuple[RocPoint, ...] = Field(default=(), description="best achievable ROC curve; empty when not measured")
 
     @classmethod
     def of(cls, attainable: Metrics | None) -> Self:
@@ -332,7 +332,7 @@ class Agreement(ShownModel):
     )
     cross_scoring_max_difference: CrossScoring | None = Field(default=None, description="see CrossScoring")
     rejected_equal: bool | None = Field(
-        default=None, description="both sides rejected the same number of lines for each table and reason"
+        default=None, description="the sides rejected the same number of lines for each table and reason"
     )
 
 
@@ -359,7 +359,7 @@ class Record(ShownModel):
         description="what each side did, in the order of the run; one that never started has status failed and no "
         "stages",
     )
-    limits: Limits = Field(default_factory=Limits, description="what is attainable on this dataset")
+    limits: Limits = Field(default_factory=Limits, description="what is best achievable on this dataset")
     agreement: tuple[Agreement, ...] = Field(
         default=(), description="each other side compared with the first, in their order; empty when there is one side"
     )

@@ -348,7 +348,7 @@ class Settings(_Group):
         "side-by-side", pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$", description="prefix of every name; one a deployment"
     )
     sides: Annotated[tuple[str, ...], BeforeValidator(_sides)] = Field(
-        DEFAULT, description="which pipelines are deployed and compared, names of sides.py in the order of the report, or all"
+        DEFAULT, description="pipelines to deploy and compare, names of sides.py in the order of the report, or all"
     )
     owner: str = Field("unknown", pattern=r"^[\w.@+-]{1,64}$", description="tag on everything")
     time_to_live_hours: Whole = Field(

@@ -16,8 +16,8 @@ Verdict = Literal["equal", "within noise", "changed", "noise not known", "not co
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of a diff: the runs that it stands for, and the repeats that tell how much they vary by chance.
+class Compared:
+    """What is compared: the runs that it stands for, and the repeats that tell how much they vary by chance.
 
     Of repeats those that succeeded, in the same place as the first of the runs.
     """
@@ -27,7 +27,7 @@ class Side:
     repeats: Sequence[Record]
 
     @classmethod
-    def of(cls, reference: str, output: Path) -> "Side":
+    def of(cls, reference: str, output: Path) -> "Compared":
         """What a reference names (`record.runs.folders.find`), with its repeats below the output folder."""
         found = find(reference, output)
         single = len(found) == 1
@@ -74,7 +74,7 @@ class Diff:
         return any(each.noise is not None for each in self.differences)
 
 
-def compare(a: Side, b: Side) -> Diff:
+def compare(a: Compared, b: Compared) -> Diff:
     """What differs between two sides.
 
     Raises:
@@ -121,7 +121,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) or value is None else json.dumps(value)
 
 
-def _differences(a: Side, b: Side) -> Iterator[Difference]:
+def _differences(a: Compared, b: Compared) -> Iterator[Difference]:
     columns_a, columns_b = ([_by_key(record) for record in side.runs] for side in (a, b))
     # A run that is in the other's repeats as well counts once.
     sets = {record.run_id: [_by_key(each) for each in side.repeats] for side in (a, b) for record in side.repeats[:1]}

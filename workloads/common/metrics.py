@@ -64,7 +64,7 @@ TRUTH_GAPS = "SELECT COUNT(*), COUNT(probability) FROM predictions"
 
 
 def truth_sql(dataset: Dataset, test: str, truth: str, quote: str) -> str:
-    """The portable SELECT behind the view `predictions` that gives the attainable metrics.
+    """The portable SELECT behind the view `predictions` that gives the best achievable metrics.
 
     `test` and `truth` are what a FROM clause reads: the rows of the test split and the generator's probabilities.
     `quote` is what the engine takes around a name that is also a word of SQL.

@@ -330,7 +330,7 @@ class EmrSettings(_Range):
 
 # By its vCPUs the memory that a worker may have, in GB
 # (docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/app-behavior.html, as quoted 2026-11-28).
-_WORKERS: dict[int, Sequence[int]] = {
+WORKERS: dict[int, Sequence[int]] = {
     1: range(2, 9),
     2: range(4, 17),
     4: range(8, 31),
@@ -353,9 +353,9 @@ class EmrServerlessSettings(_Group):
 
     @model_validator(mode="after")
     def _possible(self) -> "EmrServerlessSettings":
-        if self.vcpus not in _WORKERS:
-            raise ValueError(f"vcpus={self.vcpus}: a worker has {', '.join(map(str, _WORKERS))}")
-        allowed = _WORKERS[self.vcpus]
+        if self.vcpus not in WORKERS:
+            raise ValueError(f"vcpus={self.vcpus}: a worker has {', '.join(map(str, WORKERS))}")
+        allowed = WORKERS[self.vcpus]
         if self.memory_gb not in allowed:
             sizes = f"{allowed[0]} to {allowed[-1]} by {allowed.step}" if isinstance(allowed, range) else str(allowed)
             raise ValueError(f"memory_gb={self.memory_gb}: a worker of {self.vcpus} vCPUs has {sizes}")

@@ -17,8 +17,8 @@ from stacks.shared.states import Task
 # Where a worker unpacks the archive of the packages, in its working folder.
 _PACKAGES = "packages"
 
-# What may be set as a job run's longest time, in minutes: a batch has a week (EMR-Serverless-UserGuide/jobs-spark.html, as
-# quoted 2026-11-28), and moto 5.2.5 knows of five minutes at least.
+# What may be set as a job run's longest time, in minutes: a week at the most (EMR-Serverless-UserGuide/jobs-spark.html,
+# as quoted 2026-11-28), by moto 5.2.5 five minutes at least.
 _SHORTEST_MINUTES, _LONGEST_MINUTES = 5, 10_080
 
 
@@ -55,7 +55,7 @@ class Stages(SparkStages):
         return StageRun(Task("emr-serverless:startJobRun.sync", request, INTEGRATION_ERRORS))
 
     def _token(self, stage: str) -> str:
-        """What tells a request that is sent again, which starts no second job run, from that of a redriven execution."""
+        """A token a try: a request that is sent again starts no second job run, that of a redriven execution does."""
         redrives = sfn.JsonPath.string_at("$$.Execution.RedriveCount")
         return sfn.JsonPath.format("{}-{}", self._session.run_name(stage), redrives)
 

@@ -12,6 +12,7 @@ import pytest
 from assembly.template import REPOSITORY
 
 
+@pytest.mark.full
 def test_every_process_collects_the_same_tests_in_the_same_order(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ app.synth()
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_copied_side_is_synthesised_beside_another(tmp_path: Path) -> None:
     repository = repository_with_another_side(tmp_path / "repository", ("stacks", "workloads", "record"))
     context = json.dumps(app_context({"sides": f"sagemaker,{NAME}"}))

@@ -146,7 +146,7 @@ class ClusterSession:
         active = {"ClusterId": cluster, "StepStates": ["PENDING", "RUNNING"]}
         step = {
             "ClusterId": sfn.JsonPath.string_at("$.cluster"),
-            "StepIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.id")),
+            "StepIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.item.Id")),
         }
         steps = {"list": sfn.JsonPath.string_at("$.Steps")}
         return cancel_named(

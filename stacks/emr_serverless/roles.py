@@ -61,7 +61,12 @@ def pipeline_permissions(
             resources=[_application_arn(scope, application)],
         ),
         iam.PolicyStatement(actions=["emr-serverless:GetJobRun", "emr-serverless:CancelJobRun"], resources=[runs]),
-        iam.PolicyStatement(actions=["emr-serverless:TagResource"], resources=[runs], conditions=tagged),
+        # Samples give it on the application, on its runs, or on both: which one is asked for is not documented.
+        iam.PolicyStatement(
+            actions=["emr-serverless:TagResource"],
+            resources=[_application_arn(scope, application), runs],
+            conditions=tagged,
+        ),
         iam.PolicyStatement(
             actions=["iam:PassRole"],
             resources=[job_role.role_arn],
@@ -70,10 +75,12 @@ def pipeline_permissions(
         # Who starts a job run must be allowed to use its keys, or it is refused
         # (EMR-Serverless-UserGuide/disk-encryption-cmk.html, as quoted 2026-11-28).
         iam.PolicyStatement(
-            actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=[data.key.key_arn],
             conditions={"StringEquals": {"kms:ViaService": f"emr-serverless.{Aws.REGION}.{Aws.URL_SUFFIX}"}},
         ),
+        # To see that the key is enabled and symmetric; the page asks for it without a condition.
+        iam.PolicyStatement(actions=["kms:DescribeKey"], resources=[data.key.key_arn]),
         wait_permission(scope, "StepFunctionsGetEventsForEMRServerlessJobRule"),
     ]
 

@@ -57,7 +57,8 @@ class Stages(SparkStages):
                 "DiskEncryptionConfiguration": {"EncryptionKeyArn": key},
                 # As the application has it: whoever reads the request knows where the logs are.
                 "MonitoringConfiguration": {
-                    "S3MonitoringConfiguration": {"LogUri": logs(self._data), "EncryptionKeyArn": key}
+                    "S3MonitoringConfiguration": {"LogUri": logs(self._data), "EncryptionKeyArn": key},
+                    "ManagedPersistenceMonitoringConfiguration": {"Enabled": True, "EncryptionKeyArn": key},
                 },
             },
             "Tags": self._settings.tags(expires=True),

@@ -125,14 +125,17 @@ def cancel_named(
     """The states that cancel what has a name, where only the service knows its id; they never fail.
 
     ``find`` lists what is active, ``found`` is the path of the list, whose items have an ``Id`` and a ``Name``. Those
-    called ``name`` are cancelled by ``cancel``, whose input has the item's ``id`` and ``more``.
+    called ``name`` are cancelled by ``cancel``, whose input has the ``item`` and ``more``.
     """
     finding = task_state(scope, f"find {what}s", find)
     finding.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
     cancelling = task_state(scope, f"cancel {what}", cancel)
     others = sfn.Pass(scope, f"leave {what}")
     cancelling.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
-    ours = sfn.Condition.string_equals_json_path("$.name", "$.failed")
+    # What somebody else started may have no name.
+    ours = sfn.Condition.and_(
+        sfn.Condition.is_present("$.item.Name"), sfn.Condition.string_equals_json_path("$.item.Name", "$.failed")
+    )
     each = sfn.Map(
         scope,
         f"each {what}",
@@ -140,8 +143,7 @@ def cancel_named(
         item_selector={
             **more,
             "failed": name,
-            "id": sfn.JsonPath.string_at("$$.Map.Item.Value.Id"),
-            "name": sfn.JsonPath.string_at("$$.Map.Item.Value.Name"),
+            "item": sfn.JsonPath.object_at("$$.Map.Item.Value"),
         },
         result_path=sfn.JsonPath.DISCARD,
     )

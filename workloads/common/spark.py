@@ -150,7 +150,8 @@ def _watched(spark: SparkSession) -> Iterator[None]:
             raise
         raise RuntimeError(
             "executors were killed twice for the memory that they took; "
-            f"give nodes with more memory for each vCPU (emr.core.instance_type): {' '.join(reason.split())}"
+            "give executors more memory for each vCPU (emr.core.instance_type, emr_serverless.memory_gb): "
+            f"{' '.join(reason.split())}"
         ) from None
     finally:
         over.set()

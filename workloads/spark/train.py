@@ -8,6 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from xgboost import Booster
+from xgboost.collective import Config
 from xgboost.spark import SparkXGBClassifier
 
 from common import hadoop, hyperparameters
@@ -65,6 +66,7 @@ def train(
         label_col=dataset.label,
         validation_indicator_col="held_out",
         num_workers=workers,
+        coll_cfg=Config(tracker_host_ip=tracker_host(str(engine.sparkContext.getConf().get("spark.driver.host")))),
         verbose=hyperparameters.PRINT_EVERY,
         **hyperparameters.for_estimator(values),
     )
@@ -75,6 +77,15 @@ def train(
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
         hadoop.write(engine, hadoop.join(folder, MODEL), bytes(booster.save_raw("json")))
     return stats
+
+
+def tracker_host(driver_host: str) -> str:
+    """The address under which XGBoost's workers find the driver.
+
+    Spark writes an address of IPv6 in brackets, in which XGBoost 3.2.0 finds no host; the workers of EMR Serverless
+    have such addresses (logs of two of its applications, public on GitHub, 2025-09 and 2026-05).
+    """
+    return driver_host.strip("[]")
 
 
 def fit(engine: SparkSession, estimator: SparkXGBClassifier, rows: DataFrame) -> Booster:

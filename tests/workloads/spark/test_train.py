@@ -104,3 +104,9 @@ def test_executors_that_are_killed_again_end_the_step(place: Place, features: Pa
     assert re.search(r"RuntimeError: executors were killed twice for the memory .*exited with code 137", errors), errors
     assert marker.read_text() == "xx"
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("host", ["2600:1f18::1", "::1", "10.0.0.10", "ip-10-0-0-10.ec2.internal"])
+def test_workers_find_the_driver_at_an_address_of_ipv6(host: str) -> None:
+    """Spark writes it in brackets; a tracker of XGBoost takes none."""
+    assert train.tracker_host(f"[{host}]" if ":" in host else host) == host

@@ -10,12 +10,20 @@ from assembly.template import REPOSITORY
 FLOORS: dict[str, list[str | set[str]]] = {
     "": ["cli", "local", "comparison", "assembly", "record", "app", "stacks", {"common", "sides"}],
     "comparison": ["report", "claims", "repeats", "cost", "summary"],
-    "stacks": ["comparison", {"sagemaker", "emr"}, "data", "network", "shared", "settings", "instances"],
+    "stacks": [
+        "comparison",
+        {"sagemaker", "emr", "emr_serverless"},
+        "data",
+        "network",
+        "shared",
+        "settings",
+        "instances",
+    ],
     "record": [
         "runs",
         "handler",
         "account",
-        {"sagemaker", "emr"},
+        {"sagemaker", "emr", "emr_serverless"},
         {"collector", "services"},
         "schema",
         {"clients", "files", "text"},

@@ -5,13 +5,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.data.dataset import RawDataset
 from stacks.data.publish import Publish
 from stacks.data.tables import Tables
 from stacks.network.stack import NetworkStack, data_deletion_enabled
 from stacks.settings import Settings
 from stacks.shared.alerts import Alerts
 from stacks.shared.custom_resources import CustomResources, look_at_stack
+from stacks.shared.dataset import RawDataset
 from stacks.shared.execution import execution
 from stacks.shared.layout import CODE, LOGS, RAW
 from stacks.shared.rules import acknowledge

@@ -6,8 +6,8 @@ from aws_cdk import Aws
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
-from stacks.data.dataset import RawDataset
 from stacks.settings import Settings
+from stacks.shared.dataset import RawDataset
 
 # SQL types of a dataset's definition that Glue calls otherwise.
 _GLUE_TYPES = {

@@ -11,6 +11,7 @@ from constructs import Construct
 from stacks.data.stack import DataStack
 from stacks.emr_serverless import SIDE
 from stacks.settings import Settings
+from stacks.shared.data import Data
 from stacks.shared.layout import LOGS
 
 
@@ -59,7 +60,7 @@ def application(
     )
 
 
-def logs(data: DataStack) -> str:
+def logs(data: Data) -> str:
     """Where drivers and executors log, in files below a folder for each job run."""
     return f"s3://{data.bucket.bucket_name}/{LOGS}/{SIDE}/"
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 
-from stacks.data.stack import DataStack
 from stacks.settings import Settings
+from stacks.shared.data import Data
 from stacks.shared.layout import CODE, LOGS, OUTPUTS, RUNS
 from stacks.shared.pipeline import StageRun
 from stacks.shared.states import allow, run_location
@@ -27,7 +27,7 @@ _LEAST_HEAP_MB = 1024
 class SparkStages(ABC):
     """The stages as programs of ``workloads/spark``; a side says how one of them is run."""
 
-    def __init__(self, settings: Settings, data: DataStack, side: str, workers: int) -> None:
+    def __init__(self, settings: Settings, data: Data, side: str, workers: int) -> None:
         """``workers`` train together: as many as there are executors at least."""
         self._settings = settings
         self._data = data
@@ -121,7 +121,7 @@ def executor_memory(heap: int, overhead: int) -> dict[str, str]:
     return {"spark.executor.memory": f"{heap}m", "spark.executor.memoryOverhead": f"{overhead}m"}
 
 
-def allow_runs(role: iam.Role, data: DataStack, side: str) -> None:
+def allow_runs(role: iam.Role, data: Data, side: str) -> None:
     """What Spark's jobs of a side do in the bucket: they read data, code and their runs, and write runs and logs."""
     runs = data.objects(f"{RUNS}/*/{side}")
     allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)

@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-import stacks.data.dataset
 import stacks.settings
+import stacks.shared.dataset
 from common.command import InputError
-from stacks.data.dataset import RawDataset
 from stacks.settings import DATASETS, Settings
+from stacks.shared.dataset import RawDataset
 
 
 @pytest.fixture
 def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A datasets folder of its own, with webshop in it."""
     shutil.copytree(DATASETS / "webshop", tmp_path / "webshop")
-    for module in (stacks.data.dataset, stacks.settings):
+    for module in (stacks.shared.dataset, stacks.settings):
         monkeypatch.setattr(module, "DATASETS", tmp_path)
     return tmp_path
 

@@ -223,9 +223,10 @@ class ProcessingSettings(_Group):
 
 
 class TrainingSettings(ProcessingSettings):
-    """The instance of a Training job."""
+    """The instances of a Training job."""
 
     instance_type: TrainingInstance = "ml.m5.xlarge"
+    instance_count: Whole = Field(1, ge=1, le=100, description="which train together, each on a share of the rows")
 
 
 class TransformSettings(_Group):

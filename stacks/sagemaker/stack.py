@@ -37,6 +37,7 @@ class SideStack(Stack):
             list_buckets=data.listed_buckets,
             read=[data.raw_objects, data.objects(CODE), runs],
             write=[runs],
+            talking=settings.sagemaker.train.instance_count > 1,
         )
         role = endpoint_role(self, "EndpointRole", settings, data)
         cleanup = clean_up(resources, jobs, settings.project, role)

@@ -42,6 +42,7 @@ class Stages:
         request = self._jobs.training(
             "train",
             instance_type=chosen.instance_type,
+            instance_count=chosen.instance_count,
             volume_gb=chosen.volume_gb,
             program="train.py",
             hyperparameters={

@@ -87,8 +87,12 @@ class SageMakerJobs(Construct):
         list_buckets: Sequence[str],
         read: Sequence[str],
         write: Sequence[str],
+        talking: bool = False,
     ) -> None:
-        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use."""
+        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use.
+
+        The instances of a job are ``talking`` to each other if it has several that work as one.
+        """
         super().__init__(scope, construct_id)
         self.project = settings.project
         self.vpc = network.vpc
@@ -97,7 +101,7 @@ class SageMakerJobs(Construct):
         self.minutes = settings.stage_minutes
         self.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.image = xgboost_image(self)
-        self.security_group = self._security_group()
+        self.security_group = self._security_group(talking)
         self.role = job_role(self, "Role", key=self.key, list_buckets=list_buckets, read=read, write=write)
 
     def name(self, stage: str) -> str:
@@ -176,6 +180,7 @@ class SageMakerJobs(Construct):
         stage: str,
         *,
         instance_type: str,
+        instance_count: int,
         volume_gb: int,
         program: str,
         hyperparameters: Mapping[str, str],
@@ -213,7 +218,7 @@ class SageMakerJobs(Construct):
             "OutputDataConfig": {"S3OutputPath": output, "KmsKeyId": self.key.key_arn},
             "ResourceConfig": {
                 "InstanceType": instance_type,
-                "InstanceCount": 1,
+                "InstanceCount": instance_count,
                 "VolumeSizeInGB": volume_gb,
                 **_optional("VolumeKmsKeyId", volume_key(instance_type, self.key)),
             },
@@ -326,7 +331,7 @@ class SageMakerJobs(Construct):
         """The ARN pattern of this project's jobs or models."""
         return project_arn(self, resource, self.project)
 
-    def _security_group(self) -> ec2.SecurityGroup:
+    def _security_group(self, talking: bool) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
             self, "SecurityGroup", vpc=self.vpc, description="SageMaker jobs of side by side", allow_all_outbound=False
         )
@@ -334,9 +339,13 @@ class SageMakerJobs(Construct):
         # Encrypted traffic between the containers of a job: IKE and ESP
         # (docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html, read 2026-11-22).
         esp = ec2.Port(protocol=ec2.Protocol.ESP, string_representation="ESP")
-        for port in (ec2.Port.udp(500), esp):
-            group.add_ingress_rule(group, port, "Encrypted traffic between containers")
-            group.add_egress_rule(group, port, "Encrypted traffic between containers")
+        rules = dict.fromkeys((ec2.Port.udp(500), esp), "Encrypted traffic between containers")
+        if talking:
+            # XGBoost's tracker listens on a port of its own, its workers and all of Spark on any.
+            rules[ec2.Port.all_tcp()] = "Between the instances of a job"
+        for port, why in rules.items():
+            group.add_ingress_rule(group, port, why)
+            group.add_egress_rule(group, port, why)
         return group
 
 

@@ -26,13 +26,14 @@ class Side:
         return self.name.replace("-", "_")
 
 
-SERVICES = {"sagemaker": "Amazon SageMaker", "emr": "Amazon EMR"}
+SERVICES = {"sagemaker": "Amazon SageMaker", "emr": "Amazon EMR", "emr-serverless": "Amazon EMR Serverless"}
 
 SIDES = {
     side.name: side
     for side in (
         Side("sagemaker", "SageMaker", "sagemaker", "single node", ("#0b7a75", "#4cc9bf")),
         Side("emr", "EMR", "emr", "Spark", ("#6d3fc0", "#b79cf2")),
+        Side("emr-serverless", "EMR Serverless", "emr-serverless", "Spark", ("#b3541e", "#f0a35e")),
     )
 }
 

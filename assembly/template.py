@@ -26,7 +26,13 @@ _PSEUDO_PARAMETERS = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 # Resources that AWS names by an id of its own.
-_IDS = {"AWS::EC2::SecurityGroup": "sg", "AWS::EC2::Subnet": "subnet", "AWS::EC2::VPC": "vpc", "AWS::EMR::Cluster": "j"}
+_IDS = {
+    "AWS::EC2::SecurityGroup": "sg-",
+    "AWS::EC2::Subnet": "subnet-",
+    "AWS::EC2::VPC": "vpc-",
+    "AWS::EMR::Cluster": "j-",
+    "AWS::EMRServerless::Application": "00",
+}
 
 
 def app_context(overrides: Mapping[str, object]) -> dict[str, object]:
@@ -268,7 +274,7 @@ class Assembly:
         if isinstance(given, str):
             return given
         if resource["Type"] in _IDS:
-            return f"{_IDS[resource['Type']]}-{hashlib.sha256(f'{stack} {logical_id}'.encode()).hexdigest()[:17]}"
+            return f"{_IDS[resource['Type']]}{hashlib.sha256(f'{stack} {logical_id}'.encode()).hexdigest()[:17]}"
         path = resource.get("Metadata", {}).get("aws:cdk:path", f"{stack}/{logical_id}").removesuffix("/Resource")
         return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:63].strip("-")
 

@@ -9,7 +9,7 @@ import yaml
 
 from assembly.template import REPOSITORY, Assembly
 from local.container import base_environment, scratch
-from local.jobs import JOBS, JobFailed, RequestRefused, check_request, run_logged
+from local.jobs import JOBS, JobFailed, RequestRefused, api_spelling, check_request, run_logged
 from local.s3 import LocalS3
 
 STAND_INS = REPOSITORY / "local" / "bin"
@@ -44,8 +44,7 @@ class CodeBuild:
         context of the phase BUILD does in CodeBuild
         (github.com/aws/aws-codebuild-docker-images/issues/102, read 2026-11-27).
         """
-        # Step Functions writes the first letter of CodeBuild's field names as a capital, the API as a small one.
-        check_request("codebuild", "StartBuild", _lower_first(request))
+        check_request("codebuild", "StartBuild", api_spelling("codebuild", "StartBuild", request))
         name = request["ProjectName"]
         if name not in self.projects:
             raise RequestRefused(f"no CodeBuild project {name}; there are: {', '.join(self.projects)}")
@@ -84,9 +83,3 @@ def environment(folder: Path, s3: LocalS3) -> dict[str, str]:
         # As a URL, since pip splits the variable at white space.
         "PIP_FIND_LINKS": WHEELS.as_uri(),
     }
-
-
-def _lower_first(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {f"{key[0].lower()}{key[1:]}": _lower_first(item) for key, item in value.items()}
-    return [_lower_first(item) for item in value] if isinstance(value, list) else value

@@ -83,6 +83,25 @@ def check_request(service: str, operation: str, request: Mapping[str, Any]) -> N
         raise RequestRefused(f"{operation}: " + "; ".join(problems))
 
 
+def api_spelling(service: str, operation: str, request: Mapping[str, Any]) -> Any:
+    """A request of a state machine with its fields' names as the API spells them: with a small letter first.
+
+    Step Functions writes every field's first letter as a capital; the keys of maps, tags for one, stay as they are.
+    """
+    return _spelled(request, _service_model(service).operation_model(operation).input_shape)
+
+
+def _spelled(value: Any, shape: Shape | None) -> Any:
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        fields = {f"{name[0].lower()}{name[1:]}": item for name, item in value.items()}
+        return {name: _spelled(item, shape.members.get(name)) for name, item in fields.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_spelled(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return {name: _spelled(item, shape.value) for name, item in value.items()}
+    return value
+
+
 @functools.cache
 def _service_model(service: str) -> ServiceModel:
     return ServiceModel(create_loader().load_service_model(service, "service-2"), service_name=service)

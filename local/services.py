@@ -75,8 +75,7 @@ class Services:
                 return actions[call.action](call.request)
         except RequestRefused as refused:
             self.failures[call.machine, call.state] = refused
-            error = "Emr.InvalidRequestException" if call.action.startswith("aws-sdk:emr:") else "ValidationException"
-            raise TaskFailed(error, str(refused)) from refused
+            raise TaskFailed(_refusal(call.action), str(refused)) from refused
         except JobFailed as failed:
             self.failures[call.machine, call.state] = failed
             if call.action == STARTS_TRAINING and failed.answer:  # what describes the job says how it ended
@@ -163,6 +162,18 @@ def _recorded_here(request: dict[str, Any]) -> dict[str, Any]:
     endpoint was tried (`local.result`).
     """
     return {"StatusCode": 200, "Payload": {"record": f"runs/{request['Payload']['run_id']}/comparison.json"}}
+
+
+_REFUSALS = {
+    "aws-sdk:emr:": "Emr.InvalidRequestException",
+    "aws-sdk:emrserverless:": "EmrServerless.ValidationException",
+    "emr-serverless:": "EMRServerless.ValidationException",
+}
+"""What Step Functions calls the refusal of a request, by how the call's name begins."""
+
+
+def _refusal(action: str) -> str:
+    return next((name for start, name in _REFUSALS.items() if action.startswith(start)), "ValidationException")
 
 
 def machine_name(arn: str) -> str:

@@ -11,7 +11,7 @@ import ipaddress
 import json
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -329,6 +329,46 @@ class EmrSettings(_Range):
         return self
 
 
+# By its vCPUs the memory that a worker may have, in GB
+# (docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/app-behavior.html, as quoted 2026-11-28).
+WORKERS: dict[int, Sequence[int]] = {
+    1: range(2, 9),
+    2: range(4, 17),
+    4: range(8, 31),
+    8: range(16, 61, 4),
+    16: range(32, 121, 8),
+    32: (60, 120, 244),
+}
+
+
+class EmrServerlessSettings(_Group):
+    """The EMR Serverless side; its release is EMR's. A job's driver is a worker like its executors."""
+
+    executors: Whole = Field(1, ge=1, le=1_000, description="workers beside the driver")
+    vcpus: Whole = Field(4, description="of a worker")
+    memory_gb: Whole = Field(16, description="of a worker, what lies outside of the heap included")
+    disk_gb: Whole = Field(20, ge=20, le=200, description="of a worker; 20 are free of charge")
+    maximum_vcpus: Whole = Field(16, ge=1, le=100_000, description="of all workers together; a new account has 16")
+    maximum_memory_gb: Whole = Field(64, ge=1, le=1_000_000, description="of all workers together")
+    idle_minutes: Whole = Field(15, ge=1, le=10_080, description="the application stops after this time without work")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "EmrServerlessSettings":
+        if self.vcpus not in WORKERS:
+            raise ValueError(f"vcpus={self.vcpus}: a worker has {', '.join(map(str, WORKERS))}")
+        allowed = WORKERS[self.vcpus]
+        if self.memory_gb not in allowed:
+            sizes = f"{allowed[0]} to {allowed[-1]} by {allowed.step}" if isinstance(allowed, range) else str(allowed)
+            raise ValueError(f"memory_gb={self.memory_gb}: a worker of {self.vcpus} vCPUs has {sizes}")
+        for name, each in (("vcpus", self.vcpus), ("memory_gb", self.memory_gb)):
+            needed, most = (self.executors + 1) * each, getattr(self, f"maximum_{name}")
+            if needed > most:
+                raise ValueError(
+                    f"maximum_{name}={most}: {self.executors + 1} workers (the driver is one) of {each} take {needed}"
+                )
+        return self
+
+
 def _hyperparameters(given: object) -> dict[str, int | float]:
     """All hyper-parameters: given ones checked as the training scripts check them, the rest by default."""
     values = dict(given) if isinstance(given, Mapping) else {}
@@ -365,6 +405,7 @@ class Settings(_Group):
     network: NetworkSettings = NetworkSettings()
     sagemaker: SageMakerSettings = SageMakerSettings()
     emr: EmrSettings = EmrSettings()
+    emr_serverless: EmrServerlessSettings = EmrServerlessSettings()
     hyperparameters: Annotated[dict[str, int | float], BeforeValidator(_hyperparameters)] = Field(
         default_factory=dict, validate_default=True, description="of every side's training, by XGBoost's names"
     )
@@ -418,6 +459,11 @@ class Settings(_Group):
     def own_certificates(self) -> bool:
         """The publishing build makes a certificate for the nodes of clusters."""
         return self.emr.certificates == "pem"
+
+    @property
+    def packed_packages(self) -> bool:
+        """The publishing build packs the packages of Spark's jobs into an archive: EMR Serverless installs nothing."""
+        return any(SIDES[side].service == "emr-serverless" for side in self.sides)
 
     @property
     def hyperparameter_texts(self) -> dict[str, str]:

@@ -9,8 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 target=$1
 build=$(mktemp -d)
-scratch=$(mktemp -d)
-trap 'rm -rf "$build" "$scratch"' EXIT
+trap 'rm -rf "$build"' EXIT
 
 for folder in packages/*/; do
   image=$(basename "$folder")
@@ -21,14 +20,7 @@ for folder in packages/*/; do
   fi
 done
 
-# The layer: the wheels unpacked below python/, with times that are always the same.
-mkdir "$scratch/wheels" "$scratch/python"
-bash wheels.sh collector "$scratch/wheels"
-for wheel in "$scratch"/wheels/*.whl; do
-  python3 -m zipfile --extract "$wheel" "$scratch/python"
-done
-find "$scratch/python" -exec touch --date='1980-01-02 UTC' {} +
-(cd "$scratch" && python3 -m zipfile --create "$build/collector-layer.zip" python)
+bash archive.sh collector "$build/collector-layer.zip" python
 
 cp -R . "$build/workloads"
 find "$build/workloads" -name __pycache__ -prune -exec rm -rf {} +

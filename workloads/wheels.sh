@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 case $1 in
   sagemaker-*) python=3.12 ;;
-  emr) python=3.11 ;;       # the cluster's PYSPARK_PYTHON
+  emr) python=3.11 ;;       # PYSPARK_PYTHON of clusters and job runs
   collector) python=3.14 ;; # stacks/comparison/collector.py: _RUNTIME
 esac
 # manylinux_2_28 runs on Amazon Linux 2023, as Lambda's Python does.

@@ -16,22 +16,22 @@ import shlex
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local import namespace
 from local.build import STAND_INS, WHEELS
 from local.container import base_environment, container_mode, scratch
-from local.environments import Environment, environment
+from local.environments import Environment
 from local.jobs import JOBS, JobFailed, RequestRefused, reason_in, run_logged
 from local.s3 import LocalS3
+from local.spark import installed, on_host
 
 INSTANCE = "i-0a1b2c3d4e5f60718"
 """The primary node's id in messages."""
 
-_HOST = "ip-10-0-0-10"
+HOST = "ip-10-0-0-10"
+"""The primary node's name."""
 # pip's options, as its environment variables: only look, as if nothing was there, for a node of emr-7 (x86_64, glibc
 # 2.34; the same as workloads/wheels.sh).
 _LOOK = {
@@ -46,49 +46,6 @@ _LOOK = {
 
 class BootstrapFailed(JobFailed):
     """A bootstrap action that did not succeed: EMR ends the cluster."""
-
-
-def installed() -> Environment:
-    """What the bootstrap action installs, as `make` has installed it. Raises UserError."""
-    return environment("emr")
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a step finds on the node: folders of this machine, at plain paths, since Spark's scripts split others.
-
-    Where user namespaces are not allowed, they are where they are, and their paths must be plain (`local.preflight`).
-    """
-
-    folder: Path
-    """For what is its own: there for this step only."""
-    s3: Path
-    spark: Path
-    java: Path
-
-    def seen(self, path: Path) -> Path:
-        """Where the step finds a file or folder of this machine."""
-        for seen, place in self._mounts().items():
-            if path.is_relative_to(place):
-                return Path(seen) / path.relative_to(place)
-        return path
-
-    def command(self, command: Sequence[str]) -> list[str]:
-        """The command that starts `command` on the node."""
-        started = ["env", f"--chdir={self.seen(self.folder / 'cwd')}", *command]
-        return _on_node(started, self.folder, self._mounts())
-
-    def _mounts(self) -> dict[str, Path]:
-        if container_mode() == "directory":
-            return {}
-        places = {"step": self.folder, "s3": self.s3, "spark": self.spark, "java": self.java}
-        return {f"/mnt/{name}": place for name, place in {**places, "python": installed().folder}.items()}
-
-
-def _on_node(command: Sequence[str], folder: Path, mounts: Mapping[str, Path]) -> list[str]:
-    if container_mode() == "directory":
-        return list(command)
-    return namespace.command(command, scratch=folder, host=_HOST, mounts=mounts, read_only=[installed().folder])
 
 
 def bootstrap(actions: Sequence[Mapping[str, Any]], s3: LocalS3, logs: Path, work: Path) -> None:
@@ -106,7 +63,7 @@ def bootstrap(actions: Sequence[Mapping[str, Any]], s3: LocalS3, logs: Path, wor
             if not source.is_file():
                 what = f"failed attempting to download bootstrap action {number} file from S3"
                 raise BootstrapFailed("bootstrap", f"Master instance ({INSTANCE}) {what}", log)
-            command = _on_node(["/bin/bash", str(source), *script.get("Args", [])], folder, {})
+            command = on_host(HOST, ["/bin/bash", str(source), *script.get("Args", [])], folder, {})
             try:
                 run_logged(command, job="bootstrap", log=log, env=env, cwd=folder / "home")
             except JobFailed as failed:

@@ -26,7 +26,7 @@ class Publish(Construct):
     The subnets have no way to a package index, so a CodeBuild project fetches the wheels once, by their hashes, and
     puts them beside the code. ``done`` is the resource that stands for it. Where clusters shall not use EMR's own
     certificates, the build makes one, once for each version (``certificates``): apart from the code, which more roles
-    may read.
+    may read. Where a side's jobs cannot install the wheels, the build packs them into an archive, too.
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class Publish(Construct):
         scripts = {"publish.sh": ("TARGET", self.location)}
         if settings.own_certificates:
             scripts["certificates.sh"] = ("CERTIFICATES", self.certificates)
-        project = self._project(
-            asset, bucket, key, [f'bash {script} "${name}"' for script, (name, _) in scripts.items()]
-        )
+        if settings.packed_packages:
+            scripts["archives.sh"] = ("ARCHIVES", self.location)
+        commands = [f'bash {script} "${name}"' for script, (name, _) in scripts.items()]
+        project = self._project(asset, bucket, key, commands, certificates=settings.own_certificates)
         task = Task(
             action="codebuild:startBuild.sync",
             parameters={
@@ -82,7 +83,9 @@ class Publish(Construct):
         )
         self.done = execution(resources, "Published", state_machine=machine, run={"code": self.location})
 
-    def _project(self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey, commands: list[str]) -> codebuild.Project:
+    def _project(
+        self, asset: assets.Asset, bucket: s3.Bucket, key: kms.IKey, commands: list[str], *, certificates: bool
+    ) -> codebuild.Project:
         log = log_group(self, "Log", key)
         role = iam.Role(
             self,
@@ -114,7 +117,7 @@ class Publish(Construct):
         role.add_to_policy(self._source_key(asset))
         allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], bucket.arn_for_objects(f"{CODE}/*"))
         allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
-        if len(commands) > 1:  # the certificates' script first looks for those of an earlier build
+        if certificates:  # their script first looks for those of an earlier build
             made = bucket.arn_for_objects(f"{CERTIFICATES}/*")
             allow(role, ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], made)
             allow(role, ["s3:ListBucket"], bucket.bucket_arn)

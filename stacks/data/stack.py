@@ -13,7 +13,7 @@ from stacks.settings import Settings
 from stacks.shared.alerts import Alerts
 from stacks.shared.custom_resources import CustomResources, look_at_stack
 from stacks.shared.execution import execution
-from stacks.shared.layout import CODE, RAW
+from stacks.shared.layout import CODE, LOGS, RAW
 from stacks.shared.rules import acknowledge
 from stacks.shared.sagemaker.cleanup import clean_up_jobs
 from stacks.shared.sagemaker.jobs import PROCESSING, SageMakerJobs, run_job
@@ -86,7 +86,9 @@ class DataStack(Stack):
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(30),
-                )
+                ),
+                # Those of clusters and job runs, as long as those in CloudWatch.
+                s3.LifecycleRule(prefix=f"{LOGS}/", expiration=Duration.days(30)),
             ],
             removal_policy=removal_policy,
         )

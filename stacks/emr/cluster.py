@@ -15,9 +15,10 @@ from stacks.data.stack import DataStack
 from stacks.emr import spark as emr_spark
 from stacks.settings import EmrSettings, NodeSettings, Settings
 from stacks.shared.rules import acknowledge
+from stacks.shared.spark import PYTHON
 
 # Spark finds the cluster's Python 3.11, for which the wheels are published, and computes times as DuckDB does.
-_PYTHON = {"PYSPARK_PYTHON": "/usr/bin/python3.11", "PYSPARK_DRIVER_PYTHON": "/usr/bin/python3.11"}
+_PYTHON = {"PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": PYTHON}
 # An application's master stays on nodes that Spot does not take away. Executors have no label and run on core and task
 # nodes alike, since EMR's label CORE is not exclusive (repost.aws/knowledge-center/emr-configure-node-labeling-yarn;
 # ManagementGuide/emr-managed-scaling.html for releases from 7.2; read 2026-11-27).

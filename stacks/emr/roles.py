@@ -10,8 +10,9 @@ from constructs import Construct
 from stacks.data.stack import DataStack
 from stacks.emr import SIDE
 from stacks.settings import Settings
-from stacks.shared.layout import CERTIFICATES, CODE, LOGS, RUNS
+from stacks.shared.layout import CERTIFICATES
 from stacks.shared.rules import acknowledge_wildcards
+from stacks.shared.spark import allow_runs
 from stacks.shared.states import allow, wait_permission
 
 # EMR passes a cluster's tags on to what it makes for it; AWS's own policy tells EMR's resources by this one.
@@ -123,17 +124,9 @@ def service_role(
 def node_role(scope: Construct, data: DataStack, *, session_manager: bool) -> tuple[iam.Role, iam.CfnInstanceProfile]:
     """The role of the cluster's instances, and so of the steps; and the profile that gives it to them."""
     role = iam.Role(scope, "NodeRole", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-    runs = data.objects(f"{RUNS}/*/{SIDE}")
-    logs = data.objects(f"{LOGS}/{SIDE}")
-    allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)
-    allow(role, ["s3:PutObject"], logs)
+    allow_runs(role, data, SIDE)
     if data.settings.own_certificates:
         allow(role, ["s3:GetObject"], data.objects(CERTIFICATES))
-    # Spark's committer removes its own temporary files.
-    writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    allow(role, writing, runs)
-    allow(role, ["s3:ListBucket"], *data.listed_buckets)
-    allow(role, ["s3:ListBucketMultipartUploads"], data.bucket.bucket_arn)
     allow(role, _KEY_USE, data.key.key_arn)
     if session_manager:
         # The agent's own calls have no resource-level permissions

@@ -6,7 +6,7 @@ from typing import Any
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.shared.states import Task, look_again, task_state
+from stacks.shared.states import Task, cancel_named, look_again, run_name, task_state
 
 # The name that Step Functions gives to failed calls of its own integration with EMR, throttling included
 # (github.com/aws/aws-cdk/issues/13735).
@@ -123,11 +123,8 @@ class ClusterSession:
         return sfn.Chain.custom(start, [closed], closed)
 
     def step_name(self, stage: str) -> str:
-        """A step's name, one for run and stage: ``stage`` is a name, or what a state computes one of."""
-        run_id = sfn.JsonPath.string_at("$.run_id")
-        if sfn.JsonPath.is_encoded_json_path(stage):
-            return sfn.JsonPath.format(f"{self._project}-{{}}-{{}}", run_id, stage)
-        return sfn.JsonPath.format(f"{self._project}-{{}}-{stage}", run_id)
+        """A step's name (see `run_name`)."""
+        return run_name(self._project, stage)
 
     def _look(self, scope: Construct) -> sfn.CustomState:
         result = {
@@ -145,35 +142,23 @@ class ClusterSession:
 
     def _cancel(self, scope: Construct, next_state: sfn.State) -> sfn.State:
         """A step that ran out of the state's time still runs; its id is known to EMR only, so it is found by name."""
-        steps = {"ClusterId": sfn.JsonPath.string_at("$.cluster.id"), "StepStates": ["PENDING", "RUNNING"]}
-        found = {"list": sfn.JsonPath.string_at("$.Steps")}
-        find = task_state(scope, "find steps", Task("aws-sdk:emr:listSteps", steps, SDK_ERRORS, found, "steps"))
-        find.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+        cluster = sfn.JsonPath.string_at("$.cluster.id")
+        active = {"ClusterId": cluster, "StepStates": ["PENDING", "RUNNING"]}
         step = {
             "ClusterId": sfn.JsonPath.string_at("$.cluster"),
             "StepIds": sfn.JsonPath.array(sfn.JsonPath.string_at("$.id")),
         }
-        cancel = task_state(scope, "cancel step", Task("aws-sdk:emr:cancelSteps", step, SDK_ERRORS))
-        others = sfn.Pass(scope, "leave step")
-        cancel.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
-        ours = sfn.Condition.string_equals_json_path("$.name", "$.failed")
-        each = sfn.Map(
+        steps = {"list": sfn.JsonPath.string_at("$.Steps")}
+        return cancel_named(
             scope,
-            "each step",
-            items_path="$.steps.list",
-            item_selector={
-                "cluster": sfn.JsonPath.string_at("$.cluster.id"),
-                "failed": self.step_name(sfn.JsonPath.string_at("$.failed.stage")),
-                "id": sfn.JsonPath.string_at("$$.Map.Item.Value.Id"),
-                "name": sfn.JsonPath.string_at("$$.Map.Item.Value.Name"),
-            },
-            result_path=sfn.JsonPath.DISCARD,
+            "step",
+            find=Task("aws-sdk:emr:listSteps", active, SDK_ERRORS, steps, "steps"),
+            found="$.steps.list",
+            name=self.step_name(sfn.JsonPath.string_at("$.failed.stage")),
+            more={"cluster": cluster},
+            cancel=Task("aws-sdk:emr:cancelSteps", step, SDK_ERRORS),
+            next_state=next_state,
         )
-        each.item_processor(sfn.Choice(scope, "is it ours").when(ours, cancel).otherwise(others))
-        each.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
-        each.next(next_state)
-        find.next(each)
-        return find
 
 
 def _own() -> sfn.Condition:

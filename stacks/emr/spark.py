@@ -3,17 +3,10 @@
 from collections.abc import Iterable
 
 from stacks.instances import sizes
+from stacks.shared import spark
 
 _MASTER_MB = 1024
 """Left free on every node, since on one of them runs Spark's ApplicationMaster: 512 MiB and 384 MiB of overhead."""
-
-_JVM_MB, _PYTHON_MB = 512, 320
-"""Outside of the heap: what a JVM takes, and a Python worker, of which each core has one in evaluate and score.
-
-Four workers took 920 MB there (the steps on Hadoop 3.4.1's YARN, 2026-11-26): 40 percent come on top.
-"""
-
-_LEAST_HEAP_MB = 1024
 
 
 def yarn_memory(instance_type: str) -> int:
@@ -29,26 +22,14 @@ def yarn_memory(instance_type: str) -> int:
 def executor(instance_types: Iterable[str]) -> dict[str, str]:
     """The executor that fits every one of the types: all cores of the smallest, with a Python worker each."""
     types = set(instance_types)
-    memory = _executor_memory(types)
-    cores = min(
-        min(sizes()[each][0] for each in types),
-        # Types of a fleet may differ: few cores here, little memory there.
-        (memory - _JVM_MB - _LEAST_HEAP_MB) // _PYTHON_MB,
-    )
-    overhead = _JVM_MB + cores * _PYTHON_MB
-    return {"spark.executor.cores": str(cores)} | _memory(memory - overhead, overhead)
+    # Types of a fleet may differ: few cores here, little memory there.
+    return spark.executor(min(sizes()[each][0] for each in types), _executor_memory(types))
 
 
 def training_memory(instance_types: Iterable[str]) -> dict[str, str]:
-    """The same executor for training, where XGBoost holds the rows outside of the heap, in one Python worker."""
-    memory = _executor_memory(set(instance_types))
-    heap = max(_LEAST_HEAP_MB, memory // 4)
-    return _memory(heap, memory - heap)
+    """The same executor for training."""
+    return spark.training_memory(_executor_memory(set(instance_types)))
 
 
 def _executor_memory(types: set[str]) -> int:
     return min(yarn_memory(each) for each in types) - _MASTER_MB
-
-
-def _memory(heap: int, overhead: int) -> dict[str, str]:
-    return {"spark.executor.memory": f"{heap}m", "spark.executor.memoryOverhead": f"{overhead}m"}

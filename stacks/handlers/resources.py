@@ -8,6 +8,7 @@ at the most. What is_complete answers as Data is added to on_event's Data, it do
 from typing import Protocol
 
 import emr_cleanup
+import emr_serverless_cleanup
 import execution
 import objects
 import s3_prefix_list
@@ -34,6 +35,7 @@ KINDS: dict[str, Kind] = {
     "Custom::S3PrefixList": s3_prefix_list,
     "Custom::SageMakerLeftovers": sagemaker_cleanup,
     "Custom::StopExecutions": stop_executions,
+    "Custom::StoppedApplication": emr_serverless_cleanup,
     "Custom::TimeToLive": time_to_live,
 }
 

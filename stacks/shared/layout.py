@@ -65,6 +65,11 @@ def wheels_prefix(code: str, image: str) -> str:
     return f"{code}/wheels/{image}/"
 
 
+def archive(code: str, image: str) -> str:
+    """The S3 URI of the packages of an image, unpacked and packed into one archive (workloads/archives.sh)."""
+    return f"{code}/packages/{image}.zip"
+
+
 def certificates_prefix(bucket: str, code_hash: str) -> str:
     """The S3 URI of the certificates that were made with one version of the workloads."""
     return f"s3://{bucket}/{CERTIFICATES}/{code_hash}/"

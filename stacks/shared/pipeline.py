@@ -77,8 +77,11 @@ class Session(Protocol):
     minutes: int
     """The time that opening may take."""
 
-    def opening(self, scope: Construct, failed: sfn.State) -> sfn.Chain:
-        """The states before the first stage; those that fail go to ``failed`` with their error at ``$.error``."""
+    def opening(self, scope: Construct, failed: sfn.State) -> sfn.Chain | None:
+        """The states before the first stage; those that fail go to ``failed`` with their error at ``$.error``.
+
+        None: there are none.
+        """
 
     def closing(self, scope: Construct) -> sfn.Chain:
         """The states after the last stage, and after a failure (then there is ``$.failed``); they never fail."""
@@ -111,8 +114,9 @@ class Pipeline(Construct):
             next_state = self._stage(stage, run, next_state, closing, stage_minutes)
         if session is not None:
             opening = session.opening(self, self._failed("session", closing))
-            opening.next(next_state)
-            next_state = opening.start_state
+            if opening is not None:
+                opening.next(next_state)
+                next_state = opening.start_state
         self.state_machine = state_machine(
             self,
             "StateMachine",

@@ -111,6 +111,55 @@ def look_again(
     return sfn.Choice(scope, f"is there time for {what}").when(in_time, wait).otherwise(late)
 
 
+def cancel_named(
+    scope: Construct,
+    what: str,
+    *,
+    find: Task,
+    found: str,
+    name: str,
+    more: Mapping[str, str],
+    cancel: Task,
+    next_state: sfn.State,
+) -> sfn.State:
+    """The states that cancel what has a name, where only the service knows its id; they never fail.
+
+    ``find`` lists what is active, ``found`` is the path of the list, whose items have an ``Id`` and a ``Name``. Those
+    called ``name`` are cancelled by ``cancel``, whose input has the item's ``id`` and ``more``.
+    """
+    finding = task_state(scope, f"find {what}s", find)
+    finding.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+    cancelling = task_state(scope, f"cancel {what}", cancel)
+    others = sfn.Pass(scope, f"leave {what}")
+    cancelling.add_catch(others, errors=["States.ALL"], result_path="$.ignored")
+    ours = sfn.Condition.string_equals_json_path("$.name", "$.failed")
+    each = sfn.Map(
+        scope,
+        f"each {what}",
+        items_path=found,
+        item_selector={
+            **more,
+            "failed": name,
+            "id": sfn.JsonPath.string_at("$$.Map.Item.Value.Id"),
+            "name": sfn.JsonPath.string_at("$$.Map.Item.Value.Name"),
+        },
+        result_path=sfn.JsonPath.DISCARD,
+    )
+    each.item_processor(sfn.Choice(scope, "is it ours").when(ours, cancelling).otherwise(others))
+    each.add_catch(next_state, errors=["States.ALL"], result_path="$.ignored")
+    each.next(next_state)
+    finding.next(each)
+    return finding
+
+
+def run_name(project: str, stage: str) -> str:
+    """The name of a stage's job, one for run and stage: ``stage`` is a name, or what a state computes one of."""
+    run_id = sfn.JsonPath.string_at("$.run_id")
+    if sfn.JsonPath.is_encoded_json_path(stage):
+        return sfn.JsonPath.format(f"{project}-{{}}-{{}}", run_id, stage)
+    return sfn.JsonPath.format(f"{project}-{{}}-{stage}", run_id)
+
+
 def state_machine(
     scope: Construct,
     construct_id: str,

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from local.container import container_mode
-from local.emr.node import BootstrapFailed, bootstrap, installed
+from local.emr.node import BootstrapFailed, bootstrap
 from local.emr.service import Emr
 from local.jobs import RequestRefused
 from local.s3 import LocalS3
+from local.spark import installed
 from tests.local.conftest import Account
 from tests.published import CODE, publish
 

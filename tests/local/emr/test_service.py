@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from local.container import container_mode
-from local.emr.node import Step
 from local.emr.service import Emr
 from local.jobs import JOBS, JobFailed, RequestRefused
 from local.s3 import LocalS3
+from local.spark import Host, localised
 from tests.local.conftest import Account
 from tests.local.sagemaker.test_service import stop_when
 
@@ -203,12 +203,12 @@ def test_refuses(emr: Emr, request_: dict[str, Any], named: str) -> None:
         emr.add_step(request_)
 
 
-def test_only_what_names_the_cluster_is_changed(emr: Emr, account: Account) -> None:
+def test_only_what_names_the_cluster_is_changed(account: Account) -> None:
     arguments = ["spark-submit", "--master", "yarn", "--deploy-mode=cluster", "--py-files=s3://lake/w.zip",
                  "s3://lake/x.py", "--master=keep", "--deploy-mode", "keep"]  # fmt: skip
-    node = Step(account.work, account.s3.root, account.work, account.work)
-    root = node.seen(account.s3.root)
-    assert emr._spark_arguments({"Jar": "command-runner.jar", "Args": arguments}, node) == [
+    host = Host("host", account.work, account.s3.root)
+    root = host.seen(account.s3.root)
+    assert localised(arguments[1:], account.s3, host) == [
         "--master", "local[*]", "--deploy-mode=client", f"--py-files=file://{root}/lake/w.zip",
         f"file://{root}/lake/x.py", "--master=keep", "--deploy-mode", "keep",
     ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""EMR Serverless on the laptop: an application and its job runs."""

@@ -1,0 +1,3 @@
+"""The EMR Serverless side."""
+
+SIDE = "emr-serverless"

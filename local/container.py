@@ -24,7 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +89,9 @@ class Container:
     all_hosts: Sequence[str] = ()
     """The hosts of a job that has several, this one too; they must be started in one network (`together`)."""
 
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    """What else of this machine the command sees, in a namespace, by its absolute path."""
+
     def __post_init__(self) -> None:
         """Make the folders."""
         for folder in (self.root, self.scratch / "home", self.scratch / "tmp"):
@@ -152,7 +155,7 @@ class Container:
             command,
             scratch=self.scratch,
             host=self.host,
-            mounts={BASE: self.root, _VENV: self.scratch / "venv"},
+            mounts={BASE: self.root, _VENV: self.scratch / "venv", **self.mounts},
             read_only=[self.environment.folder],
             listener=listener,
             addresses=dict(zip(self.all_hosts, addresses(len(self.all_hosts)), strict=True)),

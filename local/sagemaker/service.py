@@ -22,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -31,7 +31,9 @@ from local.container import Container, container_mode, host_names, scratch, toge
 from local.hosts import Start
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, failure, reason_in, run_logged, running
 from local.s3 import LocalS3
+from local.sagemaker.spark import host_with_spark, provide
 from local.sagemaker.transform import ColumnFilter, RecordRefused, Transform
+from local.spark import removing_new_objects
 from record.errors import UserError
 
 STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
@@ -101,8 +103,12 @@ class SageMaker:
             "ProcessingJobArn": _arn("processing-job", name),
             "ProcessingStartTime": _now(),
         }
-        with scratch(name, self.work) as folder, _described(answer, "ProcessingJobStatus", "ProcessingEndTime"):
-            containers = _containers(folder, request["ProcessingResources"]["ClusterConfig"], environment)
+        described = _described(answer, "ProcessingJobStatus", "ProcessingEndTime")
+        with scratch(name, self.work) as folder, described, ExitStack() as stack:
+            containers = _containers(folder, request["ProcessingResources"]["ClusterConfig"], environment, self.s3)
+            command = [*entrypoint, *request["AppSpecification"].get("ContainerArguments", [])]
+            if environment.engine == "Spark":
+                stack.enter_context(removing_new_objects(self.s3, command))
             for number, container in enumerate(containers):
                 for item in inputs:
                     self._download(name, item, container.path(item["LocalPath"]), (number, len(containers)))
@@ -111,7 +117,6 @@ class SageMaker:
                     container.path(inside).mkdir(parents=True, exist_ok=True)
                 _write_config(container, "config/processingjobconfig.json", {**answer, **request})
                 _write_config(container, "config/resourceconfig.json", _hosts(container, containers))
-            command = [*entrypoint, *request["AppSpecification"].get("ContainerArguments", [])]
             # Where another Python stands for the image's, the published wheels have counterparts. A URL: pip splits
             # the variable at white space.
             links = {"PIP_FIND_LINKS": environment.wheels.as_uri()} if environment.wheels else {}
@@ -170,7 +175,7 @@ class SageMaker:
         output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
         checkpoints = request.get("CheckpointConfig")
         with scratch(name, self.work) as folder, _described(answer, "TrainingJobStatus", "TrainingEndTime"):
-            containers = _containers(folder, request["ResourceConfig"], environment)
+            containers = _containers(folder, request["ResourceConfig"], environment, self.s3)
             for number, container in enumerate(containers):
                 for channel in channels:
                     into = container.root / "input/data" / channel["ChannelName"]
@@ -400,12 +405,23 @@ class SageMaker:
             raise
 
 
-def _containers(folder: Path, cluster: Mapping[str, Any], environment: environments.Environment) -> list[Container]:
+def _containers(
+    folder: Path, cluster: Mapping[str, Any], environment: environments.Environment, s3: LocalS3
+) -> list[Container]:
     """The containers of a job, one for each of its instances, whose hosts are named and found as SageMaker's are."""
     mode, count = container_mode(), cluster.get("InstanceCount", 1)
     names = host_names(count, mode)
     several = names if count > 1 else ()
-    return [Container(folder / host / "ml", folder / host, mode, environment, host, several) for host in names]
+    made = []
+    for name in names:
+        scratch = folder / name
+        if environment.engine == "Spark":
+            host = host_with_spark(name, scratch, s3)
+            made.append(Container(scratch / "ml", scratch, mode, environment, name, several, host.mounts()))
+            provide(host, made[-1], s3)
+        else:
+            made.append(Container(scratch / "ml", scratch, mode, environment, name, several))
+    return made
 
 
 def _hosts(container: Container, containers: Sequence[Container]) -> dict[str, Any]:

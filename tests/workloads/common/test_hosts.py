@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from single_node.train import Batches
+from workloads.single_node.train import Batches
 
 from common import hyperparameters
 from common.dataset import Dataset

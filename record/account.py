@@ -182,8 +182,13 @@ def _side(run: Run, name: SideName, history: list[dict[str, Any]], definition: M
         refused=run.refused.get(name, ""),
     )
     started = {stage.name: requests[stage.name] for stage in collected.stages if requests.get(stage.name)}
-    billed = asked.billed_seconds(started, strict=strict)
-    stages = [stage.model_copy(update={"billable_seconds": billed.get(stage.name)}) for stage in collected.stages]
+    billed = asked.billed(history, started, strict=strict)
+    stages = [
+        stage.model_copy(update={"billable_seconds": each.seconds, "utilization": each.utilization})
+        if (each := billed.get(stage.name))
+        else stage
+        for stage in collected.stages
+    ]
     return collected.model_copy(
         update={"stages": tuple(stages), "cluster": asked.cluster(history, strict=strict) if history else None}
     )

@@ -182,6 +182,7 @@ def message_of(cause: str) -> str:
         failure.get("Message"),
         failure.get("Reason"),
         change.get("Message"),
+        answer.get("StateDetails"),
     ]
     message = next((text for text in said if isinstance(text, str) and text), None)
     if message is None and isinstance(answer.get("Cause"), str):
@@ -274,9 +275,9 @@ def _watched(resource: str | None, request: Mapping[str, Any], spans: Iterable[_
 
 
 def _job_end(answer: str | None) -> datetime | None:
-    """When a job ended, as it says itself: an EMR step (API_StepTimeline) or a training job (TrainingEndTime)."""
+    """When a job ended, as it says itself: an EMR step (API_StepTimeline), or a job of SageMaker or EMR Serverless."""
     job = described(answer or "")
-    ended = _part(_part(job, "Status"), "Timeline").get("EndDateTime", job.get("TrainingEndTime"))
+    ended = _part(_part(job, "Status"), "Timeline").get("EndDateTime", job.get("TrainingEndTime", job.get("EndedAt")))
     try:
         if isinstance(ended, str):
             moment = datetime.fromisoformat(ended)

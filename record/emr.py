@@ -12,7 +12,7 @@ from typing import Any
 from record.clients import client
 from record.collector import described, stage_requests
 from record.schema import Cluster, Instances, StageName
-from record.services import not_measured, seconds_between, sum_of
+from record.services import Billed, not_measured, seconds_between, sum_of
 
 CLUSTER_CALLS = ("aws-sdk:emr:runJobFlow", "elasticmapreduce:createCluster")
 """What starts a cluster; the second only in templates of earlier commits, which costs and reports still read."""
@@ -56,7 +56,9 @@ def log(history: list[dict[str, Any]], definition: Mapping[str, Any], request: M
     return f"{created_cluster(definition)['LogUri']}{request['ClusterId']}/steps/" if "ClusterId" in request else None
 
 
-def billed_seconds(started: Mapping[StageName, Mapping[str, Any]], *, strict: bool) -> dict[StageName, float | None]:
+def billed(
+    _history: list[dict[str, Any]], started: Mapping[StageName, Mapping[str, Any]], *, strict: bool
+) -> dict[StageName, Billed]:
     """The seconds of the stages' steps, start to end; a step that was sent again counts each time."""
     clusters = {request["ClusterId"] for request in started.values()}
     ran: dict[str, list[float | None]] = defaultdict(list)
@@ -68,7 +70,7 @@ def billed_seconds(started: Mapping[StageName, Mapping[str, Any]], *, strict: bo
                     ran[step["Name"]].append(
                         seconds_between(timeline.get("StartDateTime"), timeline.get("EndDateTime"))
                     )
-    return {stage: sum_of(ran[request["Step"]["Name"]]) for stage, request in started.items()}
+    return {stage: Billed(sum_of(ran[request["Step"]["Name"]])) for stage, request in started.items()}
 
 
 def cluster(history: list[dict[str, Any]], *, strict: bool) -> Cluster | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from record.clients import client
 from record.schema import Cluster, Instances, StageName
-from record.services import not_measured, seconds_between
+from record.services import Billed, not_measured, seconds_between
 
 # Where the jobs' logs are (sagemaker/latest/dg/logging-cloudwatch.html); a job's streams begin with its name.
 _LOG_GROUPS = {
@@ -41,9 +41,11 @@ def log(_history: list[dict[str, Any]], _definition: Mapping[str, Any], request:
     return next((f"{group} {request[name]}/" for name, group in _LOG_GROUPS.items() if name in request), None)
 
 
-def billed_seconds(started: Mapping[StageName, Mapping[str, Any]], *, strict: bool) -> dict[StageName, float | None]:
+def billed(
+    _history: list[dict[str, Any]], started: Mapping[StageName, Mapping[str, Any]], *, strict: bool
+) -> dict[StageName, Billed]:
     """The seconds of each stage's job, for each of its instances."""
-    return {stage: _job_seconds(request, strict) for stage, request in started.items()}
+    return {stage: Billed(_job_seconds(request, strict)) for stage, request in started.items()}
 
 
 def _job_seconds(request: Mapping[str, Any], strict: bool) -> float | None:

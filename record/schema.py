@@ -106,8 +106,18 @@ class Dataset(ShownModel):
 class Instances(ShownModel):
     """Machines of one type that a stage's definition asks for in the cloud; a local run starts none of them."""
 
-    type: Text = Field(description="instance type, e.g. `ml.m5.xlarge` or `m5.xlarge`")
+    type: Text = Field(
+        description="instance type, e.g. `ml.m5.xlarge` or `m5.xlarge`, or the size of a worker, e.g. `4 vCPU, 16 GB`"
+    )
     count: AtLeastOne = Field(description="how many of them")
+
+
+class Utilization(ShownModel):
+    """What EMR Serverless bills for a stage's workers, from the moment in which each was ready; a minute at least."""
+
+    vcpu_hours: NonNegative = Field(description="hours of vCPUs")
+    memory_gb_hours: NonNegative = Field(description="hours of GB of memory")
+    storage_gb_hours: NonNegative = Field(description="hours of GB of storage beyond the 20 GB that a worker has free")
 
 
 class Stage(ShownModel):
@@ -131,7 +141,10 @@ class Stage(ShownModel):
         default=None,
         description="seconds that the service bills for the stage, as its Describe call reports them: SageMaker, a "
         "job's billable seconds or its start to end, for each of its instances; EMR, the step's start to end on its "
-        "cluster. where=aws only",
+        "cluster; EMR Serverless, the duration of the job run. where=aws only",
+    )
+    utilization: Utilization | None = Field(
+        default=None, description="what EMR Serverless bills, in place of instances' seconds. where=aws only"
     )
     cpu_percent: NonNegative | None = Field(
         default=None,
@@ -256,7 +269,7 @@ class Side(ShownModel):
     """One side's run of the pipeline: a service with an engine."""
 
     title: Text = Field(description="its name for people, e.g. `SageMaker`")
-    service: Text = Field(description="the service that ran it: `sagemaker`, `emr`")
+    service: Text = Field(description="the service that ran it: `sagemaker`, `emr`, `emr-serverless`")
     engine: Text = Field(description="what computed: `single node` or `Spark`")
     status: Outcome = Field(description="whether the side's state machine ended well")
     error: SideError | None = Field(default=None, description="why it failed; null when it succeeded")
@@ -487,7 +500,19 @@ def describe() -> str:
     ]
     schema = Record.model_json_schema(mode="serialization")
     # pydantic sorts $defs by name; follow the order of the file, outermost first.
-    models = [Record, Dataset, Machine, Side, SideError, Stage, Instances, Metrics, CalibrationBin, RocPoint]
+    models = [
+        Record,
+        Dataset,
+        Machine,
+        Side,
+        SideError,
+        Stage,
+        Instances,
+        Utilization,
+        Metrics,
+        CalibrationBin,
+        RocPoint,
+    ]
     for model in [*models, Serve, Load, Traffic, Cluster, Limits, Agreement, CrossScoring]:
         lines += [
             "",

@@ -3,17 +3,27 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Protocol, cast
 
 from botocore.exceptions import ClientError
 
-from record.schema import Cluster, Instances, StageName
+from record.schema import Cluster, Instances, StageName, Utilization
 
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What is billed for a stage; None where the service does not say."""
+
+    seconds: float | None
+    utilization: Utilization | None = None
+    """Of a service that bills for workers by what they have."""
 
 
 class Service(Protocol):
@@ -32,10 +42,10 @@ class Service(Protocol):
         """Where the log of a stage is, in an account."""
 
     @staticmethod
-    def billed_seconds(
-        started: Mapping[StageName, Mapping[str, Any]], *, strict: bool
-    ) -> Mapping[StageName, float | None]:
-        """The seconds that the service bills for the stages, by their requests; None where it does not say."""
+    def billed(
+        history: list[dict[str, Any]], started: Mapping[StageName, Mapping[str, Any]], *, strict: bool
+    ) -> Mapping[StageName, Billed]:
+        """What the service bills for the stages, by their requests."""
 
     @staticmethod
     def cluster(history: list[dict[str, Any]], *, strict: bool) -> Cluster | None:

@@ -23,6 +23,7 @@ from comparison.claims.templates import SideTemplate
 from comparison.cost.lines import Estimate, usd
 from comparison.summary import NOT_MEASURED, TITLES, difference, milliseconds, percent, score, seconds, size
 from record.schema import Record, Side, SideName, StageName
+from sides import SERVICES as KNOWN
 from sides import SIDES
 
 Service = Literal["sagemaker", "emr"]
@@ -45,10 +46,16 @@ CODE = "counted in the code of this checkout"
 SIMULATED = "simulated"
 
 
+def service_of(side: SideName) -> str:
+    """The name of a side's service; a side that this checkout does not have begins with it."""
+    if side in SIDES:
+        return SIDES[side].service
+    return max((name for name in KNOWN if side.startswith(name)), key=len, default=side)
+
+
 def service(side: SideName) -> Service:
-    """The service of a side, as the claims know two; a side that this checkout does not have begins with its name."""
-    name = SIDES[side].service if side in SIDES else side
-    return "emr" if name.startswith("emr") else "sagemaker"
+    """The service of a side that the claims are about (`Evidence.sides`)."""
+    return next(each for each in SERVICES if each == service_of(side))
 
 
 @dataclass(frozen=True)
@@ -193,8 +200,8 @@ class Evidence:
 
     @cached_property
     def sides(self) -> dict[SideName, Side]:
-        """The sides of the record, in its order."""
-        return self.record.sides
+        """The sides of the record that the claims are about, in its order."""
+        return {name: side for name, side in self.record.sides.items() if service_of(name) in SERVICES}
 
     @cached_property
     def templates(self) -> dict[SideName, SideTemplate]:

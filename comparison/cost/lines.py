@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from comparison.cost.formula import Tree, evaluate, parse
 from comparison.cost.prices import HOURS_A_MONTH, Price, Unit
 from comparison.cost.usage import Usage
-from record.schema import SideName
+from record.schema import STAGES, SideName
 
 SHARED = "shared"
 Party = str
@@ -22,7 +22,10 @@ NonNegative = Annotated[FiniteFloat, Field(ge=0)]
 GB = 2**30
 """S3, EBS and data transfer are billed in units of 2^30 bytes (aws.amazon.com/s3/pricing, FAQ; 2026-11-22)."""
 MINIMUM_SECONDS = 60
-"""An instance of EC2 and EMR is billed by the second, a minute at least (AWS EMR best practices, 2021-11-09)."""
+"""An instance of EC2 and EMR is billed by the second, a minute at least (AWS EMR best practices, 2021-11-09).
+
+A worker of EMR Serverless as well, from when it is ready (2024-11-28).
+"""
 
 # A persistent cluster that idle termination has ended stays away: each run then starts a cluster of its own and ends
 # it, as the pipeline's state machine does. So it is always on if the pause between two runs is shorter than its idle
@@ -41,6 +44,12 @@ _MONTH = {
     "up_hours": f"cluster_hours_per_day * days_a_month if kept_up else {HOURS_A_MONTH}",
     "cluster_hours": "max(up_hours, runs * work_seconds / 3600) if always_on else runs * own_seconds / 3600",
     "run_hours": "(work_seconds if always_on else own_seconds) / 3600",
+    # Each stage's job run on EMR Serverless has workers of its own.
+    **{
+        f"{stage}_run_seconds": f"max({MINIMUM_SECONDS}, {stage}_fixed_seconds"
+        f" + {stage}_seconds_per_event * events_per_run)"
+        for stage in STAGES
+    },
     "spot_factor": "1 - spot_share * spot_discount",
     "endpoint_hours": "endpoint_hours_per_day * days_a_month",
     # Less than a rounding error does not start an instance.
@@ -173,6 +182,15 @@ class Parameters(_Model):
     cluster_fixed_seconds: NonNegative = 0
     cluster_seconds_per_event: NonNegative = 0
     """A run's work on the cluster: all stages."""
+    prepare_fixed_seconds: NonNegative = 0
+    prepare_seconds_per_event: NonNegative = 0
+    train_fixed_seconds: NonNegative = 0
+    train_seconds_per_event: NonNegative = 0
+    evaluate_fixed_seconds: NonNegative = 0
+    evaluate_seconds_per_event: NonNegative = 0
+    score_fixed_seconds: NonNegative = 0
+    score_seconds_per_event: NonNegative = 0
+    """Of each stage's job run, where a stage has workers of its own that are billed for a minute at least."""
     endpoint_minimum: NonNegativeInt = 0
     endpoint_maximum: NonNegativeInt = 0
     endpoint_target: Annotated[FiniteFloat, Field(gt=0)] = 1

@@ -46,10 +46,12 @@ _UNITS: dict[Unit, frozenset[str]] = {
     "minute": frozenset({"minutes", "minute", "min"}),
     "month": frozenset({"keys", "key", "metrics", "dashboards", "alarms", "months", "month"}),
     "GB": frozenset({"gb", "gigabytes"}),
+    "GB-hour": frozenset({"gb-hours", "gb-hour", "gbhours", "storagegbhours", "hours", "hrs"}),
     "GB-month": frozenset({"gb-mo", "gb-month"}),
     "GB-second": frozenset({"lambda-gb-second", "gb-second", "gb-seconds"}),
     "request": frozenset({"requests", "request", "api requests"}),
     "transition": frozenset({"statetransitions", "statetransition", "transitions"}),
+    "vCPU-hour": frozenset({"vcpu-hours", "vcpu-hour", "cpuhours", "hours", "hrs"}),
 }
 
 
@@ -101,6 +103,10 @@ OFFERS: dict[str, Offer] = {
         r"BoxUsage:([a-z0-9-]+\.[a-z0-9-]+)",
         {"productFamily": "Elastic Map Reduce Instance", "softwareType": "EMR"},
     ),
+    # The usage type is known to hold this word only; which of them it is, the meter's unit says (aws-emr-advisor).
+    "emr-serverless/vcpu": Offer("ElasticMapReduce", ".*SERVERLESS.*", {"meterunit": "CPUHours"}),
+    "emr-serverless/memory": Offer("ElasticMapReduce", ".*SERVERLESS.*", {"meterunit": "GBHours"}),
+    "emr-serverless/storage": Offer("ElasticMapReduce", ".*SERVERLESS.*", {"meterunit": "StorageGBHours"}),
     "sagemaker/<component>/<ml type>": Offer(
         "AmazonSageMaker",
         rf"({'|'.join(_COMPONENTS)}):(ml\.[a-z0-9-]+\.[a-z0-9-]+)",

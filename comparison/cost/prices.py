@@ -40,12 +40,17 @@ SCHEMA_VERSION = 1
 HOURS_A_MONTH = 730
 """As AWS's own calculator counts a month (calculator.aws, 2026-11-22)."""
 
-Unit = Literal["hour", "second", "minute", "month", "GB", "GB-month", "GB-second", "request", "transition"]
+Unit = Literal[
+    "hour", "second", "minute", "month", "GB", "GB-hour", "GB-month", "GB-second", "request", "transition", "vCPU-hour"
+]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 KINDS: dict[str, Unit] = {
     "ec2/<type>": "hour",
     "emr/<type>": "hour",  # the EMR charge, beside the instance's own price
+    "emr-serverless/vcpu": "vCPU-hour",  # x86
+    "emr-serverless/memory": "GB-hour",
+    "emr-serverless/storage": "GB-hour",  # beyond 20 GB a worker
     "sagemaker/<component>/<ml type>": "hour",
     "sagemaker/serverless/<memory>": "second",
     "sagemaker/storage/<volume of>": "GB-month",

@@ -3,11 +3,15 @@
 A new service is a file such as `sagemaker` and a line in `SERVICES`, by its name in the registry of sides.
 """
 
-from comparison.cost import emr, sagemaker
+from comparison.cost import emr, emr_serverless, sagemaker
 from comparison.cost.billing import Service
 from sides import SIDES, side_named
 
-SERVICES: dict[str, Service] = {"sagemaker": sagemaker.SERVICE, "emr": emr.SERVICE}
+SERVICES: dict[str, Service] = {
+    "sagemaker": sagemaker.SERVICE,
+    "emr": emr.SERVICE,
+    "emr-serverless": emr_serverless.SERVICE,
+}
 
 
 def services_of(tasks: list[str]) -> list[str]:

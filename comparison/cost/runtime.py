@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from comparison.cost.lines import number
 from comparison.cost.prices import PriceBook
+from record.emr_serverless import WORKER
 from record.errors import UserError
 from record.files import read_text
 from record.schema import STAGES, Instances, Record, SideName, StageName
 from sides import SIDES
 
-RunsOn = Literal["job", "cluster"]
+RunsOn = Literal["job", "cluster", "job run"]
 DEFAULTS = Path(__file__).parent / "runtime.json"
 NonNegative = Annotated[FiniteFloat, Field(ge=0)]
 
@@ -51,7 +52,7 @@ class SideRuntime(_Model):
 
     stages: dict[StageName, StageRuntime]
     runs_on: RunsOn
-    """What is started for a run: jobs, each with instances of its own, or one cluster for all stages."""
+    """What is started for a run: jobs or job runs, each with machines of its own, or one cluster for all stages."""
     startup_seconds: NonNegative
     """Billed before the work starts, of each job or of the cluster."""
     startup_origin: str
@@ -138,23 +139,30 @@ def fit_runtime(records: Sequence[Record], book: PriceBook, base: RuntimeModel |
 
 
 def worker_vcpus(instances: Sequence[Instances], book: PriceBook, runs_on: RunsOn) -> int:
-    """How many vCPUs work in a stage: all of its instances', or a cluster's without its primary node.
+    """How many vCPUs work in a stage: all of its instances', or without a cluster's primary node, a job run's driver.
 
     Raises:
         UserError: no instances, or a type whose size is not known; one line.
     """
     total = 0
     for i, each in enumerate(instances):
-        size = book.instance_types.get(each.type.removeprefix("ml."))
-        if size is None:
-            raise UserError(
-                f"how many vCPUs {each.type} has is not known; allowed: the types in instance_types of the price file"
-            )
-        # A cluster's first instance is its primary node, which does not work.
-        total += size.vcpus * (each.count - (1 if runs_on == "cluster" and i == 0 else 0))
+        # The first machine of a cluster is its primary node, that of a job run its driver: they do not work.
+        total += _vcpus(each.type, book) * (each.count - (1 if runs_on != "job" and i == 0 else 0))
     if total == 0:
         raise UserError("no instances that work; at least one is needed")
     return total
+
+
+def _vcpus(kind: str, book: PriceBook) -> int:
+    """How many vCPUs an instance type has, or a worker whose size is its name."""
+    if worker := WORKER.fullmatch(kind):
+        return int(worker[1])
+    size = book.instance_types.get(kind.removeprefix("ml."))
+    if size is None:
+        raise UserError(
+            f"how many vCPUs {kind} has is not known; allowed: the types in instance_types of the price file"
+        )
+    return size.vcpus
 
 
 def _side(name: SideName, records: Sequence[Record], book: PriceBook, base: SideRuntime) -> SideRuntime:

@@ -95,7 +95,9 @@ def run_table(name: str, cost: RunCost) -> CostTable:
         ("start-up and idle, of any size", *(_sum(cost.total(side, "start-up and idle")) for side in cost.sides))
     )
     rows.append(("in all, with storage and requests", *(_sum(cost.total(side)) for side in cost.sides)))
-    estimated = ", an estimate" if all(line.estimate for line in cost.lines if line.name == "instances") else ""
+    estimated = (
+        ", an estimate" if all(line.estimate for line in cost.lines if line.name in ("instances", "vCPUs")) else ""
+    )
     title = f"Run {name}{estimated}, US dollars"
     return CostTable(title, ("", *(TITLES[side] for side in cost.sides)), tuple(rows), 1, frozenset({len(STAGES)}))
 

@@ -57,7 +57,7 @@ def gather(record: Record, folder: Path) -> ReportData:
     cost = _cost(record, folder, assembly)
     evidence = Evidence(record=record, assembly=assembly, posture=found, cost=cost.estimate)
     # A claim is about two services: a run of one has nothing to say of it.
-    judged = claims(evidence) if {service(side) for side in record.sides} == set(SERVICES) else ()
+    judged = claims(evidence) if {service(side) for side in evidence.sides} == set(SERVICES) else ()
     return ReportData(claims=judged, posture=found, cost=cost, day=simulate(evidence.templates))
 
 

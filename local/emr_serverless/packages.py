@@ -12,12 +12,11 @@ import zlib
 from functools import cache
 from pathlib import Path
 
-from local.environments import Environment
 from local.jobs import RequestRefused
 from local.spark import Host, installed
 
 # Of a wheel: what installing it writes anew, or puts elsewhere.
-_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", ".pyc")
 
 
 def bare_python(host: Host) -> Path:
@@ -32,20 +31,21 @@ def bare_python(host: Host) -> Path:
 
 def unpack(archive: Path, target: Path, host: Host) -> None:
     """Let the host see the archive's content at `target`. Raises RequestRefused where it is not what is installed."""
-    there = installed()
-    differing = _differing(archive, archive.stat().st_mtime_ns, there)
+    there = installed().folder
+    differing = _differing(archive, archive.stat().st_mtime_ns)
     if differing:
-        raise RequestRefused(f"{there.folder} does not hold what {archive.name} does: {differing}; run `make clean`")
+        raise RequestRefused(f"{there} does not hold what {archive.name} does: {differing}; run `make clean`")
     target.symlink_to(host.seen(_packages(there)))
 
 
 @cache
-def _differing(archive: Path, _changed: int, there: Environment) -> str:
+def _differing(archive: Path, _changed: int) -> str:
     """Some names of what an archive holds and an environment does not, empty if there are none.
 
     By the files' sizes and check sums; on another Python or processor than the service's, by the packages' versions.
     """
-    packages = _packages(there)
+    there = installed()
+    packages = _packages(there.folder)
     same = there.python.startswith(f"{there.wanted_python}.") and sys.platform == "linux" and _is_x86()
     with zipfile.ZipFile(archive) as content:
         files = {item.filename: item for item in content.infolist() if not item.is_dir()}
@@ -63,8 +63,8 @@ def _is(file: Path, item: zipfile.ZipInfo) -> bool:
     return file.is_file() and file.stat().st_size == item.file_size and zlib.crc32(file.read_bytes()) == item.CRC
 
 
-def _packages(there: Environment) -> Path:
-    return next((there.folder / "lib").glob("python3.*/site-packages"))
+def _packages(there: Path) -> Path:
+    return next((there / "lib").glob("python3.*/site-packages"))
 
 
 def _is_x86() -> bool:

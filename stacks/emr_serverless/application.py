@@ -49,7 +49,7 @@ def application(
         ),
         monitoring_configuration=properties.MonitoringConfigurationProperty(
             s3_monitoring_configuration=properties.S3MonitoringConfigurationProperty(
-                log_uri=f"s3://{data.bucket.bucket_name}/{LOGS}/{SIDE}/", encryption_key_arn=key
+                log_uri=logs(data), encryption_key_arn=key
             ),
             # Of the service, for 30 days: Spark's own pages of a run are made of these.
             managed_persistence_monitoring_configuration=properties.ManagedPersistenceMonitoringConfigurationProperty(
@@ -57,6 +57,11 @@ def application(
             ),
         ),
     )
+
+
+def logs(data: DataStack) -> str:
+    """Where drivers and executors log, in files below a folder for each job run."""
+    return f"s3://{data.bucket.bucket_name}/{LOGS}/{SIDE}/"
 
 
 def digest(made: serverless.CfnApplication, settings: Settings) -> str:

@@ -7,6 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from stacks.data.stack import DataStack
 from stacks.emr_serverless import SIDE
+from stacks.emr_serverless.application import logs
 from stacks.emr_serverless.session import INTEGRATION_ERRORS, ApplicationSession
 from stacks.settings import Settings
 from stacks.shared.layout import archive
@@ -35,9 +36,12 @@ class Stages(SparkStages):
 
     def _job(self, stage: str, arguments: Mapping[str, str]) -> StageRun:
         """A job run of a driver and a fixed number of executors."""
+        key = self._data.key.key_arn
         request = {
             "ApplicationId": self._application,
-            "ClientToken": self._token(stage),
+            # A request that is sent again starts no second job run. An execution that is redriven finds the one that
+            # failed, as with the names of SageMaker's jobs: start a new run instead.
+            "ClientToken": self._session.run_name(stage),
             "Name": self._session.run_name(stage),
             "ExecutionRoleArn": self._job_role.role_arn,
             # It ends before the state gives it up, which would leave it running until the clean-up finds it.
@@ -49,15 +53,16 @@ class Stages(SparkStages):
                     "SparkSubmitParameters": self._parameters(stage),
                 }
             },
-            "ConfigurationOverrides": {"DiskEncryptionConfiguration": {"EncryptionKeyArn": self._data.key.key_arn}},
+            "ConfigurationOverrides": {
+                "DiskEncryptionConfiguration": {"EncryptionKeyArn": key},
+                # As the application has it: whoever reads the request knows where the logs are.
+                "MonitoringConfiguration": {
+                    "S3MonitoringConfiguration": {"LogUri": logs(self._data), "EncryptionKeyArn": key}
+                },
+            },
             "Tags": self._settings.tags(expires=True),
         }
         return StageRun(Task("emr-serverless:startJobRun.sync", request, INTEGRATION_ERRORS))
-
-    def _token(self, stage: str) -> str:
-        """A token a try: a request that is sent again starts no second job run, that of a redriven execution does."""
-        redrives = sfn.JsonPath.string_at("$$.Execution.RedriveCount")
-        return sfn.JsonPath.format("{}-{}", self._session.run_name(stage), redrives)
 
     def _parameters(self, stage: str) -> str:
         """The parameters of spark-submit, in one text that no shell reads: without quotes and spaces."""

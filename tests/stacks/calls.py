@@ -245,6 +245,11 @@ _INTEGRATIONS: dict[str, tuple[list[str], str | None]] = {
         named("elasticmapreduce", "AddJobFlowSteps DescribeStep CancelSteps"),
         "StepFunctionsGetEventForEMRAddJobFlowStepsRule",
     ),
+    # step-functions/latest/dg/connect-emr-serverless.html (as quoted 2026-11-28).
+    "emr-serverless:startJobRun.sync": (
+        named("emr-serverless", "StartJobRun GetJobRun CancelJobRun"),
+        "StepFunctionsGetEventsForEMRServerlessJobRule",
+    ),
     "lambda:invoke": (named("lambda", "InvokeFunction"), None),
     "sagemaker:createModel": (named("sagemaker", "CreateModel"), None),
     **{
@@ -273,6 +278,10 @@ _ROLE_FIELDS = {
     "ServiceRole": "elasticmapreduce.amazonaws.com",
     "JobFlowRole": "ec2.amazonaws.com",
 }
+
+# What starts a job run must be allowed to use the keys that its request names
+# (emr/latest/EMR-Serverless-UserGuide/disk-encryption-cmk.html, as quoted 2026-11-28).
+_SUBMITTER_KEY = named("kms", "Decrypt DescribeKey GenerateDataKey")
 
 _SAGEMAKER_NAMES = {
     "ProcessingJobName": "processing-job",
@@ -426,20 +435,24 @@ class Call:
 
 
 class Calls:
-    """The calls of every role, by the role's ARN; who uses the role, keys of ``TRUSTED``; the tags of all clusters."""
+    """The calls of every role, by the role's ARN; who uses the role, keys of ``TRUSTED``.
+
+    And the tags by which permissions tell what has an id of its service's making: of clusters, applications, job runs.
+    """
 
     def __init__(self, templates: Templates, *, session_manager: bool) -> None:
         """Whether somebody may open a shell on a node is the one thing that no template shows."""
         self.templates = templates
         self.by_role: dict[str, set[Call]] = defaultdict(set)
         self.users: dict[str, set[str]] = defaultdict(set)
-        self.cluster_tags: list[dict[str, str]] = []
+        self.tags: list[dict[str, str]] = []
         self._session_manager = session_manager
         self._raw = templates.output("Raw")
         self._keys = {bucket.name: _bucket_key(bucket) for bucket in templates.of("AWS::S3::Bucket")}
         of: dict[str, Callable[[Resource], None]] = {
             "AWS::CodeBuild::Project": self._project,
             "AWS::EC2::FlowLog": self._flow_log,
+            "AWS::EMRServerless::Application": self._application,
             "AWS::EMR::Cluster": lambda cluster: self._cluster(cluster.properties, cluster.path),
             "AWS::Lambda::Function": self._function,
             "AWS::SageMaker::Model": self._endpoint_model,
@@ -486,8 +499,9 @@ class Calls:
             if task["Resource"].split(":")[2] == "lambda":
                 self._invoke(role, "machine", task["Resource"])
             elif integration.startswith("aws-sdk:"):
-                target = _target(integration.split(":")[1], request)
-                self._add(role, "machine", integration, _sdk_actions(integration), target)
+                actions = _sdk_actions(integration)
+                target = _target(integration.split(":")[1], request, actions[0])
+                self._add(role, "machine", integration, actions, target)
                 if integration == "aws-sdk:emr:runJobFlow":
                     # SAR, operations of EMR: RunJobFlow asks for AddTags and PassRole besides, and for no policy's own
                     # action; a new cluster has no ARN.
@@ -526,7 +540,12 @@ class Calls:
             arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}"
             self._add(role, "machine", f"{integration}'s end", _RULE_ACTIONS, arn)
         if "Tags" in request:
-            self._add(role, "machine", f"{integration}'s tags", [f"{service}:AddTags"], _target(service, request))
+            # SAR: of EMR Serverless it is another, on what is made.
+            tagging = "emr-serverless:TagResource" if service == "emr-serverless" else f"{service}:AddTags"
+            self._add(role, "machine", f"{integration}'s tags", [tagging], _target(service, request, tagging))
+        if service == "emr-serverless":
+            for key in {value for path, value in _leaves(request) if path.endswith("EncryptionKeyArn")}:
+                self._add(role, "machine", f"{integration}'s key", _SUBMITTER_KEY, key)
         if service == "sagemaker":
             self._add(role, "machine", "Step Functions' look at tags", ["sagemaker:ListTags"])
         self._roles(role, integration, request)
@@ -535,7 +554,8 @@ class Calls:
         """The roles that a request hands over."""
         for name, receiver in _ROLE_FIELDS.items():
             if name in request:
-                self._pass(role, f"{integration}, {name}", self._role(name, request[name]), receiver)
+                to = TRUSTED["job run"] if integration.startswith("emr-serverless:") else receiver
+                self._pass(role, f"{integration}, {name}", self._role(name, request[name]), to)
 
     def _role(self, name: str, given: str) -> str:
         """The ARN of the role that a field names."""
@@ -557,7 +577,10 @@ class Calls:
                 self._sagemaker(request["RoleArn"], "job", why, request)
             case "elasticmapreduce", "addStep":
                 for definition in self._clusters(machine):
-                    self._step(self._role("JobFlowRole", definition["JobFlowRole"]), why, request["Step"])
+                    nodes = self._role("JobFlowRole", definition["JobFlowRole"])
+                    self._spark(nodes, "nodes", why, request["Step"]["HadoopJarStep"]["Args"])
+            case "emr-serverless", "startJobRun":
+                self._job_run(why, request)
 
     # SageMaker.
 
@@ -639,7 +662,7 @@ class Calls:
     def _cluster(self, definition: Mapping[str, Any], why: str) -> None:
         """What EMR and the nodes need for a cluster, whoever starts it: both definitions have the same fields."""
         service, nodes = definition["ServiceRole"], self._role("JobFlowRole", definition["JobFlowRole"])
-        self.cluster_tags.append({tag["Key"]: tag["Value"] for tag in definition["Tags"]})
+        self.tags.append({tag["Key"]: tag["Value"] for tag in definition["Tags"]})
         self._add(service, "EMR", why, EMR_CLUSTER)
         if "AllocationStrategy" in json.dumps(definition["Instances"]):
             self._add(service, "EMR", f"{why}, AllocationStrategy", EMR_ALLOCATION_STRATEGY)
@@ -675,9 +698,8 @@ class Calls:
         for role, user, action in ((nodes, "nodes", "kms:GenerateDataKey"), (service, "EMR", "kms:DescribeKey")):
             self._add(role, user, "LogEncryptionKmsKeyId", [action], definition["LogEncryptionKmsKeyId"])
 
-    def _step(self, nodes: str, why: str, step: Mapping[str, Any]) -> None:
-        """What a Spark step reads and writes: the S3 locations among its arguments."""
-        arguments = step["HadoopJarStep"]["Args"]
+    def _spark(self, role: str, user: str, why: str, arguments: Sequence[str]) -> None:
+        """What a Spark job reads and writes: the S3 locations among spark-submit's arguments."""
         (script,) = [argument for argument in arguments if re.match(r"s3://.*/workloads/spark/\w+\.py$", argument)]
         written = published_options(Path(script).stem)
         for argument in arguments:
@@ -686,8 +708,24 @@ class Calls:
                 continue
             on_objects, on_bucket = _S3A_WRITE if name in written else _S3A_READ
             whole = location if re.search(r"\.(py|zip)$", location) else below(location)
-            self._objects(nodes, "nodes", f"{why} {name}", on_objects, whole)
-            self._bucket(nodes, "nodes", f"{why} {name}", on_bucket, location)
+            self._objects(role, user, f"{why} {name}", on_objects, whole)
+            self._bucket(role, user, f"{why} {name}", on_bucket, location)
+
+    # EMR Serverless.
+
+    def _job_run(self, why: str, request: Mapping[str, Any]) -> None:
+        """What a job run's role needs: code and packages, the data, and the logs of its workers."""
+        role, driver = request["ExecutionRoleArn"], request["JobDriver"]["SparkSubmit"]
+        self.tags.append(request["Tags"])
+        parameters = [word.partition("#")[0] for word in driver["SparkSubmitParameters"].split()]
+        self._spark(role, "job run", why, [*parameters, driver["EntryPoint"], *driver["EntryPointArguments"]])
+        for path, value in _leaves(request["ConfigurationOverrides"]):
+            if path.endswith("LogUri"):
+                self._objects(role, "job run", f"{why}, LogUri", ["s3:PutObject"], below(value))
+
+    def _application(self, application: Resource) -> None:
+        """An application does nothing by itself; it has tags."""
+        self.tags.append({tag["Key"]: tag["Value"] for tag in application.properties["Tags"]})
 
     # Functions, builds, schedules, flow logs.
 
@@ -731,6 +769,8 @@ class Calls:
                     case _ if action.startswith("sagemaker:"):
                         for job in self._jobs(machines, action):
                             self._add(role, "function", module.name, [action], job)
+                    case _ if action.startswith("emr-serverless:"):
+                        self._add(role, "function", module.name, [action], _target("emr-serverless", {}, action))
                     case _ if action.startswith("elasticmapreduce:"):
                         if any(self._runs_steps(machine) for machine in machines):
                             self._add(role, "function", module.name, [action])
@@ -837,6 +877,7 @@ TRUSTED = {
     "flow log": "vpc-flow-logs.amazonaws.com",
     "function": "lambda.amazonaws.com",
     "job": "sagemaker.amazonaws.com",
+    "job run": "emr-serverless.amazonaws.com",
     "machine": "states.amazonaws.com",
     "nodes": "ec2.amazonaws.com",
     "schedule": "scheduler.amazonaws.com",
@@ -851,8 +892,9 @@ def _bucket_key(bucket: Resource) -> str | None:
 
 
 def _sdk_actions(name: str) -> tuple[str, ...]:
-    """The IAM actions of a call named ``aws-sdk:<service>:<operation>``; only services that botocore calls the same."""
+    """The IAM actions of a call named ``aws-sdk:<service>:<operation>``; by botocore's name of the service."""
     _, service, operation = name.split(":")
+    service = {"emrserverless": "emr-serverless"}.get(service, service)
     return operation_actions(service, f"{operation[0].upper()}{operation[1:]}")
 
 
@@ -882,6 +924,10 @@ def _aim(action: str, resource: Resource) -> list[str]:
     return [ANYTHING]
 
 
+# SAR, actions of EMR Serverless; of tags those that are given to what StartJobRun makes.
+_ON_JOB_RUNS = named("emr-serverless", "CancelJobRun GetJobRun TagResource")
+
+
 def _target(service: str, request: Mapping[str, Any], action: str = "") -> str:
     """The ARN of what a state's request is about."""
     match service:
@@ -889,6 +935,9 @@ def _target(service: str, request: Mapping[str, Any], action: str = "") -> str:
             for name, kind in _SAGEMAKER_NAMES.items():
                 if name in request:
                     return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{request[name]}"
+        case "emr-serverless" | "emrserverless":
+            application = f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/{request.get('ApplicationId', '*')}"
+            return f"{application}/jobruns/*" if action in _ON_JOB_RUNS else application
         case "codebuild":
             return f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{request['ProjectName']}"
         case "lambda":

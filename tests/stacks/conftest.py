@@ -100,6 +100,19 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
 }
 
+# Settings of sides that are not there by default.
+OTHERS["emr serverless"] = {
+    "sides": "sagemaker,emr,emr-serverless",
+    "stage_minutes": 5,
+    "emr_serverless.executors": 3,
+    "emr_serverless.vcpus": 8,
+    "emr_serverless.memory_gb": 60,
+    "emr_serverless.disk_gb": 120,
+    "emr_serverless.maximum_vcpus": 64,
+    "emr_serverless.maximum_memory_gb": 480,
+    "emr_serverless.idle_minutes": 30,
+}
+
 # A side may be deployed alone.
 ONE_SIDE: dict[str, dict[str, Any]] = {f"{side} alone": {"sides": side} for side in SIDES}
 

@@ -202,8 +202,8 @@ def _expanded(word: str, values: Mapping[str, str]) -> str:
 
 
 def published_options(stage: str) -> set[str]:
-    """The options of a stage's EMR script that say where it writes: ``hadoop.publish`` is how it does."""
-    tree = ast.parse((WORKLOADS / "emr" / f"{stage}.py").read_text())
+    """The options of a stage's program on Spark that say where it writes: ``hadoop.publish`` is how it does."""
+    tree = ast.parse((WORKLOADS / "spark" / f"{stage}.py").read_text())
     options = set()
     for node in ast.walk(tree):
         match node:

@@ -11,6 +11,7 @@ import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from assembly.template import ACCOUNT, app_context
+from local.services import machine_name
 from stacks.network.stack import DELETE_DATA
 from stacks.settings import Settings
 from tests.stacks.calls import (
@@ -69,13 +70,13 @@ def roles(calls: Calls) -> list[tuple[Resource, list[Statement]]]:
 
 
 def stack(role: Resource) -> str:
-    """What a role's stack is: network, data, sagemaker, emr, comparison."""
-    return role.stack.rsplit("-", 1)[1]
+    """What a role's stack is: network, data, a side's name, comparison."""
+    return machine_name(role.stack)
 
 
 def deployed(calls: Calls) -> set[str]:
     """What the stacks are."""
-    return {name.rsplit("-", 1)[1] for name in calls.templates.templates}
+    return {machine_name(name) for name in calls.templates.templates}
 
 
 def test_every_role_may_do_what_its_jobs_call_and_nothing_else(calls: Calls) -> None:
@@ -89,7 +90,12 @@ def test_every_role_is_used_and_trusts_the_service_that_uses_it_alone(calls: Cal
         assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole"), role.path
         assert statement["Principal"] == {"Service": service}, role.path
         # Services that act for whoever asks them are trusted for this account's requests only.
-        if service in ("codebuild.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com"):
+        if service in (
+            "codebuild.amazonaws.com",
+            "emr-serverless.amazonaws.com",
+            "sagemaker.amazonaws.com",
+            "scheduler.amazonaws.com",
+        ):
             assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, role.path
 
 
@@ -136,6 +142,7 @@ def test_objects_are_written_only_where_the_role_s_jobs_write(calls: Calls) -> N
         ("data", "build"): ["code/", "certificates/"],
         ("data", "job"): [calls.templates.output("Raw").split("/", 3)[3]],
         ("emr", "nodes"): ["runs/*/emr/", "logs/emr/"],
+        ("emr-serverless", "job run"): ["runs/*/emr-serverless/", "logs/emr-serverless/"],
         ("sagemaker", "endpoint"): ["capture/"],
         ("sagemaker", "job"): ["runs/*/sagemaker/"],
     }
@@ -154,7 +161,7 @@ def test_objects_are_written_only_where_the_role_s_jobs_write(calls: Calls) -> N
             if any(action.startswith(("s3:Put", "s3:Delete", "s3:Abort")) for action in statement.actions):
                 assert set(statement.resources) <= permitted, role.path
                 written.add((stack(role), user))
-    wanted = {("data", "build"), ("emr", "nodes"), ("sagemaker", "job")}
+    wanted = {("data", "build"), ("emr", "nodes"), ("emr-serverless", "job run"), ("sagemaker", "job")}
     assert {each for each in wanted if each[0] in deployed(calls)} <= written
 
 
@@ -174,7 +181,7 @@ def test_roles_are_passed_one_at_a_time_to_one_service(calls: Calls) -> None:
             assert statement.passed_to in TRUSTED.values(), role.path
             passed.append(given)
     # Of each side the roles that its state machine hands over, and EMR.
-    least = {"sagemaker": 1, "emr": 3}
+    least = {"sagemaker": 1, "emr": 3, "emr-serverless": 1}
     assert len(passed) >= sum(least.get(name, 0) for name in deployed(calls))
 
 
@@ -191,7 +198,7 @@ CONDITIONS = {
     "iam:PassedToService": {"iam:PassRole"},
     "kms:EncryptionContext:aws:s3:arn": {"kms:Decrypt"},
     "kms:GrantIsForAWSResource": {"kms:CreateGrant"},
-    "kms:ViaService": {"kms:Decrypt"},
+    "kms:ViaService": {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"},
 }
 
 
@@ -202,9 +209,9 @@ def test_conditions_are_ones_that_hold(calls: Calls) -> None:
             for key, value in ((key, value) for test in statement.conditions.values() for key, value in test.items()):
                 kind, _, tag = key.partition("/")
                 if kind in ("aws:RequestTag", "aws:ResourceTag"):
-                    # The tags of clusters, which EMR gives to all that it makes for one.
-                    assert calls.cluster_tags, role.path
-                    assert all(tags.get(tag) == value for tags in calls.cluster_tags), f"{role.path}: {key}"
+                    # The tags of clusters, which EMR gives to all that it makes for one, of applications and job runs.
+                    assert calls.tags, role.path
+                    assert all(tags.get(tag) == value for tags in calls.tags), f"{role.path}: {key}"
                 else:
                     assert set(statement.actions) <= CONDITIONS[key], f"{role.path}: {key}"
 

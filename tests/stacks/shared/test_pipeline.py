@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.jobs import check_request
+from local.jobs import api_spelling, check_request
 from local.services import machine_name
 from local.states import Call, engine
 from stacks.shared.layout import RUN_ID, STAGES
@@ -32,6 +32,9 @@ OPERATIONS = {
     "aws-sdk:emr:cancelSteps": ("emr", "CancelSteps"),
     "aws-sdk:emr:runJobFlow": ("emr", "RunJobFlow"),
     "aws-sdk:emr:terminateJobFlows": ("emr", "TerminateJobFlows"),
+    "aws-sdk:emrserverless:listJobRuns": ("emr-serverless", "ListJobRuns"),
+    "aws-sdk:emrserverless:cancelJobRun": ("emr-serverless", "CancelJobRun"),
+    "emr-serverless:startJobRun.sync": ("emr-serverless", "StartJobRun"),
     "lambda:invoke": ("lambda", "Invoke"),
     "elasticmapreduce:addStep.sync": ("emr", "AddJobFlowSteps"),
     "states:startExecution.sync:2": ("stepfunctions", "StartExecution"),
@@ -61,10 +64,12 @@ def _field(key: str, value: Any) -> tuple[str, Any]:
     if not key.endswith(".$"):
         return key, evaluated(value)
     name = key[:-2]
-    if name == "Args":
+    if name in ("Args", "EntryPointArguments"):
         return name, ["spark-submit"]
     if str(value).startswith("States.Array("):
         return name, ["j-1"]
+    if name == "JobRunId":
+        return name, "00f1a2b3c4d5e6f7"
     if name.startswith(("S3", "ModelData")):
         return name, "s3://bucket/prefix/"
     return name, "other-20261122-160300-step-1"
@@ -88,20 +93,26 @@ def happy_path(states: dict[str, dict[str, Any]], name: str) -> list[str]:
         name = following
 
 
+def each_side(*apps: Synthesised) -> Iterator[tuple[Synthesised, str]]:
+    yield from ((app, side) for app in apps for side in app.sides)
+
+
 CHOSEN = {"is the cluster ready": "cluster is ready", "has train ended": "train has ended"}
 
 
-def test_both_sides_have_the_same_stages_in_the_same_order(synthesised: Synthesised) -> None:
-    for side in synthesised.sides:
-        machine = definitions(synthesised)[side]
+def test_both_sides_have_the_same_stages_in_the_same_order(synthesised: Synthesised, other: Synthesised) -> None:
+    for app, side in each_side(synthesised, other):
+        machine = definitions(app)[side]
         reached = happy_path(machine["States"], machine["StartAt"])
         assert [state for state in reached if state in STAGES] == list(STAGES)
         assert reached[-1] == "done"
 
 
-def test_every_stage_has_a_limit_retries_and_a_state_that_names_its_failure(synthesised: Synthesised) -> None:
-    for side in synthesised.sides:
-        states = definitions(synthesised)[side]["States"]
+def test_every_stage_has_a_limit_retries_and_a_state_that_names_its_failure(
+    synthesised: Synthesised, other: Synthesised
+) -> None:
+    for app, side in each_side(synthesised, other):
+        states = definitions(app)[side]["States"]
         for stage in STAGES:
             assert states[stage]["TimeoutSeconds"] > 0
             assert states[stage]["Retry"][0]["MaxAttempts"] > 0
@@ -116,9 +127,9 @@ def test_every_stage_has_a_limit_retries_and_a_state_that_names_its_failure(synt
             assert "did a stage fail" in following
 
 
-def test_the_end_of_a_failed_run_says_what_failed(synthesised: Synthesised) -> None:
-    for side in synthesised.sides:
-        states = definitions(synthesised)[side]["States"]
+def test_the_end_of_a_failed_run_says_what_failed(synthesised: Synthesised, other: Synthesised) -> None:
+    for app, side in each_side(synthesised, other):
+        states = definitions(app)[side]["States"]
         (rule,) = states["did a stage fail"]["Choices"]
         assert (rule["Variable"], rule["IsPresent"]) == ("$.failed", True)
         end = states[rule["Next"]]
@@ -225,17 +236,11 @@ def check_requests(synthesised: Synthesised) -> None:
                 request["name"] = request.pop("Name")
             elif service == "lambda":
                 request["Payload"] = json.dumps(request["Payload"])
-            elif service == "codebuild":
-                request = _lower_first(request)
+            elif service in ("codebuild", "emr-serverless"):
+                request = api_spelling(service, operation, request)
             check_request(service, operation, request)
             checked += 1
     assert checked >= len(synthesised.sides) * len(STAGES)
-
-
-def _lower_first(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {f"{key[0].lower()}{key[1:]}": _lower_first(item) for key, item in value.items()}
-    return [_lower_first(item) for item in value] if isinstance(value, list) else value
 
 
 def test_hyper_parameters_are_the_same_on_both_sides(synthesised: Synthesised) -> None:
@@ -248,10 +253,10 @@ def test_hyper_parameters_are_the_same_on_both_sides(synthesised: Synthesised) -
         assert f"'--{name}={value}'" in emr
 
 
-def test_a_side_reads_and_writes_below_its_own_run_prefix_only(synthesised: Synthesised) -> None:
-    for side in synthesised.sides:
-        text = json.dumps(definitions(synthesised)[side])
-        assert set(re.findall(r"/runs/\{\}/(\w+)/", text)) == {side}
+def test_a_side_reads_and_writes_below_its_own_run_prefix_only(synthesised: Synthesised, other: Synthesised) -> None:
+    for app, side in each_side(synthesised, other):
+        text = json.dumps(definitions(app)[side])
+        assert set(re.findall(r"/runs/\{\}/([\w-]+)/", text)) == {side}
 
 
 @pytest.mark.parametrize("stage", STAGES)

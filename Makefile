@@ -80,7 +80,7 @@ snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review
 
 lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and on the services
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements.lock
-	@for image in sagemaker-xgboost/3.12 emr/3.11 collector/3.14; do name=$${image%/*}; \
+	@for image in sagemaker-xgboost/3.12 sagemaker-spark/3.12 emr/3.11 collector/3.14; do name=$${image%/*}; \
 	  uv pip compile -q --python-version $${image#*/} --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	    --no-header --no-annotate --constraint requirements.lock \
 	    workloads/packages/$$name/requirements.in -o workloads/packages/$$name/requirements.lock; done

@@ -33,6 +33,7 @@ SIDES = {
     for side in (
         Side("sagemaker", "SageMaker", "sagemaker", "single node", ("#0b7a75", "#4cc9bf")),
         Side("emr", "EMR", "emr", "Spark", ("#6d3fc0", "#b79cf2")),
+        Side("sagemaker-spark", "SageMaker Spark", "sagemaker", "Spark", ("#2f6db5", "#7fb4f0")),
         Side("emr-serverless", "EMR Serverless", "emr-serverless", "Spark", ("#b3541e", "#f0a35e")),
     )
 }

@@ -10,7 +10,8 @@ a layer of its own to install into, and nothing of the caller. Two ways, chosen 
               Every `/opt/ml` in the command, the environment, the configuration files and the container's copies of
               scripts is rewritten to it, and SAGEMAKER_BASE_DIR names it for AWS's toolkits. Output folders get
               their scripts (code that travels with a model) back as they were. Not checked then: that a job needs no
-              network, that its host name resolves, and that it leaves the environment as it is.
+              network, that its host name resolves, and that it leaves the environment as it is. Hosts of one job are
+              called by addresses of this machine, whose ports they share with everything else on it.
 """
 
 import functools
@@ -23,13 +24,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from local import namespace
+from local import hosts, namespace, processes
 from local.environments import Environment
-from local.jobs import RequestRefused
+from local.jobs import TOKEN, RequestRefused
 
 Mode = Literal["namespace", "directory"]
 
@@ -85,6 +86,11 @@ class Container:
     mode: Mode
     environment: Environment
     host: str = "algo-1"
+    all_hosts: Sequence[str] = ()
+    """The hosts of a job that has several, this one too; they must be started in one network (`together`)."""
+
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    """What else of this machine the command sees, in a namespace, by its absolute path."""
 
     def __post_init__(self) -> None:
         """Make the folders."""
@@ -128,6 +134,7 @@ class Container:
         socket of the file descriptor `listener` reaches port 8080 of the container, in a namespace.
         """
         venv = _VENV if self.mode == "namespace" else str(self.scratch / "venv")
+        cores = len(os.sched_getaffinity(0))
         env = {
             # Where this machine's own Python finds its libraries, if it was told so.
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
@@ -135,6 +142,8 @@ class Container:
             "TMPDIR": str(self.scratch / "tmp"),
             "TZ": "UTC",
             "AWS_EC2_METADATA_DISABLED": "true",  # this machine may have credentials of its own, if it is in EC2
+            # Hosts that work at the same time share this machine's cores; each would start threads for all of them.
+            **({"OMP_NUM_THREADS": str(max(1, cores // len(self.all_hosts)))} if self.all_hosts else {}),
             **{name: self.seen(value) for name, value in {**self.environment.variables, **variables}.items()},
             "PATH": f"{venv}/bin:{_SEARCH}",
         }
@@ -146,11 +155,30 @@ class Container:
             command,
             scratch=self.scratch,
             host=self.host,
-            mounts={BASE: self.root, _VENV: self.scratch / "venv"},
+            mounts={BASE: self.root, _VENV: self.scratch / "venv", **self.mounts},
             read_only=[self.environment.folder],
             listener=listener,
+            addresses=dict(zip(self.all_hosts, addresses(len(self.all_hosts)), strict=True)),
         )
         return wrapped, env
+
+
+def addresses(count: int) -> list[str]:
+    """The addresses of so many hosts on the loopback device."""
+    return [f"127.0.0.{number}" for number in range(1, count + 1)]
+
+
+def host_names(count: int, mode: Mode) -> list[str]:
+    """The names of a job's hosts, as SageMaker gives them; where several would not resolve, their addresses."""
+    if mode == "directory" and count > 1:
+        return addresses(count)
+    return [f"algo-{number}" for number in range(1, count + 1)]
+
+
+def together(starts: Sequence[hosts.Start], failed: Path, mode: Mode) -> list[str]:
+    """The command that starts the hosts of one job in one network; see `hosts.command`."""
+    command = hosts.command(starts, failed, inherited=[processes.MARK, TOKEN])
+    return namespace.shared_network(command) if mode == "namespace" else command
 
 
 def base_environment(scratch: Path) -> dict[str, str]:

@@ -24,7 +24,9 @@ from local import processes, signals
 STOP_SECONDS = 5.0
 """How long a process may take to end after SIGTERM before SIGKILL (SageMaker gives 120 s)."""
 
-_TOKEN = "LOCAL_JOB_TOKEN"  # inherited by every process of a job, so that those which left its session are found too
+TOKEN = "LOCAL_JOBTOKEN"
+"""Inherited by every process of a job, so that those which left its session are found too."""
+
 _TAIL_BYTES = 64 * 1024
 _FULL_BYTES = 1 << 20
 _ERROR_LINE = re.compile(r"^(?:[\w./-]+: )?error: (?P<reason>.+)$", re.MULTILINE)
@@ -149,7 +151,7 @@ class Registry:
             mark = {name: os.environ[name] for name in (processes.MARK,) if name in os.environ}
             process = subprocess.Popen(
                 command,
-                env={**env, **mark, _TOKEN: token},
+                env={**env, **mark, TOKEN: token},
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -222,7 +224,7 @@ def _signal(jobs: Mapping[int, str], number: signal.Signals) -> list[int]:
 def _members(jobs: Mapping[int, str]) -> list[int]:
     """Living processes of the jobs: by session, or by the token in the environment of those that left it."""
     tokens = set(jobs.values())
-    return processes.members(lambda each: os.getsid(each.pid) in jobs or each.environ().get(_TOKEN) in tokens)
+    return processes.members(lambda each: os.getsid(each.pid) in jobs or each.environ().get(TOKEN) in tokens)
 
 
 @contextmanager

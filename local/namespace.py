@@ -35,16 +35,20 @@ def command(
     read_only: Sequence[Path] = (),
     listener: int | None = None,
     port: int = 8080,
+    addresses: Mapping[str, str] | None = None,
 ) -> list[str]:
     """The command that starts `command` in namespaces of its own.
 
     `host` is its host name, which resolves to 127.0.0.1. `mounts` says which folder or file of this machine is seen at
     an absolute path, which need not exist here; `read_only` are folders of this machine that it cannot write to.
     `scratch` is a folder for what that needs. `listener` is the file descriptor of a socket that listens outside, to be
-    passed on: what connects to it talks to `port` inside.
+    passed on: what connects to it talks to `port` inside. With `addresses`, of hosts by their names, `host` is one of
+    several and resolves them all: the command must be started in the network that they share (`shared_network`).
     """
     hosts = scratch / "hosts"
-    hosts.write_text(f"127.0.0.1 localhost {host}\n::1 localhost\n")
+    named = addresses or {host: "127.0.0.1"}
+    lines = [f"{address} {name}\n" for name, address in named.items()]
+    hosts.write_text("".join(["127.0.0.1 localhost\n::1 localhost\n", *lines]))
     staging = scratch / "mnt"
     staging.mkdir(exist_ok=True)
     specification = {
@@ -54,10 +58,20 @@ def command(
         "read_only": [str(path) for path in read_only],
         "relay": None if listener is None else [listener, port],
     }
-    return [
-        *(shutil.which("unshare") or "unshare", "--map-root-user", "--mount", "--net", "--uts"),
-        *(sys.executable, "-I", "-S", __file__, json.dumps(specification), *command),
-    ]
+    own = ["--mount", "--uts"] if addresses else ["--map-root-user", "--mount", "--net", "--uts"]
+    return [*_unshare(*own), *(sys.executable, "-I", "-S", __file__, json.dumps(specification), *command)]
+
+
+def shared_network(command: Sequence[str]) -> list[str]:
+    """The command that starts `command` in a network namespace, for hosts that share it.
+
+    Its loopback device carries all of 127.0.0.0/8: each host has an address of its own.
+    """
+    return [*_unshare("--map-root-user", "--net"), *command]
+
+
+def _unshare(*options: str) -> list[str]:
+    return [shutil.which("unshare") or "unshare", *options]
 
 
 def main(specification: str, *command: str) -> None:

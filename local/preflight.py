@@ -69,7 +69,7 @@ def check(options: Options) -> tuple[dict[str, object], Settings]:
     settings = Settings.from_context(context)
     if options.raw is not None:
         check_raw(options.raw, settings, options.output)
-    _check_installation()
+    _check_installation(settings)
     check_machine(options.output, settings)
     return context, settings
 
@@ -181,9 +181,9 @@ def _data(place: Path) -> Iterator[Path]:
             yield file
 
 
-def _check_installation() -> None:
+def _check_installation(settings: Settings) -> None:
     """Raise UserError when something is missing that `make` puts there, and that is needed minutes later only."""
-    for name in environments.DEFAULT:
+    for name in environments.needed(settings.sides):
         environments.environment(name)
     if not WHEELS.is_dir():
         raise UserError(f"{WHEELS}: the wheels that are published are not there; run `make .venv/installed`")

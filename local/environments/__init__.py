@@ -6,6 +6,7 @@ A folder beside this file defines one, by the image's name and tag:
     requirements.txt     its packages, and where that list comes from
     requirements.lock    the same with hashes, which is what is installed; `requirements` in image.toml names another
     *.py, */             modules that stand for what no index has; copied beside the packages
+    bin/                 the same for commands
 
 They are built once, by `make` or `python -m local.environments NAME`, never by a run, and no job writes to one: it gets
 a layer of its own on top (`Environment.layer`).
@@ -21,19 +22,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from record.errors import UserError
+from sides import SIDES
 
 DEFINITIONS = Path(__file__).resolve().parent
 REPOSITORY = DEFINITIONS.parents[1]
 BUILT = REPOSITORY / ".venv" / "environments"
-DEFAULT = ["sagemaker-xgboost-3.2-0", "emr"]
-"""What the default sides run in."""
-
 _STAMP = "built.json"
 _WHEELS = "wheels"
 # No package here needs a compiler, but sagemaker-containers declares a C extension, which only its MPI runner uses: a
@@ -55,6 +54,8 @@ class Environment:
     python: str
     wanted_python: str
     variables: Mapping[str, str]
+    engine: str | None = None
+    """What computes in the image, where not every side needs it."""
 
     @property
     def wheels(self) -> Path | None:
@@ -86,12 +87,22 @@ def environment(name: str) -> Environment:
             f"environment {name}: {'is of an older definition' if built else 'is not built, or no longer whole'}; "
             f"run `make .venv/installed` or `python -m local.environments {name}`"
         )
-    return Environment(name, BUILT / name, built["python"], image["python"], image.get("variables", {}))
+    variables, engine = image.get("variables", {}), image.get("engine")
+    return Environment(name, BUILT / name, built["python"], image["python"], variables, engine)
 
 
 def names() -> list[str]:
     """The environments that are defined."""
     return sorted(file.parent.name for file in DEFINITIONS.glob("*/image.toml"))
+
+
+def needed(sides: Iterable[str]) -> list[str]:
+    """The environments that a run of these sides needs: `service` and `engine` of image.toml say which sides' only."""
+    wanted = {(SIDES[side].service, SIDES[side].engine) for side in sides}
+    every = {name: _definition(name) for name in names()}
+    return [
+        name for name, image in every.items() if "engine" not in image or (image["service"], image["engine"]) in wanted
+    ]
 
 
 def build(name: str) -> bool:
@@ -124,6 +135,8 @@ def build(name: str) -> bool:
         for module in (DEFINITIONS / name).iterdir():
             if module.suffix == ".py":
                 shutil.copy(module, packages)
+            elif module.name == "bin":
+                shutil.copytree(module, folder / "bin", dirs_exist_ok=True)
             elif module.is_dir() and module.name != "__pycache__":
                 shutil.copytree(module, packages / module.name, ignore=shutil.ignore_patterns("__pycache__"))
         if "published" in image and not version.startswith(f"{image['python']}."):

@@ -1,14 +1,14 @@
-"""Build environments: `python -m local.environments NAME...` (none: those of the default sides)."""
+"""Build environments: `python -m local.environments NAME...` (none: all)."""
 
 import argparse
 import sys
 import time
 
-from local.environments import DEFAULT, BuildError, build, names
+from local.environments import BuildError, build, names
 from record.errors import UserError
 
 parser = argparse.ArgumentParser(prog="python -m local.environments", description=__doc__)
-parser.add_argument("names", nargs="*", metavar="NAME", default=DEFAULT, help=f"of: {', '.join(names())}")
+parser.add_argument("names", nargs="*", metavar="NAME", default=names(), help=f"of: {', '.join(names())}")
 for name in parser.parse_args().names:
     print(f"Environment {name} ...", flush=True)
     started = time.monotonic()

@@ -22,15 +22,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from local import environments
-from local.container import Container, container_mode, scratch
+from local.container import Container, container_mode, host_names, scratch, together
+from local.hosts import Start
 from local.jobs import JOBS, JobFailed, RequestRefused, check_request, failure, reason_in, run_logged, running
 from local.s3 import LocalS3
+from local.sagemaker.spark import host_with_spark, provide
 from local.sagemaker.transform import ColumnFilter, RecordRefused, Transform
+from local.spark import removing_new_objects
 from record.errors import UserError
 
 STARTS_TRAINING = "aws-sdk:sagemaker:createTrainingJob"
@@ -49,7 +52,6 @@ def on_starting(server):
 """
 
 MIB = 1024 * 1024
-_HOST = "algo-1"
 _PROCESSING = "/opt/ml/processing/"
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through the machine's proxy
 
@@ -96,40 +98,41 @@ class SageMaker:
             raise RequestRefused("ContainerEntrypoint is missing: the image's own entry point is not on the laptop")
         environment = _environment(request["AppSpecification"]["ImageUri"])
         name = self._new_name("processing job", request["ProcessingJobName"])
-        cluster = request["ProcessingResources"]["ClusterConfig"]
-        hosts = [f"algo-{number}" for number in range(1, cluster.get("InstanceCount", 1) + 1)]
         answer = {
             "ProcessingJobName": name,
             "ProcessingJobArn": _arn("processing-job", name),
             "ProcessingStartTime": _now(),
         }
-        log = self._log(name)
-        with scratch(name, self.work) as folder, _described(answer, "ProcessingJobStatus", "ProcessingEndTime"):
-            uploads: list[tuple[str, Path]] = []
-            for number, host in enumerate(hosts):
-                container = Container(folder / host / "ml", folder / host, container_mode(), environment, host)
+        described = _described(answer, "ProcessingJobStatus", "ProcessingEndTime")
+        with scratch(name, self.work) as folder, described, ExitStack() as stack:
+            containers = _containers(folder, request["ProcessingResources"]["ClusterConfig"], environment, self.s3)
+            command = [*entrypoint, *request["AppSpecification"].get("ContainerArguments", [])]
+            if environment.engine == "Spark":
+                stack.enter_context(removing_new_objects(self.s3, command))
+            for number, container in enumerate(containers):
                 for item in inputs:
-                    shard = (number, len(hosts)) if item.get("S3DataDistributionType") == "ShardedByS3Key" else (0, 1)
-                    self._download(name, item["S3Uri"], container.path(item["LocalPath"]), shard)
+                    self._download(name, item, container.path(item["LocalPath"]), (number, len(containers)))
                     container.adapt(item["LocalPath"])
                 for inside in ("/opt/ml/output", *(output["LocalPath"] for output in outputs)):
                     container.path(inside).mkdir(parents=True, exist_ok=True)
                 _write_config(container, "config/processingjobconfig.json", {**answer, **request})
-                _write_config(container, "config/resourceconfig.json", {"current_host": host, "hosts": hosts})
-                command = [*entrypoint, *request["AppSpecification"].get("ContainerArguments", [])]
-                # Where another Python stands for the image's, the published wheels have counterparts. A URL: pip splits
-                # the variable at white space.
-                links = {"PIP_FIND_LINKS": environment.wheels.as_uri()} if environment.wheels else {}
-                try:
-                    self._run(name, log, container, command, request, links, append=number > 0)
-                except JobFailed as failed:
-                    failed.answer["FailureReason"] = f"AlgorithmError: {_SEE_LOGS}"
-                    _explain(failed, _text(container.root / "output/message") or f"AlgorithmError: {failed.reason}")
-                    raise
-                finally:
-                    message = _text(container.root / "output/message")
-                    if message:
-                        answer["ExitMessage"] = message
+                _write_config(container, "config/resourceconfig.json", _hosts(container, containers))
+            # Where another Python stands for the image's, the published wheels have counterparts. A URL: pip splits
+            # the variable at white space.
+            links = {"PIP_FIND_LINKS": environment.wheels.as_uri()} if environment.wheels else {}
+            try:
+                self._run(name, containers, command, request, links)
+            except JobFailed as failed:
+                failed.answer["FailureReason"] = f"AlgorithmError: {_SEE_LOGS}"
+                said = _text(_failed_of(containers).root / "output/message")
+                _explain(failed, said or f"AlgorithmError: {failed.reason}")
+                raise
+            finally:
+                messages = [_text(container.root / "output/message") for container in containers]
+                if any(messages):
+                    answer["ExitMessage"] = next(filter(None, messages))
+            uploads: list[tuple[str, Path]] = []
+            for container in containers:
                 for output in outputs:
                     container.restore(output["LocalPath"])
                     uploads += _below(container.path(output["LocalPath"]), output["S3Uri"])
@@ -169,41 +172,43 @@ class SageMaker:
             "TrainingJobArn": _arn("training-job", name),
             "TrainingStartTime": _now(),
         }
-        log = self._log(name)
         output = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output"
         checkpoints = request.get("CheckpointConfig")
         with scratch(name, self.work) as folder, _described(answer, "TrainingJobStatus", "TrainingEndTime"):
-            container = Container(folder / "ml", folder, container_mode(), environment)
-            for channel in channels:
-                source = channel["DataSource"]["S3DataSource"]
-                self._download(name, source["S3Uri"], container.root / "input/data" / channel["ChannelName"])
-            for inside in ("model", "output/data", "input/data"):
-                (container.root / inside).mkdir(parents=True, exist_ok=True)
-            container.adapt("/opt/ml/input/data")
-            if checkpoints:
-                saved = container.path(checkpoints.get("LocalPath", "/opt/ml/checkpoints"))
-                self._download(name, checkpoints["S3Uri"], saved, required=False)
-            _write_config(container, "input/config/hyperparameters.json", request.get("HyperParameters", {}))
-            _write_config(container, "input/config/inputdataconfig.json", _input_data_config(request, channels))
-            _write_config(container, "input/config/resourceconfig.json", _training_resources(request))
+            containers = _containers(folder, request["ResourceConfig"], environment, self.s3)
+            for number, container in enumerate(containers):
+                for channel in channels:
+                    into = container.root / "input/data" / channel["ChannelName"]
+                    self._download(name, channel["DataSource"]["S3DataSource"], into, (number, len(containers)))
+                for inside in ("model", "output/data", "input/data"):
+                    (container.root / inside).mkdir(parents=True, exist_ok=True)
+                container.adapt("/opt/ml/input/data")
+                if checkpoints:
+                    saved = container.path(checkpoints.get("LocalPath", "/opt/ml/checkpoints"))
+                    self._download(name, checkpoints, saved, required=False)
+                _write_config(container, "input/config/hyperparameters.json", request.get("HyperParameters", {}))
+                _write_config(container, "input/config/inputdataconfig.json", _input_data_config(request, channels))
+                resources = _training_resources(request, _hosts(container, containers))
+                _write_config(container, "input/config/resourceconfig.json", resources)
             names = {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": answer["TrainingJobArn"]}
             try:
-                self._run(name, log, container, command, request, names)
+                self._run(name, containers, command, request, names)
             except JobFailed as failed:
-                said, code = _text(container.root / "output/failure"), f", exit code: {failed.exit_code}"
+                said = _text(_failed_of(containers).root / "output/failure")
+                code = f", exit code: {failed.exit_code}"
                 failed.answer["FailureReason"] = f"AlgorithmError: {said}{code}"
                 _explain(failed, f"AlgorithmError: {said or failed.reason}{code}")
                 raise
-            container.restore("/opt/ml/model")
-            container.restore("/opt/ml/output/data")
-            model = folder / "model.tar.gz"
-            pack(container.root / "model", model)
-            uploads = [(f"{output}/model.tar.gz", model)]
-            if any((container.root / "output/data").iterdir()):
-                pack(container.root / "output/data", folder / "output.tar.gz")
-                uploads.append((f"{output}/output.tar.gz", folder / "output.tar.gz"))
+            uploads: list[tuple[str, Path]] = []
+            for archive, inside in (("model", "model"), ("output", "output/data")):
+                merged = _merged(containers, inside, folder / archive)
+                if archive == "model" or any(merged.iterdir()):
+                    pack(merged, folder / f"{archive}.tar.gz")
+                    uploads.append((f"{output}/{archive}.tar.gz", folder / f"{archive}.tar.gz"))
             if checkpoints:
-                uploads += _below(saved, checkpoints["S3Uri"])
+                for container in containers:
+                    saved = container.path(checkpoints.get("LocalPath", "/opt/ml/checkpoints"))
+                    uploads += _below(saved, checkpoints["S3Uri"])
             self.s3.upload(uploads)
             answer["ModelArtifacts"] = {"S3ModelArtifacts": f"{output}/model.tar.gz"}
         return answer
@@ -335,8 +340,9 @@ class SageMaker:
             self._names.add(key)
         return name
 
-    def _log(self, name: str) -> Path:
-        return self.logs / f"{name}.log"
+    def _log(self, name: str, host: str | None = None) -> Path:
+        """A job's log; of one with several hosts that of the first, and another for each of the others."""
+        return self.logs / (f"{name}.log" if host is None else f"{name}-{host}.log")
 
     def _objects(self, job: str, uri: str) -> list[tuple[str, Path]]:
         found = self.s3.objects(uri)
@@ -349,30 +355,96 @@ class SageMaker:
         return found
 
     def _download(
-        self, job: str, uri: str, folder: Path, shard: tuple[int, int] = (0, 1), *, required: bool = True
+        self,
+        job: str,
+        source: Mapping[str, Any],
+        folder: Path,
+        host: tuple[int, int] = (0, 1),
+        *,
+        required: bool = True,
     ) -> None:
-        """Copy the objects below a prefix to a folder: every one, or the n-th of each m for shard (n, m)."""
+        """Copy the objects below a prefix to a folder; for host (n, m) every one, or the n-th of each m by key."""
+        uri = source["S3Uri"]
+        shard = host if source.get("S3DataDistributionType") == "ShardedByS3Key" else (0, 1)
         found = self._objects(job, uri) if required else self.s3.objects(uri)
         folder.mkdir(parents=True, exist_ok=True)
-        for relative, source in found[shard[0] :: shard[1]]:
+        for relative, file in found[shard[0] :: shard[1]]:
             JOBS.check(job, self._log(job))
             target = folder / relative
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            shutil.copyfile(file, target)
 
     def _run(
         self,
         job: str,
-        log: Path,
-        container: Container,
+        containers: Sequence[Container],
         command: Sequence[str],
         request: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
-        append: bool = False,
+        names: Mapping[str, str],
     ) -> None:
-        command, env = container.command(command, {**(names or {}), **request.get("Environment", {})})
+        """Run the command on every host at the same time; with the first that fails all of them end."""
+        variables = {**names, **request.get("Environment", {})}
         limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
-        run_logged(command, job=job, log=log, env=env, cwd=container.scratch, timeout=limit, append=append)
+        first, *others = containers
+        logs = {first.host: self._log(job), **{each.host: self._log(job, each.host) for each in others}}
+        wrapped, env = first.command(command, variables)
+        if others:
+            for log in logs.values():
+                log.unlink(missing_ok=True)
+            starts = []
+            for each in containers:
+                wrapped, each_env = each.command(command, variables)
+                starts.append(Start(each.host, wrapped, each_env, str(each.scratch), str(logs[each.host])))
+            wrapped = together(starts, _failed_file(first), first.mode)
+        try:
+            run_logged(wrapped, job=job, log=logs[first.host], env=env, cwd=first.scratch, timeout=limit)
+        except JobFailed as failed:
+            host = _text(_failed_file(first))
+            if host in (each.host for each in others) and failed.exit_code is not None:
+                raise failure(job, logs[host], failed.exit_code) from None
+            raise
+
+
+def _containers(
+    folder: Path, cluster: Mapping[str, Any], environment: environments.Environment, s3: LocalS3
+) -> list[Container]:
+    """The containers of a job, one for each of its instances, whose hosts are named and found as SageMaker's are."""
+    mode, count = container_mode(), cluster.get("InstanceCount", 1)
+    names = host_names(count, mode)
+    several = names if count > 1 else ()
+    made = []
+    for name in names:
+        scratch = folder / name
+        if environment.engine == "Spark":
+            host = host_with_spark(name, scratch, s3)
+            made.append(Container(scratch / "ml", scratch, mode, environment, name, several, host.mounts()))
+            provide(host, made[-1], s3)
+        else:
+            made.append(Container(scratch / "ml", scratch, mode, environment, name, several))
+    return made
+
+
+def _hosts(container: Container, containers: Sequence[Container]) -> dict[str, Any]:
+    """What resourceconfig.json says of the hosts."""
+    return {"current_host": container.host, "hosts": [each.host for each in containers]}
+
+
+def _failed_file(first: Container) -> Path:
+    return first.scratch / "failed"
+
+
+def _failed_of(containers: Sequence[Container]) -> Container:
+    """The host that failed first."""
+    host = _text(_failed_file(containers[0]))
+    return next((each for each in containers if each.host == host), containers[0])
+
+
+def _merged(containers: Sequence[Container], inside: str, folder: Path) -> Path:
+    """What all hosts left in a folder, as one: SageMaker packs it into one archive."""
+    for container in containers:
+        container.restore(f"/opt/ml/{inside}")
+        shutil.copytree(container.root / inside, folder, symlinks=True, dirs_exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -433,8 +505,6 @@ def _channels(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     if missing := {"AlgorithmSpecification", "ResourceConfig"} - set(request):
         raise RequestRefused(f"{' and '.join(sorted(missing))}: needed for a training job with instances")
     _only(request["AlgorithmSpecification"], "TrainingInputMode", "File", "FastFile")
-    if request["ResourceConfig"].get("InstanceCount", 1) != 1:
-        raise RequestRefused("ResourceConfig.InstanceCount: one training instance runs on the laptop")
     for channel in request.get("InputDataConfig", []):
         if "S3DataSource" not in channel["DataSource"]:
             raise RequestRefused(f"channel {channel['ChannelName']}: only S3DataSource runs on the laptop")
@@ -471,14 +541,13 @@ def _input_data_config(request: Mapping[str, Any], channels: Sequence[Mapping[st
     return config
 
 
-def _training_resources(request: Mapping[str, Any]) -> dict[str, Any]:
+def _training_resources(request: Mapping[str, Any], hosts: Mapping[str, Any]) -> dict[str, Any]:
     instance, group = request["ResourceConfig"].get("InstanceType", "local"), "homogeneousCluster"
     return {
-        "current_host": _HOST,
-        "hosts": [_HOST],
+        **hosts,
         "current_instance_type": instance,
         "current_group_name": group,
-        "instance_groups": [{"instance_group_name": group, "instance_type": instance, "hosts": [_HOST]}],
+        "instance_groups": [{"instance_group_name": group, "instance_type": instance, "hosts": hosts["hosts"]}],
         "network_interface_name": "lo",
     }
 

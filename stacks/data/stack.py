@@ -17,7 +17,7 @@ from stacks.shared.layout import CODE, LOGS, RAW
 from stacks.shared.rules import acknowledge
 from stacks.shared.sagemaker.cleanup import clean_up_jobs
 from stacks.shared.sagemaker.jobs import PROCESSING, SageMakerJobs, run_job
-from stacks.shared.sagemaker.kinds import PROCESSING_JOB
+from stacks.shared.sagemaker.kinds import PROCESSING_JOB, SERVICE
 from stacks.shared.states import state_machine, task_state
 
 
@@ -140,6 +140,7 @@ class DataStack(Stack):
             self,
             "Generator",
             self.settings,
+            side=SERVICE,
             network=network,
             tags=self.settings.tags(expires=False),
             list_buckets=[self.bucket.bucket_arn],

@@ -1,9 +1,10 @@
 """``Custom::SageMakerLeftovers``: what pipeline runs made in SageMaker, and what SageMaker made for them.
 
-Properties: ``Project``, ``Endpoints``, ``SecurityGroupIds``, ``LogGroups``. Names of ours begin with ``<Project>-``,
-but so do those of a project called ``<Project>-two``: the tag ``project`` decides. The work is done in ``is_complete``,
-which finds what is left each time anew: first jobs, then models, endpoints that CloudFormation deletes, the network
-interfaces of all, the jobs' log streams, the endpoints' log groups.
+Properties: ``Project``, ``Endpoints``, ``SecurityGroupIds``, ``LogGroups``, and where they are not empty ``Suffix`` and
+``Others``. Names of ours begin with ``<Project>-``, but so do those of a project called ``<Project>-two``: the tag
+``project`` decides. They end with ``Suffix``, and with none of ``Others``: those are other sides' of the project. The
+work is done in ``is_complete``, which finds what is left each time anew: first jobs, then models, endpoints that
+CloudFormation deletes, the network interfaces of all, the jobs' log streams, the endpoints' log groups.
 Calls sagemaker: ListProcessingJobs, ListTrainingJobs, ListTransformJobs, ListModels (have no resource-level
 permissions), ListTags, StopProcessingJob, StopTrainingJob, StopTransformJob, DeleteModel (on jobs and models),
 DescribeEndpoint (on the endpoints).
@@ -12,7 +13,7 @@ Calls logs: DescribeLogStreams, DeleteLogStream (on the jobs' groups), DeleteLog
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,7 +31,7 @@ _OVER = (
     "ValidationException: Requested resource not found",
 )
 
-MODEL_SUFFIX = "-model"  # as stacks/shared/sagemaker/kinds.py has it
+MODEL_END = "-model"  # as stacks/shared/sagemaker/kinds.py has it, before the side's own
 
 # Another call is at work on the same group or stream: the next look tells.
 _LOGS_BUSY = "OperationAbortedException"
@@ -76,17 +77,20 @@ JOB_KINDS = (
 class _Ours:
     """Which jobs and models are a project's own; each is asked about once a call."""
 
-    def __init__(self, project: str, stack_id: str) -> None:
+    def __init__(self, properties: Mapping[str, Any], stack_id: str) -> None:
         """``stack_id`` is an ARN: partition, region and account of the stack are those of its jobs."""
-        self.prefix = f"{project}-"
-        self._project = project
+        self._project = properties["Project"]
+        self.prefix = f"{self._project}-"
+        self.suffix = properties.get("Suffix", "")
+        self._others = tuple(properties.get("Others", ()))
         _, partition, _, region, account, _ = stack_id.split(":", 5)
         self._arn = f"arn:{partition}:sagemaker:{region}:{account}"
         self._tag = cache(_project_tag)
 
     def __call__(self, resource: str, name: str) -> bool:
         """True if a job or model is ours: ``resource`` as in its ARN, for instance ``training-job``."""
-        return name.startswith(self.prefix) and self._tag(f"{self._arn}:{resource}/{name}") == self._project
+        named = name.startswith(self.prefix) and name.endswith(self.suffix) and not name.endswith(self._others)
+        return named and self._tag(f"{self._arn}:{resource}/{name}") == self._project
 
 
 on_event = named
@@ -97,7 +101,7 @@ def is_complete(event: Event) -> Answer:
     if not is_stack_deletion(event):
         return complete()
     properties = event["ResourceProperties"]
-    ours = _Ours(properties["Project"], event["StackId"])
+    ours = _Ours(properties, event["StackId"])
     deadline = time.monotonic() + CALL_SECONDS
     return complete(
         _jobs(ours)
@@ -141,7 +145,7 @@ def _models(ours: _Ours) -> list[str]:
     """Delete the models that runs made; the names of those found. The endpoint's own is CloudFormation's."""
     pages = client("sagemaker").get_paginator("list_models").paginate(NameContains=ours.prefix)
     listed = [model["ModelName"] for page in pages for model in page["Models"]]
-    found = [model for model in listed if model.endswith(MODEL_SUFFIX) and ours("model", model)]
+    found = [model for model in listed if model.endswith(f"{MODEL_END}{ours.suffix}") and ours("model", model)]
     for model in found:
         with suppress_client_errors(*_OVER):
             client("sagemaker").delete_model(ModelName=model)

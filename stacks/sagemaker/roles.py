@@ -1,4 +1,4 @@
-"""The permissions of this side: of its endpoint, of its state machine, and of whoever records its runs."""
+"""The permissions of this side: of its endpoint, and of whoever records its runs."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -9,10 +9,10 @@ from stacks.sagemaker import SIDE
 from stacks.sagemaker.endpoint import Endpoint, storage_key
 from stacks.settings import Settings
 from stacks.shared.layout import CAPTURE, OUTPUTS, RUNS
-from stacks.shared.sagemaker.jobs import SageMakerJobs
-from stacks.shared.sagemaker.kinds import JOB_KINDS, MODEL
-from stacks.shared.sagemaker.roles import project_arn, sagemaker_role
+from stacks.shared.sagemaker.roles import record_permissions, sagemaker_role
 from stacks.shared.states import allow
+
+__all__ = ["endpoint_role", "record_permissions"]
 
 
 def endpoint_role(scope: Construct, construct_id: str, settings: Settings, data: DataStack) -> iam.Role:
@@ -39,21 +39,3 @@ def endpoint_role(scope: Construct, construct_id: str, settings: Settings, data:
         # For models in a VPC behind an endpoint (sagemaker/latest/dg/host-vpc.html, archived, 2026-11-22).
         allow(role, ["ec2:DescribeVpcEndpoints"], "*")
     return role
-
-
-def pipeline_permissions(jobs: SageMakerJobs) -> list[iam.PolicyStatement]:
-    """Permissions of the pipeline's state machine: to run jobs, and to make and delete the models of transform jobs."""
-    models = iam.PolicyStatement(
-        actions=["sagemaker:CreateModel", "sagemaker:DeleteModel", "sagemaker:AddTags"], resources=[jobs.arn(MODEL)]
-    )
-    return [*jobs.permissions(*JOB_KINDS), models]
-
-
-def record_permissions(scope: Construct, settings: Settings) -> list[iam.PolicyStatement]:
-    """Permission to read what the record of a run needs of its jobs: what SageMaker bills for."""
-    return [
-        iam.PolicyStatement(
-            actions=[action for kind in JOB_KINDS for action in kind.actions("Describe")],
-            resources=[project_arn(scope, kind.resource, settings.project) for kind in JOB_KINDS],
-        )
-    ]

@@ -8,7 +8,7 @@ from stacks.network.stack import NetworkStack
 from stacks.sagemaker import SIDE
 from stacks.sagemaker.cleanup import clean_up
 from stacks.sagemaker.endpoint import Endpoint
-from stacks.sagemaker.roles import endpoint_role, pipeline_permissions
+from stacks.sagemaker.roles import endpoint_role
 from stacks.sagemaker.stages import Stages
 from stacks.settings import Settings
 from stacks.shared.custom_resources import CustomResources, stop_executions
@@ -32,11 +32,13 @@ class SideStack(Stack):
             self,
             "Jobs",
             settings,
+            side=SIDE,
             network=network,
             tags=settings.tags(expires=True),
             list_buckets=data.listed_buckets,
             read=[data.raw_objects, data.objects(CODE), runs],
             write=[runs],
+            talking=settings.sagemaker.train.instance_count > 1,
         )
         role = endpoint_role(self, "EndpointRole", settings, data)
         cleanup = clean_up(resources, jobs, settings.project, role)
@@ -44,8 +46,8 @@ class SideStack(Stack):
             self,
             "Pipeline",
             name=f"{settings.project}-{SIDE}",
-            stages=Stages(settings, data, jobs),
-            permissions=pipeline_permissions(jobs),
+            stages=Stages(settings, data, jobs, settings.sagemaker),
+            permissions=jobs.pipeline_permissions(),
             stage_minutes=settings.stage_minutes,
             key=data.key,
         )

@@ -123,11 +123,14 @@ def executor_memory(heap: int, overhead: int) -> dict[str, str]:
 
 def allow_runs(role: iam.Role, data: Data, side: str) -> None:
     """What Spark's jobs of a side do in the bucket: they read data, code and their runs, and write runs and logs."""
-    runs = data.objects(f"{RUNS}/*/{side}")
-    allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), runs)
+    allow(role, ["s3:GetObject"], data.raw_objects, data.objects(CODE), data.objects(f"{RUNS}/*/{side}"))
     allow(role, ["s3:PutObject"], data.objects(f"{LOGS}/{side}"))
-    # Spark's committer removes its own temporary files.
-    writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    allow(role, writing, runs)
+    allow_writing(role, data, side)
     allow(role, ["s3:ListBucket"], *data.listed_buckets)
+
+
+def allow_writing(role: iam.Role, data: DataStack, side: str) -> None:
+    """How Spark writes runs: its committer removes its own temporary files."""
+    writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    allow(role, writing, data.objects(f"{RUNS}/*/{side}"))
     allow(role, ["s3:ListBucketMultipartUploads"], data.bucket.bucket_arn)

@@ -37,6 +37,7 @@ CHANGED = {
     "sagemaker.prepare.instance_type": "ml.m5.4xlarge",
     "sagemaker.prepare.volume_gb": 200,
     "sagemaker.train.instance_type": "ml.r5d.xlarge",
+    "sagemaker.train.instance_count": 3,
     "sagemaker.train.volume_gb": 60,
     "sagemaker.evaluate.instance_type": "ml.m5.2xlarge",
     "sagemaker.evaluate.volume_gb": 40,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import FloatType, StructField, StructType
 
@@ -242,6 +242,13 @@ def in_files(rows: DataFrame, entity: str, count: int) -> DataFrame:
     """
     files = max(1, -(-count * len(rows.columns) * _VALUE_BYTES // FILE_BYTES))
     return rows.repartition(files, entity).sortWithinPartitions(entity)
+
+
+def csv_writer(rows: DataFrame) -> DataFrameWriter:
+    """A writer of CSV that RFC 4180's readers read, without a header: what is missing is nothing between commas."""
+    # An id stays as it is; Spark trims texts unless it is told not to.
+    writer = rows.write.option("escape", '"').option(*NO_SUCCESS)
+    return writer.options(ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False)
 
 
 def lines(spark: SparkSession, files: Sequence[str], root: str = "", ending: str = "") -> DataFrame:

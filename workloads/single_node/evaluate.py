@@ -1,8 +1,6 @@
 """Measure the model on the validation and the test split: a SageMaker Processing job."""
 
-import tarfile
 import tempfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +10,11 @@ import pyarrow.parquet as pq
 
 from common import features, local, metrics
 from common.arrays import feature_array, feature_names, load_model, predict
+from common.artifact import ARCHIVE, model_in
 from common.command import InputError, Parser, run
 from common.dataset import Dataset, quoted
 from common.duck import columns_of, connect, parquet, rows_of, sql_of
-from common.results import EVALUATION, MODEL, STATS, Stats, to_json
+from common.results import EVALUATION, STATS, Stats, to_json
 
 SPLITS = ("test", "validation")
 BATCH_ROWS = 100_000
@@ -69,18 +68,11 @@ def evaluate(
 
 def read_model(folder: Path) -> bytes:
     """Take the model out of model.tar.gz, which lies below the folder under its job's name."""
-    archives = sorted(folder.rglob("model.tar.gz"))
+    archives = sorted(folder.rglob(ARCHIVE))
     if len(archives) != 1:
-        raise InputError(f"{folder}: holds {len(archives)} files model.tar.gz; exactly one is needed")
-    try:
-        with tarfile.open(archives[0]) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.name.removeprefix("./") == MODEL else None
-                if file is not None:
-                    return file.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as problem:
-        raise InputError(f"{archives[0]}: not readable: {problem}") from None
-    raise InputError(f"{archives[0]}: {MODEL} is missing")
+        raise InputError(f"{folder}: holds {len(archives)} files {ARCHIVE}; exactly one is needed")
+    with archives[0].open("rb") as archive:
+        return model_in(archive, f"{archives[0]}")
 
 
 def write_predictions(dataset: Dataset, model: bytes, files: Sequence[Path], model_name: str, path: Path) -> int:

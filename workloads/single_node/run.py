@@ -8,14 +8,13 @@ image has no part in it: as AWS's SDK does for training, the request names this 
 ModelTrainer, read 2026-11-26).
 """
 
-import importlib
 import runpy
-import subprocess
 import sys
 import traceback
 from pathlib import Path
 
-WHEELS = Path("/opt/ml/processing/input/wheels")
+from common.packages import install
+
 OUTPUT = Path("/opt/ml/output")
 
 
@@ -24,31 +23,13 @@ def main(script: str, *arguments: str) -> None:
     sys.argv = [str(Path(__file__).with_name(script)), *arguments]
     OUTPUT.mkdir(parents=True, exist_ok=True)
     try:
-        if WHEELS.is_dir():
-            install()
+        install()
         runpy.run_path(sys.argv[0], run_name="__main__")
     except Exception as problem:
         traceback.print_exc()
         for name in ("message", "failure"):
             (OUTPUT / name).write_text(f"{type(problem).__name__}: {problem}"[:1000], "utf-8")
         raise SystemExit(1) from None
-
-
-def install() -> None:
-    """Install what the lock beside the wheels names, from them alone: the subnets have no way to a package index.
-
-    Raises:
-        ImportError: with what pip says.
-    """
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    source = ["--root-user-action=ignore", "--no-index", f"--find-links={WHEELS}"]
-    done = subprocess.run(
-        [*command, *source, f"--requirement={WHEELS}/requirements.lock"], stderr=subprocess.PIPE, text=True, check=False
-    )
-    sys.stderr.write(done.stderr)
-    if done.returncode:
-        raise ImportError((done.stderr.strip() or "pip failed").splitlines()[-1].removeprefix("ERROR: "))
-    importlib.invalidate_caches()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure the model on the validation and the test split: an EMR step."""
+"""Measure the model on the validation and the test split, on Spark."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from pyspark.storagelevel import StorageLevel
 
 from common import features, hadoop, metrics
 from common.arrays import feature_names, load_model
+from common.artifact import ARCHIVE, model_in
 from common.command import Parser, run
 from common.dataset import Dataset
 from common.results import EVALUATION, MODEL, STATS, Stats, to_json
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__)
     parser.add_argument("--dataset", required=True, help="URI of the dataset folder")
     parser.add_argument("--features", required=True, help="URI of the features")
-    parser.add_argument("--model", required=True, help="URI of the model")
+    parser.add_argument("--model", required=True, help="URI of the model, or of its archive")
     parser.add_argument("--truth", help="URI of what the generator knows, if it does")
     parser.add_argument("--output", required=True, help="URI where the metrics go")
     arguments = parser.parse_args(argv)
@@ -65,7 +66,9 @@ def evaluate(
 
 
 def read_model(engine: SparkSession, uri: str) -> bytes:
-    """Read the model that train wrote, or raise InputError."""
+    """Read the model that train wrote, or the one in a Training job's archive; or raise InputError."""
+    if uri.endswith(f"/{ARCHIVE}"):
+        return model_in(hadoop.read(engine, uri), uri)
     hadoop.check_finished(engine, uri)
     return hadoop.read(engine, hadoop.join(uri, MODEL))
 

@@ -1,4 +1,4 @@
-"""Turn the raw tables of a dataset into features: an EMR step, on Spark."""
+"""Turn the raw tables of a dataset into features, on Spark."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from common.command import InputError, Parser, run
 from common.dataset import FEATURES, Dataset, Table, quoted
 from common.raw import RawFile
 from common.results import STATS, Stats, rejected_sql
-from common.spark import NO_SUCCESS, columns_of, connect, in_files, lines, parquet, rows_of, sql_of
+from common.spark import NO_SUCCESS, columns_of, connect, csv_writer, in_files, lines, parquet, rows_of, sql_of
 
 BROKEN_TEXT = "CAST(DECODE(CAST({0} AS BINARY), 'UTF-8') AS BINARY) <> CAST({0} AS BINARY)"
 """Whether a text is not UTF-8: Spark takes Parquet's word for it, but decoding replaces what is broken."""
@@ -27,13 +27,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dataset", required=True, help="URI of the dataset folder")
     parser.add_argument("--raw", required=True, help="URI of the raw tables")
     parser.add_argument("--output", required=True, help="URI where the features go")
+    parser.add_argument("--csv", action="store_true", help="write the split to score as CSV too, for Batch Transform")
     arguments = parser.parse_args(argv)
     with connect("prepare") as engine:
-        prepare(engine, arguments.dataset, arguments.raw, arguments.output)
+        prepare(engine, arguments.dataset, arguments.raw, arguments.output, arguments.csv)
 
 
-def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str) -> Stats:
-    """Read the raw tables, compute the features and write one folder per split.
+def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str, as_csv: bool = False) -> Stats:
+    """Read the raw tables, compute the features and write one folder per split; the one to score also ``as_csv``.
 
     Raises:
         InputError: the definition, the raw data or a SQL text is at fault; nothing is left in `output`.
@@ -53,7 +54,7 @@ def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str) -> 
         stats.rows = features.check_rows(dataset, found, summary, duplicates)
         stats.rows_out = sum(stats.rows.values())
         for split, count in stats.rows.items():
-            write_split(engine, dataset, split, count, folder)
+            write_split(engine, dataset, split, count, folder, as_csv)
         hadoop.clear(engine, hadoop.join(folder, COPIES))
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats
@@ -204,12 +205,14 @@ def make_features(engine: SparkSession, dataset: Dataset, raw_at: str) -> featur
     return found
 
 
-def write_split(engine: SparkSession, dataset: Dataset, split: str, count: int, folder: str) -> None:
+def write_split(engine: SparkSession, dataset: Dataset, split: str, count: int, folder: str, as_csv: bool) -> None:
     """Write the rows of one split without its name."""
     rows = engine.table("features").where(sf.col("split") == split).drop("split")
     # Only _SUCCESS of the whole says that a split is whole.
-    writer = in_files(rows, dataset.entity, count).write.option(*NO_SUCCESS)
-    writer.parquet(hadoop.join(folder, split))
+    parts = in_files(rows, dataset.entity, count)
+    parts.write.option(*NO_SUCCESS).parquet(hadoop.join(folder, split))
+    if as_csv and split == "score":
+        csv_writer(parts.drop(dataset.label)).csv(hadoop.join(folder, "score-csv"))
     print(f"{split}: written", flush=True)
 
 

@@ -8,7 +8,7 @@ from common import hadoop
 from common.arrays import feature_names, load_model
 from common.command import Parser, run
 from common.results import MODEL, STATS, Stats
-from common.spark import NO_SUCCESS, connect, in_files, parquet, predictions
+from common.spark import connect, csv_writer, in_files, parquet, predictions
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,9 +41,7 @@ def score(engine: SparkSession, dataset_at: str, features_at: str, model_at: str
         count = rows.count()
         scored = in_files(predictions(rows, dataset.entity, names, model), dataset.entity, count)
         # Append, because publish has cleared the place.
-        writer = scored.write.mode("append").option("escape", '"').option(*NO_SUCCESS)
-        # An id stays as it is; Spark trims texts unless it is told not to.
-        writer.options(ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False).csv(folder)
+        csv_writer(scored).mode("append").csv(folder)
         stats = Stats(rows_in=count, rows_out=count)
         hadoop.write(engine, hadoop.join(folder, STATS), stats.json().encode())
     return stats

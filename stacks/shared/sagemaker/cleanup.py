@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 
 from stacks.shared.custom_resources import CustomResources, delete_interfaces, look_at_stack
 from stacks.shared.sagemaker.jobs import SageMakerJobs
-from stacks.shared.sagemaker.kinds import JOB_KINDS, MODEL
+from stacks.shared.sagemaker.kinds import JOB_KINDS, MODEL, other_suffixes, suffix
 from stacks.shared.sagemaker.roles import log_group_arns
 
 
@@ -28,6 +28,7 @@ def clean_up_jobs(
         "SageMakerLeftovers",
         {
             "Project": jobs.project,
+            **_names(jobs.side),
             "Endpoints": list(endpoints),
             "SecurityGroupIds": [jobs.security_group.security_group_id],
             "LogGroups": list(log_groups),
@@ -70,3 +71,8 @@ def clean_up_jobs(
     )
     cleanup.node.add_dependency(jobs.security_group, jobs.role)
     return cleanup
+
+
+def _names(side: str) -> dict[str, object]:
+    """How a side's names end, and those of others, which may be at work when this one's stack is deleted."""
+    return {name: value for name, value in {"Suffix": suffix(side), "Others": other_suffixes(side)}.items() if value}

@@ -15,8 +15,8 @@ from constructs import Construct
 from stacks.instances import has_local_disks
 from stacks.settings import Settings
 from stacks.shared.pipeline import StageRun, Watch
-from stacks.shared.sagemaker.images import xgboost_image
-from stacks.shared.sagemaker.kinds import TRAINING_JOB, JobKind
+from stacks.shared.sagemaker.images import XGBOOST_IMAGE, xgboost_image
+from stacks.shared.sagemaker.kinds import JOB_KINDS, MODEL, TRAINING_JOB, JobKind, suffix
 from stacks.shared.sagemaker.roles import job_role, project_arn
 from stacks.shared.states import Task, wait_permission
 
@@ -82,27 +82,40 @@ class SageMakerJobs(Construct):
         construct_id: str,
         settings: Settings,
         *,
+        side: str,
         network: Network,
         tags: Mapping[str, str],
         list_buckets: Sequence[str],
         read: Sequence[str],
         write: Sequence[str],
+        talking: bool = False,
+        images: Sequence[str] = (XGBOOST_IMAGE,),
     ) -> None:
-        """``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use."""
+        """``side`` is whose jobs they are.
+
+        ``list_buckets``, ``read`` and ``write`` are the ARNs of the buckets and objects that the jobs may use,
+        ``images`` the images, repository and tag. The instances of a job are ``talking`` to each other if it has
+        several that work as one.
+        """
         super().__init__(scope, construct_id)
         self.project = settings.project
+        self.side = side
         self.vpc = network.vpc
         self.subnet_ids = network.subnet_ids
         self.key = network.key
         self.minutes = settings.stage_minutes
         self.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.image = xgboost_image(self)
-        self.security_group = self._security_group()
-        self.role = job_role(self, "Role", key=self.key, list_buckets=list_buckets, read=read, write=write)
+        self.security_group = self._security_group(talking)
+        self.role = job_role(
+            self, "Role", key=self.key, list_buckets=list_buckets, read=read, write=write, images=images
+        )
 
     def name(self, stage: str) -> str:
-        """A job's name: one for run and stage, so that a call which is made twice never makes two jobs."""
-        return sfn.JsonPath.format(f"{self.project}-{{}}-{stage}", sfn.JsonPath.string_at("$.run_id"))
+        """A job's name: one for run, stage and side, so that a call which is made twice never makes two jobs."""
+        return sfn.JsonPath.format(
+            f"{self.project}-{{}}-{stage}{suffix(self.side)}", sfn.JsonPath.string_at("$.run_id")
+        )
 
     def stop(self, stage: str, kind: JobKind) -> Task:
         """Stop a stage's job: one that ran out of the state's time still runs, and one that ended refuses it."""
@@ -115,19 +128,23 @@ class SageMakerJobs(Construct):
         instance_type: str,
         volume_gb: int,
         entrypoint: Sequence[str],
-        arguments: Sequence[str],
+        arguments: Sequence[str] | str,
         inputs: Mapping[str, str],
         outputs: Mapping[str, str],
         instance_count: int = 1,
+        image: str | None = None,
     ) -> dict[str, Any]:
-        """A CreateProcessingJob request; inputs and outputs map folders below /opt/ml/processing to S3 locations."""
+        """A CreateProcessingJob request; inputs and outputs map folders below /opt/ml/processing to S3 locations.
+
+        The image is XGBoost's unless there is another ``image``. Arguments may be what a state computes.
+        """
         return {
             "ProcessingJobName": self.name(stage),
             "RoleArn": self.role.role_arn,
             "AppSpecification": {
-                "ImageUri": self.image,
+                "ImageUri": image or self.image,
                 "ContainerEntrypoint": list(entrypoint),
-                "ContainerArguments": list(arguments),
+                "ContainerArguments": arguments if isinstance(arguments, str) else list(arguments),
             },
             "ProcessingInputs": [
                 {
@@ -143,20 +160,7 @@ class SageMakerJobs(Construct):
                 }
                 for folder, location in inputs.items()
             ],
-            "ProcessingOutputConfig": {
-                "KmsKeyId": self.key.key_arn,
-                "Outputs": [
-                    {
-                        "OutputName": folder,
-                        "S3Output": {
-                            "S3Uri": location,
-                            "LocalPath": f"{PROCESSING}/output/{folder}",
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                    for folder, location in outputs.items()
-                ],
-            },
+            **({"ProcessingOutputConfig": self._uploaded(outputs)} if outputs else {}),
             "ProcessingResources": {
                 "ClusterConfig": {
                     "InstanceType": instance_type,
@@ -171,11 +175,29 @@ class SageMakerJobs(Construct):
             "Tags": self.tags,
         }
 
+    def _uploaded(self, outputs: Mapping[str, str]) -> dict[str, Any]:
+        """What a Processing job puts into S3 at its end."""
+        return {
+            "KmsKeyId": self.key.key_arn,
+            "Outputs": [
+                {
+                    "OutputName": folder,
+                    "S3Output": {
+                        "S3Uri": location,
+                        "LocalPath": f"{PROCESSING}/output/{folder}",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+                for folder, location in outputs.items()
+            ],
+        }
+
     def training(
         self,
         stage: str,
         *,
         instance_type: str,
+        instance_count: int,
         volume_gb: int,
         program: str,
         hyperparameters: Mapping[str, str],
@@ -213,7 +235,7 @@ class SageMakerJobs(Construct):
             "OutputDataConfig": {"S3OutputPath": output, "KmsKeyId": self.key.key_arn},
             "ResourceConfig": {
                 "InstanceType": instance_type,
-                "InstanceCount": 1,
+                "InstanceCount": instance_count,
                 "VolumeSizeInGB": volume_gb,
                 **_optional("VolumeKmsKeyId", volume_key(instance_type, self.key)),
             },
@@ -300,6 +322,13 @@ class SageMakerJobs(Construct):
             "Subnets": self.subnet_ids,
         }
 
+    def pipeline_permissions(self) -> list[iam.PolicyStatement]:
+        """Permissions of a pipeline's state machine: to run jobs, to make and delete the models of transform jobs."""
+        models = iam.PolicyStatement(
+            actions=["sagemaker:CreateModel", "sagemaker:DeleteModel", "sagemaker:AddTags"], resources=[self.arn(MODEL)]
+        )
+        return [*self.permissions(*JOB_KINDS), models]
+
     def permissions(self, *kinds: JobKind) -> list[iam.PolicyStatement]:
         """Permissions of a state machine that runs jobs of these kinds."""
         statements = [
@@ -326,7 +355,7 @@ class SageMakerJobs(Construct):
         """The ARN pattern of this project's jobs or models."""
         return project_arn(self, resource, self.project)
 
-    def _security_group(self) -> ec2.SecurityGroup:
+    def _security_group(self, talking: bool) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
             self, "SecurityGroup", vpc=self.vpc, description="SageMaker jobs of side by side", allow_all_outbound=False
         )
@@ -334,9 +363,13 @@ class SageMakerJobs(Construct):
         # Encrypted traffic between the containers of a job: IKE and ESP
         # (docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html, read 2026-11-22).
         esp = ec2.Port(protocol=ec2.Protocol.ESP, string_representation="ESP")
-        for port in (ec2.Port.udp(500), esp):
-            group.add_ingress_rule(group, port, "Encrypted traffic between containers")
-            group.add_egress_rule(group, port, "Encrypted traffic between containers")
+        rules = dict.fromkeys((ec2.Port.udp(500), esp), "Encrypted traffic between containers")
+        if talking:
+            # XGBoost's tracker listens on a port of its own, its workers and all of Spark on any.
+            rules[ec2.Port.all_tcp()] = "Between the instances of a job"
+        for port, why in rules.items():
+            group.add_ingress_rule(group, port, why)
+            group.add_egress_rule(group, port, why)
         return group
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sides import SIDES
+
 
 @dataclass(frozen=True)
 class JobKind:
@@ -37,5 +39,26 @@ JOB_KINDS = (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB)
 MODEL = "model"
 """The resource of a model in ARNs."""
 
-MODEL_SUFFIX = "-model"
-"""The end of the names of models that runs make: the clean-up tells them from the endpoint's by it."""
+SERVICE = "sagemaker"
+
+_LONGEST_SUFFIX = 7
+"""``<project>-<run id>-<stage>`` takes 56 of a name's 63 characters at most (API_CreateTrainingJob, 2026-11-22)."""
+
+
+def suffix(side: str) -> str:
+    """What the names of a side's jobs and models end with: ``-spark`` of ``sagemaker-spark``, nothing of ``sagemaker``.
+
+    So those of two sides differ, in the same run as well. ValueError if names would be too long.
+    """
+    found = side.removeprefix(SERVICE)
+    if len(found) > _LONGEST_SUFFIX:
+        raise ValueError(
+            f"side {side}: the names of its jobs would be too long; allowed are {_LONGEST_SUFFIX} after {SERVICE}"
+        )
+    return found
+
+
+def other_suffixes(side: str) -> list[str]:
+    """The suffixes of the other sides of SageMaker, by which a side tells their jobs from its own."""
+    others = (each.name for each in SIDES.values() if each.service == SERVICE and each.name != side)
+    return [found for each in others if (found := suffix(each)) and not suffix(side).endswith(found)]

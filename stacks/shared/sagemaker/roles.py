@@ -7,8 +7,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.settings import Settings
 from stacks.shared.rules import acknowledge_wildcards
 from stacks.shared.sagemaker.images import XGBOOST_IMAGE
+from stacks.shared.sagemaker.kinds import JOB_KINDS
 from stacks.shared.states import allow
 
 
@@ -20,8 +22,9 @@ def sagemaker_role(
     volume_key: bool = True,
     network: bool = True,
     log_group: str | None = None,
+    images: Sequence[str] = (XGBOOST_IMAGE,),
 ) -> iam.Role:
-    """A role that may pull the image, decrypt with our key, and write logs and metrics.
+    """A role that may pull the images, decrypt with our key, and write logs and metrics.
 
     With a ``volume_key`` it may have storage encrypted, in a ``network`` it may use its interfaces. It writes to the
     one ``log_group``, which is there already, or to any of SageMaker's, which SageMaker makes.
@@ -42,10 +45,11 @@ def sagemaker_role(
         # requests would meet kms:GrantIsForAWSResource is not documented, and the first job would fail if not.
         allow(role, ["kms:CreateGrant", "kms:DescribeKey"], key.key_arn)
     stack = Stack.of(scope)
-    image = stack.format_arn(
-        service="ecr", account="*", resource="repository", resource_name=XGBOOST_IMAGE.split(":")[0]
-    )
-    allow(role, ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], image)
+    repositories = [
+        stack.format_arn(service="ecr", account="*", resource="repository", resource_name=image.split(":")[0])
+        for image in images
+    ]
+    allow(role, ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"], *repositories)
     write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     if log_group is None:
         write = ["logs:CreateLogGroup", *write]
@@ -92,9 +96,10 @@ def job_role(
     list_buckets: Sequence[str],
     read: Sequence[str],
     write: Sequence[str],
+    images: Sequence[str],
 ) -> iam.Role:
     """A role of jobs, which may list these buckets, and read and write these objects: ARNs all of them."""
-    role = sagemaker_role(scope, construct_id, key=key)
+    role = sagemaker_role(scope, construct_id, key=key, images=images)
     allow(role, ["s3:GetObject"], *read)
     allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], *write)
     allow(role, ["s3:ListBucket"], *list_buckets)
@@ -105,6 +110,16 @@ def job_role(
 def project_arn(scope: Construct, resource: str, project: str) -> str:
     """The ARN pattern of a project's jobs or models; ``resource`` as ARNs have it, for instance ``training-job``."""
     return Stack.of(scope).format_arn(service="sagemaker", resource=resource, resource_name=f"{project}-*")
+
+
+def record_permissions(scope: Construct, settings: Settings) -> list[iam.PolicyStatement]:
+    """Permission to read what the record of a run needs of its jobs: what SageMaker bills for."""
+    return [
+        iam.PolicyStatement(
+            actions=[action for kind in JOB_KINDS for action in kind.actions("Describe")],
+            resources=[project_arn(scope, kind.resource, settings.project) for kind in JOB_KINDS],
+        )
+    ]
 
 
 def log_group_arns(scope: Construct, name: str) -> list[str]:

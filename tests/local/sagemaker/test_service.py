@@ -67,7 +67,7 @@ def transform_fn(model, body, content_type, accept):
     return "".join(f"{answer}\\n" for answer in answers), accept
 """
 
-ENTRY = ["python3", "/opt/ml/processing/input/code/sagemaker/prepare.py"]
+ENTRY = ["python3", "/opt/ml/processing/input/code/single_node/prepare.py"]
 ARGUMENTS = ["/opt/ml/processing/input/raw", "/opt/ml/processing/output"]
 PYTHONPATH = {"PYTHONPATH": "/opt/ml/processing/input/code"}
 
@@ -75,7 +75,7 @@ PYTHONPATH = {"PYTHONPATH": "/opt/ml/processing/input/code"}
 @pytest.fixture(autouse=True)
 def code(account: Account) -> None:
     for name, text in {"prepare": PREPARE, "train": TRAIN, "score": SCORE}.items():
-        account.put(f"s3://lake/code/sagemaker/{name}.py", text)
+        account.put(f"s3://lake/code/single_node/{name}.py", text)
     account.put("s3://lake/code/common/names.py", "ROWS = 'files'")
     account.put("s3://lake/raw/a.txt", "A")
     account.put("s3://lake/raw/deep/b.txt", "B")
@@ -83,7 +83,7 @@ def code(account: Account) -> None:
 
 def failing(account: Account, script: str, name: str = "job") -> JobFailed:
     """Run a processing job with this script, which must fail and leave nothing behind."""
-    account.put("s3://lake/code/sagemaker/prepare.py", script)
+    account.put("s3://lake/code/single_node/prepare.py", script)
     before = account.keys()
     with pytest.raises(JobFailed) as failed:
         account.sagemaker.create_processing_job(processing(name, [*ENTRY, *ARGUMENTS]))
@@ -233,7 +233,7 @@ def test_script_mode(account: Account) -> None:
         "assert sys.argv[1:] == ['--eta', '0.5']\n"
         "pathlib.Path(os.environ['SM_MODEL_DIR'], os.listdir(os.environ['SM_CHANNEL_TRAIN'])[0]).touch()\n"
     )
-    account.put("s3://lake/code/sagemaker/train.py", script)
+    account.put("s3://lake/code/single_node/train.py", script)
     answer = account.sagemaker.create_training_job(script_mode("t", eta="0.5"))
     assert answer["TrainingJobStatus"] == "Completed"
     assert sorted(built.rglob("*")) == before
@@ -241,7 +241,7 @@ def test_script_mode(account: Account) -> None:
 
 def test_a_requirements_file_in_the_submit_folder_fails_script_mode(account: Account) -> None:
     """The toolkit hands it to pip, which finds no index (tried on 2026-11-26 with the real container's code)."""
-    account.put("s3://lake/code/sagemaker/requirements.txt", "duckdb==2.0.0")
+    account.put("s3://lake/code/single_node/requirements.txt", "duckdb==2.0.0")
     with pytest.raises(JobFailed) as failed:
         account.sagemaker.create_training_job(script_mode("t"))
     reason = failed.value.answer["FailureReason"]
@@ -268,7 +268,7 @@ def test_wheels_of_another_python_are_for_processing_jobs_alone(
     account.put("s3://lake/raw/any.txt", "")
     answer = account.sagemaker.create_processing_job(processing("p", ["bash", "-c", install]))
     assert answer["ProcessingJobStatus"] == "Completed"
-    account.put("s3://lake/code/sagemaker/requirements.txt", "duckdb==2.0.0")
+    account.put("s3://lake/code/single_node/requirements.txt", "duckdb==2.0.0")
     with pytest.raises(JobFailed) as failed:
         account.sagemaker.create_training_job(script_mode("t"))
     assert failed.value.answer["FailureReason"].startswith("AlgorithmError: InstallModuleError:")
@@ -327,7 +327,7 @@ def test_output_data_and_checkpoints(account: Account) -> None:
         "saved = pathlib.Path('/opt/ml/checkpoints')\n"
         "(saved / 'next').write_text(' '.join(os.listdir(saved)))\n"
     )
-    account.put("s3://lake/code/sagemaker/train.py", script)
+    account.put("s3://lake/code/single_node/train.py", script)
     account.put("s3://lake/runs/1/checkpoints/first", "1")
     request = training("t") | {"CheckpointConfig": {"S3Uri": "s3://lake/runs/1/checkpoints/"}}
     account.sagemaker.create_training_job(request)

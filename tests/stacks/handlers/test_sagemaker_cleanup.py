@@ -439,4 +439,4 @@ def test_the_function_s_copy_of_the_kinds_of_job_is_what_the_stacks_have(handler
     assert [(kind.name, kind.resource, kind.log_group) for kind in copy.JOB_KINDS] == [
         (kind.name, kind.resource, kind.log_group) for kind in kinds.JOB_KINDS
     ]
-    assert copy.MODEL_SUFFIX == kinds.MODEL_SUFFIX
+    assert f"-{kinds.MODEL}" == copy.MODEL_END

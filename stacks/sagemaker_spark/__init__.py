@@ -1,0 +1,3 @@
+"""The side of Spark on SageMaker."""
+
+SIDE = "sagemaker-spark"

@@ -12,7 +12,7 @@ FLOORS: dict[str, list[str | set[str]]] = {
     "comparison": ["report", "claims", "repeats", "cost", "summary"],
     "stacks": [
         "comparison",
-        {"sagemaker", "emr", "emr_serverless"},
+        {"sagemaker", "emr", "sagemaker_spark", "emr_serverless"},
         "data",
         "network",
         "shared",

@@ -129,7 +129,7 @@ def allow_runs(role: iam.Role, data: Data, side: str) -> None:
     allow(role, ["s3:ListBucket"], *data.listed_buckets)
 
 
-def allow_writing(role: iam.Role, data: DataStack, side: str) -> None:
+def allow_writing(role: iam.Role, data: Data, side: str) -> None:
     """How Spark writes runs: its committer removes its own temporary files."""
     writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     allow(role, writing, data.objects(f"{RUNS}/*/{side}"))

@@ -5,8 +5,8 @@ from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 
-from stacks.data.stack import DataStack
 from stacks.settings import JobSettings, Settings
+from stacks.shared.data import Data
 from stacks.shared.layout import OUTPUTS
 from stacks.shared.pipeline import StageRun
 from stacks.shared.sagemaker.jobs import CHANNELS, INTEGRATION_ERRORS, SageMakerJobs, run_job
@@ -17,7 +17,7 @@ from stacks.shared.states import Task, run_location
 class SageMakerStages:
     """A model from XGBoost's image, trained on instances together; a side says how data is prepared and measured."""
 
-    def __init__(self, settings: Settings, data: DataStack, jobs: SageMakerJobs, chosen: JobSettings) -> None:
+    def __init__(self, settings: Settings, data: Data, jobs: SageMakerJobs, chosen: JobSettings) -> None:
         """``chosen`` are the side's own settings."""
         self._settings = settings
         self._data = data

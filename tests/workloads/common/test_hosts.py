@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from workloads.single_node.train import Batches
 
 from common import hyperparameters
 from common.dataset import Dataset
 from common.hosts import ALONE, Hosts, total
 from tests.workloads.small import write_definition
+from workloads.single_node.train import Batches
 
 
 def test_hosts_are_what_sagemaker_says(tmp_path: Path) -> None:

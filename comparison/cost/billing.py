@@ -18,6 +18,7 @@ from comparison.cost.runtime import RuntimeModel, worker_vcpus
 from comparison.summary import TITLES
 from record.errors import UserError
 from record.schema import Instances, Record, SideName, Stage, StageName
+from sides import SIDES
 
 Definition = Mapping[str, Any]
 """A state machine's definition in the Amazon States Language."""
@@ -219,6 +220,11 @@ class SideRun:
     book: PriceBook
     region: str
     runtime: RuntimeModel
+
+    @property
+    def section(self) -> str:
+        """The section of the settings that is the side's own."""
+        return SIDES[self.side].folder if self.side in SIDES else self.side
 
     @property
     def stages(self) -> list[Stage]:

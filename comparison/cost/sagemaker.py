@@ -194,7 +194,7 @@ def _run(run: SideRun) -> Iterator[RunLineItem]:
                 yield run.item(stage.name, part, "instances", hours, item, estimate)
                 # The volume of a transform job is the service's, and has no price of its own.
                 if component != "transform":
-                    volume = run.setting(f"sagemaker.{stage.name}.volume_gb")
+                    volume = run.setting(f"{run.section}.{stage.name}.volume_gb")
                     months = None if hours is None or volume is None else hours * volume / HOURS_A_MONTH
                     yield run.item(stage.name, part, "storage", months, f"sagemaker/storage/{component}", estimate)
 

@@ -120,10 +120,12 @@ def with_details(record: Record, project: str, endpoint_hours: int | None) -> Re
     """The record with what CloudWatch has of it: log tails, the jobs' metrics, the endpoint's requests."""
     sides = {name: _with_tail(side) for name, side in record.sides.items()}
     for name in (name for name, side in sides.items() if side.service == "sagemaker"):
-        used = _utilisation(sides[name], f"{project}-{record.run_id}")
+        # As the stacks name jobs: one of another side on the service ends with what its name has beside the service's.
+        own = name.removeprefix(sides[name].service)
+        used = _utilisation(sides[name], f"{project}-{record.run_id}-{{stage}}{own}")
         stages = tuple(stage.model_copy(update=used.get(stage.name, {})) for stage in sides[name].stages)
         serve = sides[name].serve
-        if endpoint_hours is not None:
+        if endpoint_hours is not None and not own:  # the endpoint is the first side's
             serve = (serve or Serve(status="skipped")).model_copy(
                 update={"traffic": _traffic(project, endpoint_hours, datetime.now(UTC))}
             )
@@ -267,7 +269,7 @@ def _tail(log: str) -> Sequence[str]:
 def _utilisation(side: Side, jobs: str) -> dict[StageName, dict[str, float]]:
     """Means of CPUUtilization and MemoryUtilization of the jobs that CloudWatch has some of, by stage and field.
 
-    ``jobs`` is what their names begin with.
+    ``jobs`` is their name, with ``{stage}`` in it.
     """
     ran = [stage for stage in side.stages if stage.name in _JOB_METRICS and stage.started]
     begun = [stage.started for stage in ran if stage.started]
@@ -276,7 +278,7 @@ def _utilisation(side: Side, jobs: str) -> dict[StageName, dict[str, float]]:
     fields = {"cpu_percent": "CPUUtilization", "memory_percent": "MemoryUtilization"}
     queries = {
         f"{stage.name}_{field}": _query(
-            _JOB_METRICS[stage.name], metric, {"Host": f"{jobs}-{stage.name}/algo-1"}, 60, "Average"
+            _JOB_METRICS[stage.name], metric, {"Host": f"{jobs.format(stage=stage.name)}/algo-1"}, 60, "Average"
         )
         for stage in ran
         for field, metric in fields.items()

@@ -14,6 +14,10 @@ from stacks.shared.sagemaker.jobs import PROCESSING, SageMakerJobs
 from stacks.shared.sagemaker.stages import SageMakerStages, raw
 from stacks.shared.spark import options
 
+# Compiling all that is installed takes longer than installing it. pip reads 0 as "no compilation"; the image's own
+# variable keeps Python from keeping what it compiles.
+_COMPILED_AT_USE = {"PIP_NO_COMPILE": "0", "PYTHONDONTWRITEBYTECODE": ""}
+
 
 class Stages(SageMakerStages):
     """The stages on SageMaker, each a job of its own: data on Spark, on several instances."""
@@ -64,5 +68,6 @@ class Stages(SageMakerStages):
                 "wheels": wheels_prefix(self._data.code, "sagemaker-spark"),
             },
             outputs={},
+            environment=_COMPILED_AT_USE,
         )
         return self._processed(stage, request)

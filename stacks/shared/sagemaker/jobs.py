@@ -133,6 +133,7 @@ class SageMakerJobs(Construct):
         outputs: Mapping[str, str],
         instance_count: int = 1,
         image: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """A CreateProcessingJob request; inputs and outputs map folders below /opt/ml/processing to S3 locations.
 
@@ -171,7 +172,7 @@ class SageMakerJobs(Construct):
             },
             "NetworkConfig": {"EnableInterContainerTrafficEncryption": True, "VpcConfig": self.vpc_config()},
             "StoppingCondition": {"MaxRuntimeInSeconds": self.minutes * 60},
-            "Environment": {"PYTHONPATH": f"{PROCESSING}/input/code"},
+            "Environment": {"PYTHONPATH": f"{PROCESSING}/input/code", **(environment or {})},
             "Tags": self.tags,
         }
 

@@ -11,10 +11,10 @@ from local.s3 import LocalS3
 CODE = "s3://data/code/one"
 
 
-def publish(bucket: Path) -> Path:
+def publish(bucket: Path, script: str = "publish.sh") -> Path:
     """Publish to CODE, where the buckets are below a folder: the wheels come from where `make` fetched them."""
     s3 = LocalS3(bucket)
     with scratch("build", bucket / ".work") as folder:
-        script = REPOSITORY / "workloads" / "publish.sh"
-        subprocess.run(["bash", str(script), CODE], env=environment(folder, s3), check=True)
+        file = REPOSITORY / "workloads" / script
+        subprocess.run(["bash", str(file), CODE], env=environment(folder, s3), check=True)
     return s3.path(CODE)

@@ -56,9 +56,11 @@ def _stopped(name: str, *, cancel: bool) -> list[str]:
 
 def _runs(application: str, *, cancel: bool) -> list[str]:
     """The job runs that have not ended, as ``<id> (<state>)``; they are cancelled if that is asked for."""
-    paginator = client("emr-serverless").get_paginator("list_job_runs")
-    pages = paginator.paginate(applicationId=application, states=[*_ACTIVE, _ENDING])
-    runs = [run for page in pages for run in page["jobRuns"]]
+    runs = []
+    with suppress_client_errors("ResourceNotFoundException"):  # the application is gone by now
+        paginator = client("emr-serverless").get_paginator("list_job_runs")
+        pages = paginator.paginate(applicationId=application, states=[*_ACTIVE, _ENDING])
+        runs = [run for page in pages for run in page["jobRuns"]]
     for run in runs:
         if cancel and run["state"] != _ENDING:
             # It may have ended by now.

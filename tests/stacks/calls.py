@@ -437,7 +437,7 @@ class Call:
 class Calls:
     """The calls of every role, by the role's ARN; who uses the role, keys of ``TRUSTED``.
 
-    And the tags by which permissions tell what has an id of its service's making: of clusters, applications, job runs.
+    And the tags by which permissions tell what gets its id at run time: of clusters, of applications and job runs.
     """
 
     def __init__(self, templates: Templates, *, session_manager: bool) -> None:
@@ -445,7 +445,8 @@ class Calls:
         self.templates = templates
         self.by_role: dict[str, set[Call]] = defaultdict(set)
         self.users: dict[str, set[str]] = defaultdict(set)
-        self.tags: list[dict[str, str]] = []
+        self.cluster_tags: list[dict[str, str]] = []
+        self.application_tags: list[dict[str, str]] = []
         self._session_manager = session_manager
         self._raw = templates.output("Raw")
         self._keys = {bucket.name: _bucket_key(bucket) for bucket in templates.of("AWS::S3::Bucket")}
@@ -662,7 +663,7 @@ class Calls:
     def _cluster(self, definition: Mapping[str, Any], why: str) -> None:
         """What EMR and the nodes need for a cluster, whoever starts it: both definitions have the same fields."""
         service, nodes = definition["ServiceRole"], self._role("JobFlowRole", definition["JobFlowRole"])
-        self.tags.append({tag["Key"]: tag["Value"] for tag in definition["Tags"]})
+        self.cluster_tags.append({tag["Key"]: tag["Value"] for tag in definition["Tags"]})
         self._add(service, "EMR", why, EMR_CLUSTER)
         if "AllocationStrategy" in json.dumps(definition["Instances"]):
             self._add(service, "EMR", f"{why}, AllocationStrategy", EMR_ALLOCATION_STRATEGY)
@@ -716,7 +717,7 @@ class Calls:
     def _job_run(self, why: str, request: Mapping[str, Any]) -> None:
         """What a job run's role needs: code and packages, the data, and the logs of its workers."""
         role, driver = request["ExecutionRoleArn"], request["JobDriver"]["SparkSubmit"]
-        self.tags.append(request["Tags"])
+        self.application_tags.append(request["Tags"])
         parameters = [word.partition("#")[0] for word in driver["SparkSubmitParameters"].split()]
         self._spark(role, "job run", why, [*parameters, driver["EntryPoint"], *driver["EntryPointArguments"]])
         for path, value in _leaves(request["ConfigurationOverrides"]):
@@ -725,7 +726,7 @@ class Calls:
 
     def _application(self, application: Resource) -> None:
         """An application does nothing by itself; it has tags."""
-        self.tags.append({tag["Key"]: tag["Value"] for tag in application.properties["Tags"]})
+        self.application_tags.append({tag["Key"]: tag["Value"] for tag in application.properties["Tags"]})
 
     # Functions, builds, schedules, flow logs.
 

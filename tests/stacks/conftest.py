@@ -113,6 +113,22 @@ OTHERS["emr serverless"] = {
     "emr_serverless.idle_minutes": 30,
 }
 
+OTHERS["sagemaker spark"] = {
+    "sides": "sagemaker,emr,sagemaker-spark",
+    "stage_minutes": 30,
+    "sagemaker_spark.prepare.instance_type": "ml.r5d.2xlarge",
+    "sagemaker_spark.prepare.instance_count": 3,
+    "sagemaker_spark.prepare.volume_gb": 80,
+    "sagemaker_spark.train.instance_type": "ml.c5.2xlarge",
+    "sagemaker_spark.train.instance_count": 4,
+    "sagemaker_spark.train.volume_gb": 40,
+    "sagemaker_spark.evaluate.instance_type": "ml.c5.xlarge",
+    "sagemaker_spark.evaluate.instance_count": 1,
+    "sagemaker_spark.evaluate.volume_gb": 50,
+    "sagemaker_spark.score.instance_type": "ml.c5.xlarge",
+    "sagemaker_spark.score.instance_count": 3,
+}
+
 # A side may be deployed alone.
 ONE_SIDE: dict[str, dict[str, Any]] = {f"{side} alone": {"sides": side} for side in SIDES}
 

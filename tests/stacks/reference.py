@@ -56,7 +56,7 @@ def resource_kinds(action: str) -> dict[str, list[str]]:
     return {
         kind: [
             re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], "*"), text).replace(".*", "*")
-            for text in known["Resources"][kind]["ARNFormats"]
+            for text in known["Resources"][kind.lower()]["ARNFormats"]
         ]
         for kind in known["Actions"][name.lower()].get("Resources", [])
     }

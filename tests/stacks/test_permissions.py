@@ -209,9 +209,11 @@ def test_conditions_are_ones_that_hold(calls: Calls) -> None:
             for key, value in ((key, value) for test in statement.conditions.values() for key, value in test.items()):
                 kind, _, tag = key.partition("/")
                 if kind in ("aws:RequestTag", "aws:ResourceTag"):
-                    # The tags of clusters, which EMR gives to all that it makes for one, of applications and job runs.
-                    assert calls.tags, role.path
-                    assert all(tags.get(tag) == value for tags in calls.tags), f"{role.path}: {key}"
+                    # Of applications and job runs; of clusters, which EMR gives to all that it makes for one.
+                    serverless = statement.actions[0].startswith("emr-serverless:")
+                    known = calls.application_tags if serverless else calls.cluster_tags
+                    assert known, role.path
+                    assert all(tags.get(tag) == value for tags in known), f"{role.path}: {key}"
                 else:
                     assert set(statement.actions) <= CONDITIONS[key], f"{role.path}: {key}"
 

@@ -39,9 +39,19 @@ def test_snapshot(stack: str, synthesised: Synthesised, snapshot: SnapshotAssert
     assert template == snapshot(name=f"{synthesised.name}-{stack}", extension_class=JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("name", ["emr-serverless alone", "emr serverless"])
-def test_snapshot_of_emr_serverless(name: str, once: Callable[[str], Synthesised], snapshot: SnapshotAssertion) -> None:
-    template = normalised(once(name).templates()["emr-serverless"])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("emr-serverless alone", "emr-serverless"),
+        ("emr serverless", "emr-serverless"),
+        ("sagemaker-spark alone", "sagemaker-spark"),
+        ("sagemaker spark", "sagemaker-spark"),
+    ],
+)
+def test_snapshot_of_another_side(
+    name: str, side: str, once: Callable[[str], Synthesised], snapshot: SnapshotAssertion
+) -> None:
+    template = normalised(once(name).templates()[side])
     assert template == snapshot(name=name, extension_class=JSONSnapshotExtension)
 
 
@@ -108,8 +118,8 @@ UNTAGGED = {
 def test_everything_taggable_is_tagged(synthesised: Synthesised, once: Callable[[str], Synthesised]) -> None:
     """Taggable is what CloudFormation's own schema calls so."""
     checked = 0
-    serverless = once("emr-serverless alone").templates()["emr-serverless"]
-    for stack, template in {**synthesised.templates(), "emr-serverless": serverless}.items():
+    others = {side: once(f"{side} alone").templates()[side] for side in SIDES if side not in synthesised.sides}
+    for stack, template in {**synthesised.templates(), **others}.items():
         for logical_id, resource in template["Resources"].items():
             kind = resource["Type"]
             if kind.startswith("Custom::") or kind in UNTAGGED:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local.emr_serverless.packages import _differing
 from tests.published import publish
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -94,6 +95,18 @@ def test_layer_is_no_larger_than_lambda_takes(published: Path) -> None:
 def test_layer_is_the_same_every_time(published: Path, tmp_path: Path) -> None:
     again = publish(tmp_path)
     assert (again / "collector-layer.zip").read_bytes() == (published / "collector-layer.zip").read_bytes()
+
+
+@pytest.mark.full
+def test_archive_holds_what_is_installed_for_spark_and_is_the_same_every_time(tmp_path: Path) -> None:
+    """Each file of every pinned package, as the laptop's job runs find it."""
+    archives = [publish(tmp_path / name, "archives.sh") / "packages" / "emr.zip" for name in ("one", "two")]
+    assert archives[0].read_bytes() == archives[1].read_bytes()
+    assert _differing(archives[0], 0) == ""
+    with zipfile.ZipFile(archives[0]) as archive:
+        compiled = [name for name in archive.namelist() if re.search(r"\.cpython-\d+", name) and name.endswith(".so")]
+    assert compiled
+    assert all(f"cpython-{PYTHONS['emr'].replace('.', '')}-x86_64-linux-gnu" in name for name in compiled)
 
 
 @pytest.mark.parametrize("side", [*PYTHONS, "collector"])

@@ -47,6 +47,9 @@ def book(**changed: float | None) -> PriceBook:
         "ec2/m5.xlarge": 0.192,
         "emr/m5.xlarge": 0.048,
         "ebs/gp3": 0.08,
+        "emr-serverless/vcpu": 0.05,
+        "emr-serverless/memory": 0.005,
+        "emr-serverless/storage": 0.0001,
         "sagemaker/processing/ml.m5.xlarge": 0.23,
         "sagemaker/training/ml.m5.xlarge": 0.23,
         "sagemaker/transform/ml.m5.xlarge": 0.23,
@@ -89,9 +92,10 @@ def model(**changed: Any) -> RuntimeModel:
         {**side, "runs_on": "job", "startup_seconds": 60, **changed.get("sagemaker", {})}
     )
     emr = SideRuntime.model_validate({**side, "runs_on": "cluster", "startup_seconds": 300, **changed.get("emr", {})})
+    serverless = SideRuntime.model_validate({**side, "runs_on": "job run", "startup_seconds": 15})
     return RuntimeModel(
         raw_bytes_per_event=30,
         data_origin="a test",
         measured_events=(1_000, 1_000_000),
-        sides={"sagemaker": sagemaker, "emr": emr},
+        sides={"sagemaker": sagemaker, "emr": emr, "emr-serverless": serverless},
     )

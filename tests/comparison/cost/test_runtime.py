@@ -28,7 +28,7 @@ def run(events: int | None, seconds: float, where: str = "local") -> Record:
 def test_two_sizes_tell_the_fixed_part_from_what_grows() -> None:
     # 2 cores: 20 s + 1e-5 s x events / 2.
     found = fit_runtime([run(1_000_000, 25), run(4_000_000, 40)], book())
-    for side in found.sides.values():
+    for side in (found.sides["sagemaker"], found.sides["emr"]):
         for stage in side.stages.values():
             assert stage.fixed_seconds == pytest.approx(20)
             assert stage.core_seconds_per_event == pytest.approx(1e-5)

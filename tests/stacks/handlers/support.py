@@ -161,7 +161,7 @@ class Wire:
             return _response(request.url, 400, self._error(*failure.args).encode())
 
     def _error(self, code: str, message: str) -> str:
-        if self._protocol == "json":
+        if self._protocol in ("json", "rest-json"):
             return json.dumps({"__type": code, "message": message})
         error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         return f"<Response><Errors>{error}</Errors></Response>" if self._protocol == "ec2" else error

@@ -608,6 +608,9 @@ class Calls:
                 self._add(role, user, f"{why}, VpcConfig", _NETWORK)
             elif str(value).startswith("s3://"):
                 raise ValueError(f"{where}: what is done with {value}?")
+        application = request.get("AppSpecification", {})
+        if any(each.endswith("/spark/submit.py") for each in application.get("ContainerEntrypoint", [])):
+            self._spark(role, user, why, application["ContainerArguments"])
 
     def _endpoint_model(self, model: Resource) -> None:
         """A model that an endpoint serves."""
@@ -701,7 +704,9 @@ class Calls:
 
     def _spark(self, role: str, user: str, why: str, arguments: Sequence[str]) -> None:
         """What a Spark job reads and writes: the S3 locations among spark-submit's arguments."""
-        (script,) = [argument for argument in arguments if re.match(r"s3://.*/workloads/spark/\w+\.py$", argument)]
+        (script,) = [
+            argument for argument in arguments if re.match(r"(s3://.*/workloads|/.*/code)/spark/\w+\.py$", argument)
+        ]
         written = published_options(Path(script).stem)
         for argument in arguments:
             name, _, location = argument.removeprefix("--").rpartition("=")

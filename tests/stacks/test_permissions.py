@@ -145,6 +145,7 @@ def test_objects_are_written_only_where_the_role_s_jobs_write(calls: Calls) -> N
         ("emr-serverless", "job run"): ["runs/*/emr-serverless/", "logs/emr-serverless/"],
         ("sagemaker", "endpoint"): ["capture/"],
         ("sagemaker", "job"): ["runs/*/sagemaker/"],
+        ("sagemaker-spark", "job"): ["runs/*/sagemaker-spark/"],
     }
     written = set()
     for role, allowed in roles(calls):
@@ -161,7 +162,13 @@ def test_objects_are_written_only_where_the_role_s_jobs_write(calls: Calls) -> N
             if any(action.startswith(("s3:Put", "s3:Delete", "s3:Abort")) for action in statement.actions):
                 assert set(statement.resources) <= permitted, role.path
                 written.add((stack(role), user))
-    wanted = {("data", "build"), ("emr", "nodes"), ("emr-serverless", "job run"), ("sagemaker", "job")}
+    wanted = {
+        ("data", "build"),
+        ("emr", "nodes"),
+        ("emr-serverless", "job run"),
+        ("sagemaker", "job"),
+        ("sagemaker-spark", "job"),
+    }
     assert {each for each in wanted if each[0] in deployed(calls)} <= written
 
 
@@ -181,7 +188,7 @@ def test_roles_are_passed_one_at_a_time_to_one_service(calls: Calls) -> None:
             assert statement.passed_to in TRUSTED.values(), role.path
             passed.append(given)
     # Of each side the roles that its state machine hands over, and EMR.
-    least = {"sagemaker": 1, "emr": 3, "emr-serverless": 1}
+    least = {"sagemaker": 1, "sagemaker-spark": 1, "emr": 3, "emr-serverless": 1}
     assert len(passed) >= sum(least.get(name, 0) for name in deployed(calls))
 
 

@@ -258,6 +258,32 @@ def test_our_models_are_deleted(handlers: ModuleType, sagemaker: SageMaker) -> N
     assert list(sagemaker.models) == ["shop-two-1-model", "shop-by-hand", "my-shop-1-model"]
 
 
+@pytest.mark.parametrize(
+    ("names", "goes"),
+    [({"Others": ["-spark"]}, "shop-one-train"), ({"Suffix": "-spark"}, "shop-one-train-spark")],
+    ids=["without a suffix", "with one"],
+)
+def test_what_another_side_of_the_project_has_made_stays(
+    handlers: ModuleType, sagemaker: SageMaker, names: dict[str, Any], goes: str
+) -> None:
+    """It may be at work while this one's stack is deleted: its jobs, models and logs are its own clean-up's."""
+    both = ["shop-one-train", "shop-one-train-spark"]
+    for name in both:
+        sagemaker.job("TrainingJob", name)
+        sagemaker.model(name.replace("train", "model"))
+        write_logs("/aws/sagemaker/TrainingJobs", f"{name}/algo-1")
+    request = delete()
+    request["ResourceProperties"] |= names
+    handlers.is_complete(request, None)
+    (stays,) = set(both) - {goes}
+    assert sagemaker.jobs["TrainingJob"] == {goes: "Stopping", stays: "InProgress"}
+    sagemaker.end()
+    run(handlers, request)
+    assert list(sagemaker.models) == [stays.replace("train", "model")]
+    assert streams("/aws/sagemaker/TrainingJobs") == [f"{stays}/algo-1"]
+    assert sagemaker.jobs["TrainingJob"][stays] == "InProgress"
+
+
 def test_a_model_that_is_gone_meanwhile_is_no_failure(
     handlers: ModuleType, sagemaker: SageMaker, requests: Wire
 ) -> None:

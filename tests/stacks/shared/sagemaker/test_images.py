@@ -1,7 +1,7 @@
 import pytest
 from sagemaker.core import image_uris
 
-from stacks.shared.sagemaker.images import XGBOOST_ACCOUNTS, XGBOOST_IMAGE
+from stacks.shared.sagemaker.images import SPARK_ACCOUNTS, SPARK_IMAGE, XGBOOST_ACCOUNTS, XGBOOST_IMAGE
 from tests.stacks.conftest import Synthesised
 
 REGIONS = image_uris.config_for_framework("xgboost")["training"]["versions"]["3.2-0"]["registries"]
@@ -18,6 +18,15 @@ def test_image_is_the_one_that_the_sagemaker_package_names(region: str) -> None:
     assert account == XGBOOST_ACCOUNTS[region]
     assert rest.split("/", 1)[0].startswith(f"{region}.")
     assert rest.split("/", 1)[1] == XGBOOST_IMAGE
+
+
+def test_the_spark_image_is_the_one_that_the_sagemaker_package_names() -> None:
+    """It knows no tags of py312's releases, but where the image is."""
+    known = image_uris.config_for_framework("spark")["processing"]["versions"]["3.5"]
+    assert known["registries"] == SPARK_ACCOUNTS
+    repository, tag = SPARK_IMAGE.split(":")
+    assert repository == known["repository"]
+    assert tag.split("-")[2] in known["py_versions"]
 
 
 def test_templates_name_the_image_through_the_mapping(synthesised: Synthesised) -> None:

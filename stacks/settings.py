@@ -299,19 +299,14 @@ class ManyTrainingSettings(TrainingSettings):
     instance_count: Whole = Field(2, ge=1, le=100, description="which train together, each on a share of the rows")
 
 
-class ManyTransformSettings(TransformSettings):
-    """The instances of a Batch Transform job, several unless told otherwise."""
-
-    instance_count: Whole = Field(2, ge=1, le=100)
-
-
 class SageMakerSparkSettings(JobSettings):
     """The side of Spark on SageMaker: its jobs, each on several instances."""
 
     prepare: SparkProcessingSettings = SparkProcessingSettings()
     train: ManyTrainingSettings = ManyTrainingSettings()
     evaluate: SparkProcessingSettings = SparkProcessingSettings()
-    score: ManyTransformSettings = ManyTransformSettings()
+    # Batch Transform hands out whole files, of which there is one until some million values.
+    score: TransformSettings = TransformSettings()
 
 
 class NodeSettings(_Group):

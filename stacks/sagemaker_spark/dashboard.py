@@ -6,10 +6,14 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from stacks.sagemaker_spark import SIDE
 from stacks.settings import Settings
 from stacks.shared.dashboard import Graph
-from stacks.shared.sagemaker.kinds import JOB_KINDS, suffix
+from stacks.shared.sagemaker.kinds import JOB_KINDS, TRANSFORM_JOB, suffix
 
 BILLED_AS = "AmazonSageMaker"
 """The service on the bill (AWS/Billing, dimension ServiceName)."""
+
+
+_NONE = ((TRANSFORM_JOB, "DiskUtilization"),)
+"""What SageMaker does not measure (monitoring-cloudwatch.html)."""
 
 
 def graphs(settings: Settings) -> list[Graph]:
@@ -23,7 +27,8 @@ def _jobs(project: str, what: str, metric: str) -> Graph:
 
     (sagemaker/latest/dg/monitoring-cloudwatch.html, archived, 2026-11-22.)
     """
-    wanted = f'MetricName="{metric}" "{project}" "{suffix(SIDE).strip("-")}"'
+    # In quotes a term is a whole value, without them it is a part of one (CloudWatch, search-expression-syntax.html).
+    wanted = f'MetricName="{metric}" {project} {suffix(SIDE).strip("-")}'
     searches = [
         cloudwatch.MathExpression(
             expression=f"SEARCH('{{/aws/sagemaker/{kind.name}s,Host}} {wanted}', 'Average', 60)",
@@ -32,6 +37,7 @@ def _jobs(project: str, what: str, metric: str) -> Graph:
             period=Duration.minutes(1),
         )
         for kind in JOB_KINDS
+        if (kind, metric) not in _NONE
     ]
     unit = "percent of one core" if metric == "CPUUtilization" else "percent"
     return Graph(f"Jobs: {what} used", searches, unit)

@@ -267,7 +267,11 @@ def break_even(section: CostSection, colours: dict[str, str]) -> go.Figure:
             mode="markers",
             name=f"{summary.TITLES[side]} at your use",
             showlegend=False,
-            marker={"color": colour(colours, side), "size": 12, "symbol": _SYMBOLS[i % len(_SYMBOLS)][0].split("-")[0]},
+            marker={
+                "color": colour(colours, side),
+                "size": 12,
+                "symbol": _SYMBOLS[i % len(_SYMBOLS)][0].removesuffix("-open"),
+            },
             hovertemplate="your use: %{y:$,.2f} a month<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(

@@ -1,7 +1,7 @@
 """What EMR Serverless costs, by hand."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_shipped_runtime_is_that_of_emrs_programs_and_says_so() -> None:
 # A run.
 
 
-def ran(where: str, **stage: Any) -> Record:
+def ran(where: Literal["local", "aws"], **stage: Any) -> Record:
     data = sample_data(where)
     side = data["sides"].pop("emr")
     side |= {"title": "EMR Serverless", "service": SIDE, "cluster": None}

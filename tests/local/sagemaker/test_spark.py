@@ -64,7 +64,9 @@ def test_a_script_runs_on_spark_once_whatever_the_number_of_hosts(account: Accou
 def test_why_a_script_failed_is_the_job_s_message_and_nothing_is_left(account: Account) -> None:
     """The image's own command says only that spark-submit failed."""
     with pytest.raises(JobFailed) as failed:
-        account.sagemaker.create_processing_job(submitted("p", **{"spark.executor.memoryOverheadFactor": "0.5"}))
+        account.sagemaker.create_processing_job(
+            submitted("p", count=1, **{"spark.executor.memoryOverheadFactor": "0.5"})
+        )
     assert failed.value.answer["ExitMessage"] == "error: this is what is wrong"
     assert (failed.value.reason, failed.value.exit_code) == ("this is what is wrong", 2)
     assert account.keys("s3://lake/runs/") == []

@@ -48,6 +48,11 @@ class DataStack(Stack):
             self._generate(network)
         CfnOutput(self, "Raw", value=self.dataset.raw, description="The raw tables: the comparison's input `raw`")
 
+    @property
+    def truth(self) -> str | None:
+        """Where the dataset's true probabilities lie, below the raw data; None where there are none."""
+        return self.dataset.definition.truth
+
     def objects(self, below: str) -> str:
         """The ARN of the bucket's objects below a prefix, for the policies of other stacks."""
         return f"{self._bucket_arn}/{below}/*"

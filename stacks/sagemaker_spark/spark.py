@@ -1,8 +1,8 @@
 """The sizes of Spark's driver and executors on a job's instances: an executor on each, the driver beside one.
 
-The image's own settings give an executor all of an instance's memory, that of the driver too, and its JVMs options that
-Java 17 refuses to start with (UseConcMarkSweepGC, PrintGCDateStamps): github.com/aws/sagemaker-spark-container at
-7d90eeb1, src/smspark/bootstrapper.py, with the Java of its py312 image (read 2026-11-28). So all are set here.
+The image's own settings give an executor all of an instance's memory, that of the driver too, and its JVMs options of
+older Javas, one of which writes every collection of garbage to the log: github.com/aws/sagemaker-spark-container at
+7d90eeb1, src/smspark/bootstrapper.py (read 2026-11-28). So all are set here.
 """
 
 from stacks.instances import sizes

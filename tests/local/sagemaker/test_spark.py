@@ -90,17 +90,6 @@ def test_the_image_s_command_takes_its_own_options_only(account: Account, argume
     assert message in failed.value.answer["ExitMessage"]
 
 
-def test_the_image_s_own_settings_start_no_jvm(account: Account) -> None:
-    """Its options are of older Javas than its own; so the requests name others."""
-    request = submitted("p")
-    arguments = request["AppSpecification"]["ContainerArguments"]
-    request["AppSpecification"]["ContainerArguments"] = [each for each in arguments if JVM not in each]
-    with pytest.raises(JobFailed) as failed:
-        account.sagemaker.create_processing_job(request)
-    assert "UseConcMarkSweepGC" in "\n".join(failed.value.tail())
-    assert "spark failed with a non-zero exit code" in failed.value.answer["ExitMessage"]
-
-
 def test_packages_are_installed_from_the_published_wheels_alone(account: Account) -> None:
     request = submitted("p")
     account.put("s3://lake/wheels/requirements.lock", "nothing-of-this-name==1.0 --hash=sha256:" + "0" * 64)

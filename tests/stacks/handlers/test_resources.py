@@ -18,6 +18,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     "Objects": {"BucketName": "shop-data"},
     "S3PrefixList": {"Name": "com.amazonaws.us-east-1.s3"},
     "SageMakerLeftovers": {"Project": "shop", "SecurityGroupIds": ["sg-1"], "LogGroups": ["/aws/sagemaker/x"]},
+    "StoppedApplication": {"ApplicationName": "shop-emr-serverless", "SecurityGroupIds": ["sg-1"]},
     "StopExecutions": {"StateMachineArns": ["arn:aws:states:us-east-1:123456789012:stateMachine:shop"]},
     "TimeToLive": {"Hours": "12"},
 }

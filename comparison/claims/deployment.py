@@ -96,7 +96,7 @@ def measure(evidence: Evidence) -> Measured:
 
 def judge(measured: Measured) -> Verdict:
     """Holds if SageMaker's endpoint responds to every request and EMR's stack holds nothing that serves."""
-    favours, data = measured.of("sagemaker"), measured.of("emr")
+    favours, data = _servers(measured), measured.of("emr")
     if bare := tuple(side for side in favours if not measured.names("serving", side)):
         return Verdict("does not hold", favours, (Reason("nothing serves", bare),))
     if untried := tuple(side for side in favours if not measured.known("response", side)):
@@ -112,9 +112,15 @@ def judge(measured: Measured) -> Verdict:
     return Verdict("holds", favours)
 
 
+def _servers(measured: Measured) -> tuple[SideName, ...]:
+    """SageMaker's sides that hold something that serves: one is enough, and none at all is what fails the claim."""
+    ml = measured.of("sagemaker")
+    return tuple(side for side in ml if measured.names("serving", side)) or ml
+
+
 def word(measured: Measured, verdict: Verdict) -> str:
     """Say what the endpoint did, and what the stacks hold to serve."""
-    ml, data = measured.of("sagemaker"), measured.of("emr")
+    ml, data = _servers(measured), measured.of("emr")
     if bare := verdict.reason("nothing serves"):
         return f"The stack of {titles(bare.sides)} holds nothing that serves a model."
     types = " and ".join(f"{len(measured.names('serving', side))} types of resources" for side in ml)

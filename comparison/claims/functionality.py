@@ -50,7 +50,8 @@ def judge(measured: Measured) -> Verdict:
     Not measured where a stage of a side did not succeed: a fault says nothing of what a service is for.
     """
     ml, data = measured.of("sagemaker"), measured.of("emr")
-    if silent := tuple(side for side in ml if measured.flag("responds", side) is None):
+    serving = _serving(measured)
+    if silent := tuple(side for side in serving if measured.flag("responds", side) is None):
         return Verdict("not measured", reasons=(Reason("not tried", silent, ("the endpoint",)),))
     if idle := tuple(side for side in measured.sides if not measured.known("stages", side)):
         return Verdict("not measured", reasons=(Reason("not tried", idle, ("the stages of every side",)),))
@@ -61,7 +62,7 @@ def judge(measured: Measured) -> Verdict:
     )
     if undone:
         return Verdict("not measured", reasons=undone)
-    refused = tuple(side for side in ml if not measured.flag("responds", side))
+    refused = tuple(side for side in serving if not measured.flag("responds", side))
     alone = max(1.0, *(measured.number("most", side) or 0 for side in ml))
     narrow = tuple(
         side
@@ -88,7 +89,7 @@ def word(measured: Measured, verdict: Verdict) -> str:
     models = "; ".join(
         f"{TITLES[side]} finished {len(set(measured.names('stages', side)) - {'prepare'})} of 3 model stages and its "
         f"endpoint {'responded' if measured.flag('responds', side) else 'did not respond'}"
-        for side in measured.of("sagemaker")
+        for side in _serving(measured)
     )
     (first, *others) = (
         (TITLES[side], _range(measured, side), measured.text("engine", side))
@@ -103,6 +104,12 @@ def word(measured: Measured, verdict: Verdict) -> str:
     if verdict.reason("one machine only"):
         text += " More than one node was not tried: this run had one machine."
     return text
+
+
+def _serving(measured: Measured) -> tuple[SideName, ...]:
+    """SageMaker's sides with an endpoint; all of them where none has one."""
+    ml = measured.of("sagemaker")
+    return tuple(side for side in ml if measured.number("endpoints", side)) or ml
 
 
 def _machines(template: SideTemplate) -> tuple[int, int]:

@@ -19,13 +19,14 @@ from markupsafe import Markup
 
 from comparison import summary
 from comparison.claims.scaling import ASSUMPTIONS
+from comparison.cost.break_even import served_sides
 from comparison.report import charts
 from comparison.report.cost_section import AXES, origin_of_run
 from comparison.report.data import ReportData
 from comparison.report.reproduce import command
 from record.errors import UserError
 from record.files import read_text, write_text
-from record.schema import Record, RocPoint
+from record.schema import Record, RocPoint, SideName
 
 _TEMPLATES = Path(__file__).parent / "templates"
 CHART_LIBRARY = Path(__file__).parents[2] / "node_modules" / "plotly.js-basic-dist-min" / "plotly-basic.min.js"
@@ -117,6 +118,7 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
         chart_texts={"scaling": (charts.scaling_text(found.day), ASSUMPTIONS)} if found.day else {},
         sides=list(record.sides.items()),
         names=list(record.sides),
+        serving=_serving(record, found),
         colours=charts.THEMES,
         timeline_text=charts.timeline_text(record),
         css=_asset("report.css"),
@@ -149,6 +151,13 @@ def _inline(text: str) -> Markup:
     if "</script" in text.lower() or "</style" in text.lower():
         raise UserError("an inlined file would end its own element")
     return Markup(text)
+
+
+def _serving(record: Record, found: ReportData) -> list[SideName]:
+    """The sides that bring an endpoint along; without templates, those of SageMaker."""
+    if found.cost:
+        return served_sides(found.cost.estimate)
+    return [name for name, side in record.sides.items() if side.service == "sagemaker"]
 
 
 def _conclusion(record: Record, found: ReportData) -> summary.Conclusion:

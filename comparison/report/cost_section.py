@@ -12,7 +12,7 @@ from comparison.cost.lines import Estimate, LineItem, Money, Party, drivers, num
 from comparison.cost.run import RunCost
 from comparison.cost.table import name_of
 from comparison.cost.usage import Usage
-from comparison.summary import TITLES
+from comparison.summary import TITLES, join
 from record.schema import STAGES, Record
 
 AXES: dict[Along, str] = {name: axis.label for name, axis in curves.AXES.items()}
@@ -62,7 +62,7 @@ class CostSection:
         usage = self.estimate.usage
         month = self.estimate.totals(serving=False)
         work = "fitted to what was billed" if self.billed else "measured on a laptop"
-        sums = " and ".join(f"{month[side].month} US dollars on {TITLES[side]}" for side in self.estimate.sides)
+        sums = join([f"{month[side].month} US dollars on {TITLES[side]}" for side in self.estimate.sides])
         without = "both without" if len(self.estimate.sides) == 2 else "without"
         return (
             f"At {_runs(usage)} of {number(usage.events_per_run)} events, a month costs about {sums}, {without} "

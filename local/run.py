@@ -40,7 +40,7 @@ class Result:
 
 @contextmanager
 def run(options: Options, progress: Progress) -> Iterator[Result]:
-    """Run both pipelines; the caller writes what else belongs into the run's folder, and on leaving the run is over.
+    """Run the pipelines; the caller writes what else belongs into the run's folder, and on leaving the run is over.
 
     A side that failed is in the record. Raises UserError or InputError before anything has run,
     SetupError when no side could be run, and OSError when this machine failed; then, and when it or the caller is

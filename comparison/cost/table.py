@@ -75,7 +75,7 @@ def lines_table(estimate: Estimate, side: Party) -> CostTable:
 
 
 def totals_table(estimate: Estimate) -> CostTable:
-    """The sums of both sides, side by side, with and without serving in real time."""
+    """The sums of the sides, side by side, with and without serving in real time."""
     both = {serving: estimate.totals(serving=serving) for serving in (False, True)}
     rows = []
     for serving, label in ((False, "the pipeline"), (True, "the pipeline, and serving in real time")):
@@ -153,7 +153,7 @@ def not_priced_table(estimate: Estimate) -> CostTable:
 
 
 def everything(estimate: Estimate) -> Money:
-    """A month of both sides and of what they share."""
+    """A month of the sides and of what they share."""
     sums = [estimate.month(side, serving=True) for side in estimate.parties]
     return Money(usd=sum(each.usd for each in sums), complete=all(each.complete for each in sums))
 

@@ -61,7 +61,7 @@ def noise(repeats: Sequence[Sequence[float | None]], a: int, b: int) -> float | 
 
 @dataclass(frozen=True)
 class Number:
-    """A number of a record: whose it is (a side's, or both sides'), of what, and its unit ("" without one)."""
+    """A number of a record: whose it is (a side's, or the sides'), of what, and its unit ("" without one)."""
 
     side: str
     name: str

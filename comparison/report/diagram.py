@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from assembly.template import REPOSITORY, Assembly
+from assembly.template import Assembly
+from comparison.report.jinja import templates
 from record.schema import STAGES, Instances, SideName
 from record.services import service
 from sides import SERVICES, SIDES, Side
@@ -63,11 +62,4 @@ def _on(instances: Sequence[Instances]) -> str:
 
 def diagram(assembly: Assembly, sides: Sequence[SideName]) -> str:
     """Draw the sides over the stages; its colours follow the reader's light or dark scheme."""
-    environment = Environment(
-        loader=FileSystemLoader(REPOSITORY / "comparison" / "report" / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("diagram.svg.j2").render(rows=rows(assembly, sides), stages=STAGES) + "\n"
+    return templates().get_template("diagram.svg.j2").render(rows=rows(assembly, sides), stages=STAGES) + "\n"

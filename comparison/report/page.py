@@ -14,7 +14,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 import plotly.io
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from comparison import summary
@@ -23,12 +22,12 @@ from comparison.cost.break_even import served_sides
 from comparison.report import charts
 from comparison.report.cost_section import AXES, origin_of_run
 from comparison.report.data import ReportData
+from comparison.report.jinja import TEMPLATES, templates
 from comparison.report.reproduce import command
 from record.errors import UserError
 from record.files import read_text, write_text
 from record.schema import Record, RocPoint, SideName
 
-_TEMPLATES = Path(__file__).parent / "templates"
 CHART_LIBRARY = Path(__file__).parents[2] / "node_modules" / "plotly.js-basic-dist-min" / "plotly-basic.min.js"
 
 
@@ -71,13 +70,7 @@ def write_report(record: Record, path: Path, data: ReportData | None = None) -> 
         name: {theme: _plain(figure(colours)) for theme, colours in charts.THEMES.items()}
         for name, figure in drawn.items()
     }
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters |= {
         "count": summary.count,
         "seconds": summary.seconds,
@@ -143,7 +136,7 @@ def _roc_table(record: Record) -> list[tuple[float, list[str]]]:
 
 
 def _asset(name: str) -> Markup:
-    return _inline((_TEMPLATES / name).read_text(encoding="utf-8"))
+    return _inline((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _inline(text: str) -> Markup:

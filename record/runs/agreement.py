@@ -68,7 +68,7 @@ def _features(run: Path, side: SideName, split: str) -> str:
 def _compare_features(
     engine: duckdb.DuckDBPyConnection, run: Path, pair: tuple[SideName, SideName]
 ) -> tuple[int, bool]:
-    """Rows compared over all splits, and whether every row, column name and type is the same on both sides."""
+    """Rows compared over all splits, and whether every row, column name and type is the same on the two sides."""
     rows, equal = 0, True
     for split in _SPLITS:
         first, second = (_features(run, side, split) for side in pair)

@@ -48,7 +48,7 @@ class Hyperparameter:
 
 
 HYPERPARAMETERS: Mapping[str, Hyperparameter] = {
-    "num_round": Hyperparameter(150, 1, 100_000, "boosting rounds; no early stopping, so that both sides stay equal"),
+    "num_round": Hyperparameter(150, 1, 100_000, "boosting rounds; no early stopping, so that the sides stay equal"),
     "max_depth": Hyperparameter(4, 1, 16, "depth of a tree"),
     "eta": Hyperparameter(0.05, 0, 1, "learning rate", above=True),
     "min_child_weight": Hyperparameter(1.0, 0, math.inf, "least sum of instance weights in a leaf"),

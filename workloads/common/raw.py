@@ -1,7 +1,7 @@
 """The rules for raw files, one for both engines: which files are data, how they are packed, what their columns are.
 
 `common.local` and `common.hadoop` list and read files; everything that is decided about them is decided here, so that
-both sides accept the same files and refuse the others in the same words. Files are named as below the raw prefix.
+all sides accept the same files and refuse the others in the same words. Files are named as below the raw prefix.
 """
 
 import contextlib

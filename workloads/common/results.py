@@ -1,4 +1,4 @@
-"""What the stages write beside their data: stats.json and evaluation.json, with the same fields on both sides."""
+"""What the stages write beside their data: stats.json and evaluation.json, with the same fields on every side."""
 
 import json
 from collections import Counter

@@ -40,7 +40,7 @@ def prepare(engine: SparkSession, dataset_at: str, raw_at: str, output: str, as_
         InputError: the definition, the raw data or a SQL text is at fault; nothing is left in `output`.
     """
     dataset = hadoop.read_dataset(engine, dataset_at)
-    # A number that does not fit, or a division by zero, is an error on both sides; otherwise Spark wraps around.
+    # A number that does not fit, or a division by zero, is an error on every side; otherwise Spark wraps around.
     engine.conf.set("spark.sql.ansi.enabled", "true")
     # "order" is a name, as in DuckDB, and no text.
     engine.conf.set("spark.sql.ansi.doubleQuotedIdentifiers", "true")

@@ -11,6 +11,7 @@ from rich.console import Console
 from selenium.webdriver.common.keys import Keys
 
 from assembly.posture import Acknowledged, Finding, Posture
+from cli.readme import MEASURED
 from comparison import summary
 from comparison.cost.break_even import break_even
 from comparison.cost.lines import drivers
@@ -21,7 +22,7 @@ from comparison.report.page import write_report
 from comparison.report.terminal import print_comparison
 from record.errors import UserError
 from record.runs.folders import RULES
-from record.schema import Record
+from record.schema import Record, load
 from tests.browser import Browser, browser
 from tests.record.sample import account_sample, bare_sample, failed_sample, five_sample, sample, sample_data
 from tests.stacks.conftest import synthesise
@@ -34,6 +35,7 @@ RECORDS = {
     "complete": sample(),
     "account": account_sample(),
     "five": five_sample(),
+    "kept": load(MEASURED),
 }
 DRAWN = "document.documentElement.dataset.charts"  # the colour scheme of the charts, once they are drawn
 PICTURE = Path(__file__).parents[3] / "build" / "test" / "report.png"
@@ -71,8 +73,16 @@ def data(folder: Path) -> ReportData:
 
 @pytest.fixture(scope="module")
 def pages(folder: Path, data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One page for each of RECORDS; two of them with everything that lies beside a run."""
-    beside = {"complete": data, "account": gather(RECORDS["account"], folder)}
+    """One page for each of RECORDS; three of them with everything that lies beside a run."""
+    every = tmp_path_factory.mktemp("every")
+    synthesise("every side", {"sides": "all"}, tmp_path_factory.mktemp("cdk")).assembly.copy_templates(
+        every / "templates"
+    )
+    beside = {
+        "complete": data,
+        "account": gather(RECORDS["account"], folder),
+        "kept": gather(RECORDS["kept"], every),
+    }
     pages = tmp_path_factory.mktemp("pages")
     for name, record in RECORDS.items():
         write_report(record, pages / f"{name}.html", beside.get(name))

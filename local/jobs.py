@@ -24,7 +24,7 @@ from local import processes, signals
 STOP_SECONDS = 5.0
 """How long a process may take to end after SIGTERM before SIGKILL (SageMaker gives 120 s)."""
 
-TOKEN = "LOCAL_JOBTOKEN"
+TOKEN = "LOCAL_JOB_TOKEN"
 """Inherited by every process of a job, so that those which left its session are found too."""
 
 _TAIL_BYTES = 64 * 1024

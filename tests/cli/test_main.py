@@ -249,7 +249,7 @@ class Laptop:
         self.bad_input = False
         self.ran: list[str] = []
         monkeypatch.setattr("local.run.run", self)
-        monkeypatch.setattr("local.preflight._check_installation", lambda: None)
+        monkeypatch.setattr("local.preflight._check_installation", lambda settings: None)
         # The page has its own tests, and takes a while.
         monkeypatch.setattr("cli.run.make_report", lambda record, folder: (folder / "report.html").write_text(""))
 

@@ -93,7 +93,7 @@ clean:  ## Remove what was built and installed
 PARTS := .cache/wheels .venv/environments node_modules/aws-cdk node_modules/plotly.js-basic-dist-min
 .PHONY: again
 .venv/installed: install.py requirements.txt requirements.lock package.json package-lock.json workloads/wheels.sh \
-  $(wildcard workloads/packages/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py) \
+  $(wildcard workloads/packages/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py local/environments/*/bin/*) \
   $(if $(filter-out $(wildcard $(PARTS)),$(PARTS)),again)
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
 	@"$(PYTHON)" -I install.py

@@ -9,8 +9,8 @@ from pathlib import Path
 from record.schema import SideName
 from sides import SIDES
 
-# Where the files of one side's stack are, below stacks/; the second is what all sides of its service share.
-_STACK = ("{side}/**/*.py", "shared/{side}/*.py", "handlers/{side}_*.py")
+# Where the files of one side's stack are, below stacks/; the last two are what all sides of its service share.
+_STACK = ("{folder}/**/*.py", "shared/{service}/*.py", "handlers/{service}_cleanup.py")
 _COMMENTS = {".sh": "#", ".sql": "--"}
 
 
@@ -51,7 +51,10 @@ def programs(side: SideName) -> str:
 
 def stack(root: Path, side: SideName) -> set[Path]:
     """The files of one side's stack, by their names."""
-    return {file for pattern in _STACK for file in (root / "stacks").glob(pattern.format(side=side))}
+    known = SIDES.get(side)
+    folder, service = (known.folder, known.service.replace("-", "_")) if known else (side, side)
+    patterns = (pattern.format(folder=folder, service=service) for pattern in _STACK)
+    return {file for pattern in patterns for file in (root / "stacks").glob(pattern)}
 
 
 def engine(root: Path, side: SideName) -> str | None:

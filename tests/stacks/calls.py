@@ -544,6 +544,8 @@ class Calls:
             # SAR: of EMR Serverless it is another, on what is made.
             tagging = "emr-serverless:TagResource" if service == "emr-serverless" else f"{service}:AddTags"
             self._add(role, "machine", f"{integration}'s tags", [tagging], _target(service, request, tagging))
+            if service == "emr-serverless":  # on which of the two is not documented
+                self._add(role, "machine", f"{integration}'s tags", [tagging], _target(service, request))
         if service == "emr-serverless":
             for key in {value for path, value in _leaves(request) if path.endswith("EncryptionKeyArn")}:
                 self._add(role, "machine", f"{integration}'s key", _SUBMITTER_KEY, key)

@@ -103,6 +103,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 # Settings of sides that are not there by default.
 OTHERS["emr serverless"] = {
     "sides": "sagemaker,emr,emr-serverless",
+    "sagemaker.endpoint.maximum": 1,
     "stage_minutes": 5,
     "emr_serverless.executors": 3,
     "emr_serverless.vcpus": 8,
@@ -115,6 +116,7 @@ OTHERS["emr serverless"] = {
 
 OTHERS["sagemaker spark"] = {
     "sides": "sagemaker,emr,sagemaker-spark",
+    "sagemaker.endpoint.maximum": 1,
     "stage_minutes": 30,
     "sagemaker_spark.prepare.instance_type": "ml.r5d.2xlarge",
     "sagemaker_spark.prepare.instance_count": 3,

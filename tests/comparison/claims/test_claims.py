@@ -178,8 +178,8 @@ def test_a_third_side_is_judged_and_named(
     evidence: Make, made: Callable[[], Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is as the cluster is changes no outcome, and the sentences that name the cluster name it."""
-    third = "emr-serverless"
-    monkeypatch.setitem(TITLES, third, "EMR Serverless")
+    third = "emr-large"
+    monkeypatch.setitem(TITLES, third, "EMR Large")
     for found, rule in zip(claims(evidence(made(), cost=cost(evidence().assembly))), RULES, strict=True):
         figures = {
             key: replace(each, values={**each.values, third: each.values["emr"]})
@@ -189,9 +189,7 @@ def test_a_third_side_is_judged_and_named(
         again = rule.judge(measured)
         assert again.outcome == found.verdict.outcome
         because = rule.word(measured, again)
-        assert ("EMR Serverless" in because) == bool(re.search(r"\bEMR\b(?! Serverless| charge)", found.because)), (
-            because
-        )
+        assert ("EMR Large" in because) == bool(re.search(r"\bEMR\b(?! Large| charge)", found.because)), because
 
 
 def test_values_in_words() -> None:

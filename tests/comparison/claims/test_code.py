@@ -6,7 +6,7 @@ import pytest
 
 from assembly.template import REPOSITORY
 from comparison.claims import code
-from sides import DEFAULT as SIDES
+from sides import DEFAULT, SIDES
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_workload_is_what_only_one_side_imports(tmp_path: Path) -> None:
         path = tmp_path / "workloads" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    found = {str(file.relative_to(tmp_path / "workloads")) for file in code.workload(tmp_path, "sagemaker", SIDES)}
+    found = {str(file.relative_to(tmp_path / "workloads")) for file in code.workload(tmp_path, "sagemaker", DEFAULT)}
     assert found == {"single_node/train.py", "single_node/run.py", "common/own.py", "common/deeper.py"}
-    assert {file.name for file in code.workload(tmp_path, "emr", SIDES)} == {"train.py"}
+    assert {file.name for file in code.workload(tmp_path, "emr", DEFAULT)} == {"train.py"}
 
 
 def test_the_repositorys_own_sides() -> None:
-    sides = [code.workload(REPOSITORY, side, SIDES) for side in SIDES]
+    sides = [code.workload(REPOSITORY, side, DEFAULT) for side in DEFAULT]
     assert not sides[0] & sides[1]
     assert {"spark.py", "hadoop.py", "bootstrap.sh"} <= {file.name for file in sides[1]}
     assert {"duck.py", "local.py", "run.py"} <= {file.name for file in sides[0]}
@@ -56,8 +56,8 @@ def test_the_repositorys_own_sides() -> None:
 
 def test_every_stack_file_with_a_sides_name_is_counted() -> None:
     stacks = REPOSITORY / "stacks"
-    counted = code.stack(REPOSITORY, "sagemaker") | code.stack(REPOSITORY, "emr")
-    assert {
-        file for side in ("sagemaker", "emr") for file in stacks.rglob("*.py") if side in str(file.relative_to(stacks))
-    } <= counted
+    counted = {side: code.stack(REPOSITORY, side) for side in SIDES}
+    named = {file for file in stacks.rglob("*.py") if any(name in str(file.relative_to(stacks)) for name in DEFAULT)}
+    assert named <= set().union(*counted.values())
+    assert all(stacks / side.folder / "stack.py" in counted[side.name] for side in SIDES.values())
     assert not code.stack(REPOSITORY, "sagemaker") & code.stack(REPOSITORY, "emr")

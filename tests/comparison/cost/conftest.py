@@ -97,5 +97,5 @@ def model(**changed: Any) -> RuntimeModel:
         raw_bytes_per_event=30,
         data_origin="a test",
         measured_events=(1_000, 1_000_000),
-        sides={"sagemaker": sagemaker, "emr": emr, "emr-serverless": serverless},
+        sides={"sagemaker": sagemaker, "sagemaker-spark": sagemaker, "emr": emr, "emr-serverless": serverless},
     )

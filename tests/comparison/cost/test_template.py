@@ -464,7 +464,7 @@ def test_the_documents_hourly_costs_are_the_models(default: Assembly) -> None:
     assert shown
     assert [float(number) for number in shown.groups()] == [round(amount, 2) for amount in together]
     readme = re.search(
-        r"About (\S+) US dollars an hour with an idle cluster, (\S+) once .*?, (\S+) after\s+the time to live",
+        r"About (\S+) US dollars an hour with an idle cluster, (\S+) once .*?, (\S+)\s+after\s+the time to live",
         (REPOSITORY / "README.md").read_text(),
         re.DOTALL,
     )

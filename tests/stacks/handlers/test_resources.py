@@ -46,9 +46,15 @@ def test_importing_needs_no_region_and_makes_no_client(handlers: ModuleType, mon
         importlib.import_module(module)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PROPERTIES if kind != "S3PrefixList"])  # which looks something up
-@pytest.mark.parametrize("request_type", ["Create", "Update"])
-def test_create_and_update_touch_nothing(handlers: ModuleType, kind: str, request_type: str) -> None:
+# One looks something up, another stops an application before it is changed (test_emr_serverless_cleanup.py).
+WORKING = {("Create", "S3PrefixList"), ("Update", "S3PrefixList"), ("Update", "StoppedApplication")}
+
+
+@pytest.mark.parametrize(
+    ("request_type", "kind"),
+    sorted({(request, kind) for request in ("Create", "Update") for kind in PROPERTIES} - WORKING),
+)
+def test_create_and_update_touch_nothing(handlers: ModuleType, request_type: str, kind: str) -> None:
     """No client is even made, so nothing can have been stopped or deleted."""
     asked = event(kind, request_type, PROPERTIES[kind])
     asked |= handlers.on_event(asked, None)

@@ -91,6 +91,8 @@ class DataStack(Stack):
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(30),
+                    # Spark deletes empty objects that stand for folders, which leaves a marker of each.
+                    expired_object_delete_marker=True,
                 ),
                 # Those of clusters and job runs, as long as those in CloudWatch.
                 s3.LifecycleRule(prefix=f"{LOGS}/", expiration=Duration.days(30)),

@@ -1,6 +1,6 @@
 """What is stopped before an application is changed or deleted, and what it leaves behind."""
 
-from aws_cdk import CustomResource, Stack
+from aws_cdk import ArnFormat, CustomResource, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_emrserverless as serverless
 from aws_cdk import aws_iam as iam
@@ -27,10 +27,14 @@ def clean_up(
     A started application takes no change, not even of its tags
     (github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2370), and cannot be deleted
     (github.com/gchq/sleeper/issues/1125; both as quoted 2026-11-28). So one resource is there before the application:
-    it is updated with every change, and goes last, with the network interfaces. The one that is returned is there after
-    it: when the stack goes it cancels the runs first. ``used`` must be there until then.
+    it is updated with every change, once no pipeline runs, and goes last, with the network interfaces. The one that is
+    returned is there after it: when the stack goes it cancels the runs first. ``used`` must be there until then.
     """
     stack = Stack.of(resources)
+    # By its name: the state machine refers to the application, which refers to this.
+    pipeline = stack.format_arn(
+        service="states", resource="stateMachine", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
     list_applications = iam.PolicyStatement(
         # Lists have no resource-level permissions (Service Authorization Reference, EMR Serverless; 2026-11-28).
         actions=["emr-serverless:ListApplications"],
@@ -40,8 +44,14 @@ def clean_up(
     before = resources.add(
         "Leftovers",
         "StoppedApplication",
-        {"ApplicationName": name, "Definition": digest(made, settings), "SecurityGroupIds": [group.security_group_id]},
+        {
+            "ApplicationName": name,
+            "StateMachineArn": pipeline,
+            "Definition": digest(made, settings),
+            "SecurityGroupIds": [group.security_group_id],
+        },
         list_applications,
+        iam.PolicyStatement(actions=["states:ListExecutions"], resources=[pipeline]),
         stopping,
         look_at_stack(stack),
         iam.PolicyStatement(actions=["ec2:DescribeNetworkInterfaces"], resources=["*"]),

@@ -1,12 +1,13 @@
 """``Custom::StoppedApplication``: an EMR Serverless application that is stopped, so that it can be changed or deleted.
 
-Properties: ``ApplicationName``; ``SecurityGroupIds``, whose network interfaces go with the stack (none, if it is
-missing); and any other, whose change stops the application. The work is done in ``is_complete``, which finds the
-application by its name each time anew.
+Properties: ``ApplicationName``; ``StateMachineArn``, whose executions use it (none, if it is missing);
+``SecurityGroupIds``, whose network interfaces go with the stack (none, if it is missing); and any other, whose change
+stops the application. The work is done in ``is_complete``, which finds the application by its name each time anew.
 Calls emr-serverless: ListApplications (has no resource-level permissions), ListJobRuns, StopApplication (on
-applications), CancelJobRun (on job runs), and what ``interfaces`` calls.
+applications), CancelJobRun (on job runs), and what ``executions`` and ``interfaces`` call.
 """
 
+import executions
 import interfaces
 from clients import client, suppress_client_errors
 from events import Answer, Event, complete, deletes, is_stack_deletion, named
@@ -26,12 +27,15 @@ on_event = named
 def is_complete(event: Event) -> Answer:
     """Stop the application: on Update once nothing runs in it, when the stack goes at once; then free the groups.
 
-    A run that goes on while its application is about to change is not cut off: its end is waited for.
+    A run that goes on while its application is about to change is not cut off, nor stopped between two of its stages,
+    of which the next would start the application again: its end is waited for.
     """
     properties = event["ResourceProperties"]
     name = properties["ApplicationName"]
     if event["RequestType"] == "Update":
-        return complete(_stopped(name, cancel=False))
+        pipelines = [properties["StateMachineArn"]] if "StateMachineArn" in properties else []
+        running = [each for pipeline in pipelines for each in executions.found(pipeline, "RUNNING")]
+        return complete(running or _stopped(name, cancel=False))
     if not deletes(event) or not is_stack_deletion(event):
         return complete()
     return complete(_stopped(name, cancel=True) or interfaces.remove(properties.get("SecurityGroupIds", [])))

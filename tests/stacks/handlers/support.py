@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import boto3
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -46,6 +47,17 @@ def stack(status: str) -> str:
     described = f"<StackName>shop</StackName><CreationTime>2026-11-22T10:00:00Z</CreationTime><StackStatus>{status}"
     member = f"<Stacks><member>{described}</StackStatus></member></Stacks>"
     return f"<DescribeStacksResponse><DescribeStacksResult>{member}</DescribeStacksResult></DescribeStacksResponse>"
+
+
+def state_machine(name: str, executions: int = 0) -> str:
+    """The ARN of a machine in moto with so many executions, `run-0` and on, that go on until they are stopped."""
+    states = boto3.client("stepfunctions")
+    definition = json.dumps({"StartAt": "only", "States": {"only": {"Type": "Wait", "Seconds": 60, "End": True}}})
+    role = f"arn:aws:iam::{ACCOUNT}:role/any"
+    arn = str(states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"])
+    for number in range(executions):
+        states.start_execution(stateMachineArn=arn, name=f"run-{number}")
+    return arn
 
 
 def run(resources: ModuleType, asked: dict[str, Any]) -> int:

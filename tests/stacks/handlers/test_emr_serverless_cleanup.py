@@ -9,7 +9,7 @@ import pytest
 from moto.emrserverless.models import emrserverless_backends
 
 from tests.stacks.handlers.network import Network, interfaces, network, set_status
-from tests.stacks.handlers.support import ACCOUNT, REGION, Wire, event, run, stack
+from tests.stacks.handlers.support import ACCOUNT, REGION, Wire, event, run, stack, state_machine
 
 NAME = "shop-emr-serverless"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
@@ -66,8 +66,9 @@ def delete(groups: list[str] | None = None) -> dict[str, Any]:
     return event("StoppedApplication", "Delete", {"ApplicationName": NAME, **told})
 
 
-def update() -> dict[str, Any]:
-    return event("StoppedApplication", "Update", {"ApplicationName": NAME, "Definition": "2", "SecurityGroupIds": []})
+def update(**more: str) -> dict[str, Any]:
+    told = {"ApplicationName": NAME, "Definition": "2", "SecurityGroupIds": [], **more}
+    return event("StoppedApplication", "Update", told)
 
 
 def left(handlers: ModuleType, asked: dict[str, Any]) -> list[str]:
@@ -134,6 +135,24 @@ def test_a_change_of_the_application_waits_for_the_end_of_a_run(handlers: Module
     assert run_state(identifier, going) == "RUNNING"
     set_run(identifier, going, "SUCCESS")
     run(handlers, update())
+    assert state(identifier) == "STOPPED"
+
+
+def test_a_change_of_the_application_waits_between_two_stages_of_a_pipeline(handlers: ModuleType) -> None:
+    identifier = application()
+    pipeline = state_machine("shop-emr-serverless", executions=1)
+    asked = update(StateMachineArn=pipeline)
+    execution = f"{pipeline.replace(':stateMachine:', ':execution:')}:run-0"
+    assert left(handlers, asked) == [execution]
+    assert state(identifier) == "STARTED"
+    boto3.client("stepfunctions").stop_execution(executionArn=execution)
+    run(handlers, asked)
+    assert state(identifier) == "STOPPED"
+
+
+def test_a_change_before_there_is_a_pipeline(handlers: ModuleType) -> None:
+    identifier = application()
+    run(handlers, update(StateMachineArn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:none"))
     assert state(identifier) == "STOPPED"
 
 

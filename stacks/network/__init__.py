@@ -1,1 +1,1 @@
-"""The private network that both services work in."""
+"""The private network that the sides work in."""

@@ -1,4 +1,4 @@
-"""The pipeline: one state machine shape for both services.
+"""The pipeline: one state machine shape for every service.
 
 A service supplies how each stage runs there (``StageRun``), and what must be open while they run (``Session``). The
 order, the time limits, the clean-up and the states that name a failed stage are the same on every side, and are here.

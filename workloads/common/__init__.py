@@ -1,1 +1,1 @@
-"""What the SageMaker and the EMR workloads share: one definition of dataset, hyper-parameters and metrics."""
+"""What the programs of every engine share: one definition of dataset, hyper-parameters and metrics."""

@@ -1,4 +1,4 @@
-"""The hyper-parameters of the model, under XGBoost's names, with defaults and bounds: defined here, used by both."""
+"""The hyper-parameters, under XGBoost's names, with defaults and bounds: defined here, used on every engine."""
 
 import argparse
 import math
@@ -65,7 +65,7 @@ FIXED: Mapping[str, Any] = {
     "max_bin": 256,
     "eval_metric": ["logloss", "auc"],
 }
-"""What is not up for tuning, because the two sides could then differ."""
+"""What is not up for tuning, because sides could then differ."""
 
 # XGBoost's own names to those of its scikit-learn interface, which xgboost.spark follows.
 _ESTIMATOR_NAMES = {

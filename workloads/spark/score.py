@@ -1,4 +1,4 @@
-"""Score the split whose future is unknown: an EMR step."""
+"""Score the split whose future is unknown, on Spark."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Train the model: an EMR step, with XGBoost on Spark."""
+"""Train the model, with XGBoost on Spark."""
 
 import time
 from collections.abc import Sequence

@@ -78,6 +78,7 @@ readme: .venv/installed  ## Write the README's figures and the picture of the si
 snapshots: .venv/installed-dev  ## Accept the changed template snapshots (review the diff)
 	@pytest tests/stacks --snapshot-update
 
+# Not local/environments: each lists every package of its image, exactly; they are installed by hash, without a resolver.
 lock: .venv/installed-dev  ## Pin again what the requirements pull in, here and on the services
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements.lock
 	@for image in sagemaker-xgboost/3.12 sagemaker-spark/3.12 emr/3.11 collector/3.14; do name=$${image%/*}; \

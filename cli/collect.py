@@ -15,8 +15,8 @@ from record.runs.folders import OUTPUT, RECORD, TEMPLATES, check_place, run_fold
 from record.schema import Record, save
 
 EPILOG = (
-    "Exit codes: 0 recorded, whatever became of the run; 2 no such run, stack, permission or credentials, the run has "
-    "not ended, or another record is in its place: nothing is overwritten."
+    "Exit codes: 0 recorded, whatever became of the run; 1 recorded, but without a page; 2 no such run, stack, "
+    "permission or credentials, the run has not ended, or another record is in its place: nothing is overwritten."
 )
 
 Project = Annotated[str, typer.Option(help="The setting `project` that was deployed.")]
@@ -67,11 +67,12 @@ def collect(
             if not write_templates(project, record, Path(scratch) / TEMPLATES):
                 errors.print("The stacks are not those of this run any longer: their templates are left out.")
             _place(record, Path(scratch) / TEMPLATES, folder)
-    point_latest(record, folder)
-    write_page(record, folder)
-    show(record, folder, errors if as_json else terminal())
+    faults = [fault for fault in (write_page(record, folder), point_latest(record, folder)) if fault]
+    show(record, folder, errors if as_json else terminal(), page=not faults)
     if as_json:
         typer.echo(record.model_dump_json(indent=2))
+    if faults:
+        raise faults[0]
 
 
 def _place(record: Record, templates: Path, folder: Path) -> None:

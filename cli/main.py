@@ -72,14 +72,14 @@ def _check_given(arguments: Sequence[str]) -> None:
 
 app = typer.Typer(
     cls=_Guarded,
-    help="Run the SageMaker and the EMR pipeline side by side and compare them.",
+    help="Run the pipelines of SageMaker and EMR side by side and compare them.",
     pretty_exceptions_enable=False,
 )
 
 
 @app.callback()
 def _main() -> None:
-    """Run the SageMaker and the EMR pipeline side by side and compare them."""
+    """Run the pipelines of SageMaker and EMR side by side and compare them."""
 
 
 app.command(epilog=run.EPILOG)(run.run)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.terminal import said_of
 from record.errors import UserError
 from record.runs.folders import LATEST, OUTPUT, RECORD, REPORT, check_output, is_file
 from record.schema import Record, load
@@ -14,11 +16,14 @@ from record.schema import Record, load
 if TYPE_CHECKING:
     from comparison.report.data import ReportData
 
+_REPOSITORY = Path(__file__).resolve().parents[1]
+
 SCHEMA_VERSION = 1
 """Of what `--json` writes: a key that is removed or changes its meaning makes it 2."""
 
 EPILOG = (
-    "Exit codes: 0 well, 2 bad input: no such run, something beside it that cannot be read, or no page can be written."
+    "Exit codes: 0 well, 1 no page can be made, 2 bad input: no such run, or something beside it that cannot be read. "
+    "The record stays as it is, and a page that is there, too."
 )
 
 
@@ -75,15 +80,27 @@ def make_report(record: Record, folder: Path) -> "ReportData":
     """Write the page of a run into its folder; returns what it shows beside the record.
 
     Raises:
-        UserError: it cannot be made; one line.
+        UserError: it cannot be made, whatever the reason; one line.
     """
-    # Here, since the charts take long to load.
-    from comparison.report.data import gather
-    from comparison.report.page import write_report
-
-    data = gather(record, folder)
     try:
+        # Here, since the charts take long to load.
+        from comparison.report.data import gather
+        from comparison.report.page import write_report
+
+        data = gather(record, folder)
         write_report(record, folder / REPORT, data)
-    except OSError as error:
-        raise UserError(f"{folder / REPORT}: cannot be written: {error.strerror or error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # no fault of a page may cost the run that it shows
+        raise UserError(f"{folder / REPORT}: cannot be made: {_fault(error)}", exit_code=1) from error
     return data
+
+
+def _fault(error: Exception) -> str:
+    """What failed, in a line: of a fault of this program with the last place in its own code, templates included."""
+    if isinstance(error, OSError):
+        return said_of(error)
+    own = str(_REPOSITORY / "comparison")
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename.startswith(own)]
+    place = f"{os.path.relpath(frames[-1].filename, _REPOSITORY)}, line {frames[-1].lineno}: " if frames else ""
+    return " ".join(f"{place}{type(error).__name__}: {error}".split())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from local.run import Result
 
 EPILOG = (
-    "Exit codes: 0 all sides succeeded, 1 a side failed (with --repeat: in any run), 2 bad input, 130 interrupted "
-    "(143 by SIGTERM, 129 by SIGHUP)."
+    "Exit codes: 0 all sides succeeded, 1 a side failed (with --repeat: in any run) or a run is recorded but has no "
+    "page, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)."
 )
 
 
@@ -108,15 +109,15 @@ def run(
         except KeyboardInterrupt:
             errors.print("Interrupted: every job was stopped, nothing of this run is left.")
             raise
-        point_latest(record, result.folder)
-        if without_page:
-            print_comparison(record, shown)
-            raise UserError(str(without_page), exit_code=1)
+        faults = [fault for fault in (without_page, point_latest(record, result.folder)) if fault]
+        broken += bool(faults)
         results.append(replace(result, record=record))
         if repeat == 1:
-            show(record, result.folder, shown)
+            show(record, result.folder, shown, page=not faults)
         else:
             print_run(record, errors)
+        for fault in faults:
+            say_error(str(fault))
     records = [result.record for result in results]
     if repeat > 1:
         _show_repeats(name, records, repeat, shown, as_json)
@@ -148,42 +149,48 @@ def _show_repeats(name: str, records: Sequence[Record], asked: int, console: Con
 
 
 def _publish(record: Record, folder: Path) -> UserError | None:
-    """Write a run's record and page; a run without a page is recorded all the same, and why is returned.
+    """Write a run's record, then its page; a run without a page is recorded all the same, and why is returned.
 
     Raises:
         OSError: the folder cannot be written to.
     """
     save(record, folder / RECORD)
+    return write_page(record, folder)
+
+
+def point_latest(record: Record, folder: Path) -> UserError | None:
+    """Point ``latest`` at a run that has its record, if all sides succeeded; returns why it could not be."""
+    if not succeeded(record):
+        return None
+    latest = folder.parent / f".{LATEST}-{os.getpid()}"
     try:
-        write_page(record, folder)
-    except UserError as error:
-        return error
-    return None
-
-
-def point_latest(record: Record, folder: Path) -> None:
-    """Point ``latest`` at a run that has its record, if all sides succeeded."""
-    if succeeded(record):
-        latest = folder.parent / f".{LATEST}-{os.getpid()}"
         latest.unlink(missing_ok=True)
         latest.symlink_to(folder.name)
         latest.replace(folder.parent / LATEST)
+    except OSError as error:
+        return UserError(
+            f"run {record.run_id} is recorded in {folder / RECORD}, but {LATEST} cannot point at it: {said_of(error)}",
+            exit_code=1,
+        )
+    return None
 
 
-def write_page(record: Record, folder: Path) -> None:
-    """Write a run's page beside its record.
-
-    Raises:
-        UserError: it cannot be made.
-    """
+def write_page(record: Record, folder: Path) -> UserError | None:
+    """Write a run's page beside its record; returns why there is none."""
     try:
         make_report(record, folder)
     except UserError as error:
-        raise UserError(f"run {record.run_id} is recorded in {folder}, but it has no page: {error}") from error
+        return UserError(
+            f"run {record.run_id} is recorded in {folder / RECORD}, but it has no page: {error}; "
+            f"`compare report {shlex.quote(str(folder))}` makes it again",
+            exit_code=1,
+        )
+    return None
 
 
-def show(record: Record, folder: Path, console: Console) -> None:
-    """Print the comparison of a run that was published in a folder, and where its page is."""
+def show(record: Record, folder: Path, console: Console, *, page: bool) -> None:
+    """Print the comparison of a run that was published in a folder, and where its page is, if it has one."""
     print_comparison(record, console)
-    place = folder.parent / LATEST if succeeded(record) else folder
-    console.print(f"\nReport: {os.path.relpath(place / REPORT)}", soft_wrap=True)
+    if page:
+        place = folder.parent / LATEST if succeeded(record) else folder
+        console.print(f"\nReport: {os.path.relpath(place / REPORT)}", soft_wrap=True)

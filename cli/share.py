@@ -15,7 +15,10 @@ from record.runs.folders import OUTPUT, RECORD, REPORT, check_output, run_folder
 from record.schema import load
 from record.text import one_line as fit
 
-EPILOG = "Exit codes: 0 well; 2 no such run or bucket, no permission, or another record is there, which then stays."
+EPILOG = (
+    "Exit codes: 0 well; 1 a run was fetched, but no page of it can be made; 2 no such run or bucket, no permission, "
+    "or another record is there, which then stays."
+)
 
 Bucket = Annotated[str | None, typer.Option(help="The bucket; default: that of the deployed project.")]
 
@@ -69,7 +72,7 @@ def pull(
     from record.runs.sharing import pull as pull_run
     from record.runs.sharing import shared_runs
 
-    failed = False
+    failed = 0
     written: list[str] = []
     check_output(output)
     check_writable(output)
@@ -82,19 +85,20 @@ def pull(
         try:
             with one_line():
                 folder = pull_run(each, of, output)
-            if not (folder / REPORT).exists():
-                write_page(load(folder / RECORD), folder)
             written.append(str(folder))
             if not as_json:
                 typer.echo(fit(str(folder)))
+            without_page = None if (folder / REPORT).exists() else write_page(load(folder / RECORD), folder)
+            if without_page:
+                raise without_page
         except (UserError, OSError) as error:
-            # One that cannot be read does not keep the others away.
-            failed = True
+            # One that cannot be read, or shown, does not keep the others away.
+            failed = max(failed, error.exit_code if isinstance(error, UserError) else 2)
             say_error(said_of(error) if isinstance(error, OSError) else str(error))
     if as_json:
         typer.echo(json.dumps({"folders": written}, indent=2))
     if failed:
-        raise typer.Exit(2)
+        raise typer.Exit(failed)
     if not missing and not as_json:
         typer.echo("Nothing new.")
 

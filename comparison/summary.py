@@ -362,7 +362,7 @@ def _how_fast(record: Record) -> Iterator[str]:
     finished = all(side.status == "succeeded" for side in record.sides.values())
     if finished and len(times) == len(record.sides) > 1:
         took = join([f"{TITLES[name]} ({record.sides[name].engine}) {seconds(times[name])}" for name in times])
-        yield f"From start to end {here(record)}: {took}.{_engines_differ(record)}"
+        yield f"From start to end {here(record)}: {took}.{engines_differ(record)}"
     if record.where == "local" and times:
         yield (
             "All seconds here are those of the engines on one machine. They say nothing about seconds in the cloud, "
@@ -370,8 +370,8 @@ def _how_fast(record: Record) -> Iterator[str]:
         )
 
 
-def _engines_differ(record: Record) -> str:
-    """What the times do not tell where a difference may be the engines' rather than the services'."""
+def engines_differ(record: Record) -> str:
+    """What times and costs do not tell where a difference may be the engines' rather than the services'."""
     engines = list(dict.fromkeys(side.engine for side in record.sides.values()))
     if len(engines) < 2:
         return ""

@@ -61,6 +61,7 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
         own.symlink_to(options.raw.resolve(), target_is_directory=True)
     with progress.step("app", "synth"):
         assembly = synthesise(work / "cdk.out", context)
+        assembly.copy_templates(folder / "templates")
     services = Services(assembly, s3, folder / "logs", work, progress)
     with engine(services.answer, services.definitions) as machines:
         services.machines = machines
@@ -68,9 +69,8 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
         services.compare(options.run_id)
         record = build_record(options.run_id, services, settings)
     # After the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
-    with suppress(UserError), progress.step("app", "rules"):
+    with suppress(UserError, OSError), progress.step("app", "rules"):
         check_rules(context, folder)
-    assembly.copy_templates(folder / "templates")
     return Result(record, folder, services.bad_input)
 
 
@@ -88,7 +88,8 @@ def _folder(folder: Path) -> Iterator[Path]:
                 raise UserError(f"run id {folder.name!r} is running in {folder}") from None
             with _removed_on_failure(folder, above), _temporary(folder / ".work" / "tmp"):
                 yield folder
-                shutil.rmtree(folder / ".work")
+                # The record is written: what cannot be removed any more is no reason to lose it.
+                _remove(folder / ".work")
                 (folder / ".lock").unlink()
     except BaseException:
         for each in above:

@@ -40,7 +40,10 @@ def _instance_types(service: str, shape: str) -> frozenset[str]:
 
 
 def _nearest(value: str, allowed: frozenset[str] | set[str]) -> str:
-    near = difflib.get_close_matches(value, sorted(allowed), n=1, cutoff=0.6)
+    # SageMaker's name of EC2's type is nearer than another type's.
+    near = [name for name in [f"ml.{value}"] if name in allowed] or difflib.get_close_matches(
+        value, sorted(allowed), n=1, cutoff=0.6
+    )
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -380,6 +383,14 @@ WORKERS: dict[int, Sequence[int]] = {
 }
 
 
+JOB_RUN_MINUTES, JOB_RUN_MARGIN = 5, 3
+"""The least that a job run of EMR Serverless may have (moto 5.2.5), and by how much it ends before its state gives up.
+
+The state counts from its call, the service from when it has taken the job run: in between lies a queue of some seconds,
+and after the end the cancelling of all workers.
+"""
+
+
 class EmrServerlessSettings(_Group):
     """The EMR Serverless side; its release is EMR's. A job's driver is a worker like its executors."""
 
@@ -397,8 +408,9 @@ class EmrServerlessSettings(_Group):
             raise ValueError(f"vcpus={self.vcpus}: a worker has {', '.join(map(str, WORKERS))}")
         allowed = WORKERS[self.vcpus]
         if self.memory_gb not in allowed:
-            sizes = f"{allowed[0]} to {allowed[-1]} by {allowed.step}" if isinstance(allowed, range) else str(allowed)
-            raise ValueError(f"memory_gb={self.memory_gb}: a worker of {self.vcpus} vCPUs has {sizes}")
+            by = f" by {allowed.step}" if isinstance(allowed, range) and allowed.step > 1 else ""
+            sizes = f"{allowed[0]} to {allowed[-1]}{by}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
+            raise ValueError(f"memory_gb={self.memory_gb}: a worker with vcpus={self.vcpus} has {sizes}")
         for name, each in (("vcpus", self.vcpus), ("memory_gb", self.memory_gb)):
             needed, most = (self.executors + 1) * each, getattr(self, f"maximum_{name}")
             if needed > most:
@@ -458,6 +470,16 @@ class Settings(_Group):
         if self.dataset.name not in names:
             raise ValueError(
                 f"dataset.name={self.dataset.name!r} is not a folder of workloads/datasets; allowed: {', '.join(names)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stages_have_time(self) -> "Settings":
+        least = JOB_RUN_MINUTES + JOB_RUN_MARGIN
+        if self.packed_packages and self.stage_minutes < least:
+            raise ValueError(
+                f"stage_minutes={self.stage_minutes}: must be {least} or more where EMR Serverless is a side: its job "
+                f"runs have {JOB_RUN_MINUTES} at the least, and end {JOB_RUN_MARGIN} before"
             )
         return self
 
@@ -521,7 +543,7 @@ def _one_line(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if not where:
         return message
-    if isinstance(first["input"], dict | BaseModel):
+    if isinstance(first["input"], dict | BaseModel) and where not in setting_names():
         return f"setting {where}: {message}"
     return f"setting {where}={json.dumps(first['input'])}: {message[0].lower()}{message[1:]}"
 

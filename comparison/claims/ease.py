@@ -13,7 +13,8 @@ _BEFORE = ("git clone", "make synth", "cdk bootstrap", "cdk deploy --all")
 """The steps that every side needs first, as README.md and docs/deploy.md say."""
 _STEPS = "counted in the steps of docs/deploy.md, of this checkout"
 _SETTINGS = "counted in the record's settings"
-_EFFORT = ("resources", "statements", "actions", "states", "workload_lines", "stack_lines", "steps")
+_EFFORT = ("resources", "statements", "actions", "states", "stack_lines", "steps")
+"""What a service asks for. The lines of workload code are the engine's: sides of one engine run the same programs."""
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -35,7 +36,7 @@ def measure(evidence: Evidence) -> Measured:
             emr.stack,
         ),
         "workload_lines": evidence.each(
-            "Lines of workload code",
+            "Lines of workload code, the engine's and so in no count",
             lambda side: _lines(code.workload(root, side, evidence.sides)),
             CODE,
             "workloads/",
@@ -95,10 +96,8 @@ def word(measured: Measured, verdict: Verdict) -> str:
         text += f" The counts of {titles(serving)} include the endpoint"
         text += f"; nothing on {titles(without)} serves." if without else "."
     if verdict.reason("not more configurable"):
-        text += (
-            f" With no more settings than {titles(ml)}, {titles(data)} {_verb(data, 'is', 'are')} not the more "
-            "configurable one here."
-        )
+        text += f" With no more settings than {titles(ml)}, {titles(data)} {_verb(data, 'is', 'are')} not the more "
+        text += f"configurable {_verb(data, 'one', 'ones')} here."
         if not less:
             text += " Only that it takes more is as claimed."
     return text
@@ -127,7 +126,7 @@ def _lines(files: Iterable[Path]) -> int:
 
 def _settings(evidence: Evidence, name: SideName) -> int | None:
     """The number of settings that are the side's own, None when the record holds none of them."""
-    return sum(1 for key in evidence.record.settings if key.startswith(f"{name}.")) or None
+    return sum(1 for key in evidence.record.settings if key.startswith(f"{name.replace('-', '_')}.")) or None
 
 
 def _steps(template: SideTemplate) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comparison.claims import code
-from comparison.claims.base import CODE, TEMPLATES, Evidence, Measured, Reason, Value, Verdict, join, number
+from comparison.claims.base import CODE, TEMPLATES, Evidence, Measured, Reason, Value, Verdict, join, number, titles
 from comparison.claims.templates import SideTemplate
 from comparison.summary import TITLES
 from record.schema import STAGES, SideName
@@ -47,6 +47,8 @@ def measure(evidence: Evidence) -> Measured:
 def judge(measured: Measured) -> Verdict:
     """Holds with a condition if SageMaker's model responds and EMR may use several nodes, for a model as well.
 
+    Whether SageMaker uses several is a matter of the engine chosen there, and a condition as well.
+
     Not measured where a stage of a side did not succeed: a fault says nothing of what a service is for.
     """
     ml, data = measured.of("sagemaker"), measured.of("emr")
@@ -63,16 +65,13 @@ def judge(measured: Measured) -> Verdict:
     if undone:
         return Verdict("not measured", reasons=undone)
     refused = tuple(side for side in serving if not measured.flag("responds", side))
-    alone = max(1.0, *(measured.number("most", side) or 0 for side in ml))
-    narrow = tuple(
-        side
-        for side in data
-        if measured.text("engine", side) != "Spark" or (measured.number("most", side) or 0) <= alone
-    )
+    narrow = tuple(side for side in data if not _distributed(measured, side))
     wrong = {"endpoint does not respond": refused, "not distributed": narrow}
     if any(wrong.values()):
         return Verdict("does not hold", reasons=tuple(Reason(code, sides) for code, sides in wrong.items() if sides))
     reasons = [Reason("builds models too", data)]
+    if wide := tuple(side for side in ml if _distributed(measured, side)):
+        reasons.append(Reason("distributes too", wide))
     if measured.where == "local":
         reasons.append(Reason("one machine only", measured.sides))
     return Verdict("holds with a condition", reasons=tuple(reasons))
@@ -101,9 +100,16 @@ def word(measured: Measured, verdict: Verdict) -> str:
     if more := verdict.reason("builds models too"):
         built = join([TITLES[side] for side in more.sides])
         text += f" {built} built, evaluated and scored with a model too, so only the deployment sets SageMaker apart."
+    if wide := verdict.reason("distributes too"):
+        text += f" {titles(wide.sides)} distributes data processing too, so that is the engine's rather than EMR's."
     if verdict.reason("one machine only"):
         text += " More than one node was not tried: this run had one machine."
     return text
+
+
+def _distributed(measured: Measured, side: SideName) -> bool:
+    """Tell whether a side may process data with Spark on several machines."""
+    return measured.text("engine", side) == "Spark" and (measured.number("most", side) or 0) > 1
 
 
 def _serving(measured: Measured) -> tuple[SideName, ...]:

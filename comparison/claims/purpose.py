@@ -81,9 +81,10 @@ def word(measured: Measured, verdict: Verdict) -> str:
     if verdict.reason("calls show no purpose"):
         return f"{text} The calls do not show the two purposes."
     if missing := verdict.reason("same work not measured"):
+        theirs = "other's" if len(kinds) == 2 else "others'"
         what = {"auc_difference": "the AUC", "features_equal": "the features"}
         return (
-            f"{text} But whether each does the other's work as well was not measured: "
+            f"{text} But whether each does the {theirs} work as well was not measured: "
             f"{join([what[name] for name in missing.names])}."
         )
     work = (

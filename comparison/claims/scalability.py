@@ -9,6 +9,7 @@ from record.schema import STAGES, SideName
 _WHAT: dict[Service, str] = {"sagemaker": "endpoint", "emr": "cluster"}
 _LOST: dict[Service, str] = {"sagemaker": "lost capacity, so slower responses", "emr": "work that waits"}
 """The meaning of unmet load: not the same, so the numbers of the two are not to be weighed against each other."""
+_NOTHING = "nothing to scale"
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -59,7 +60,7 @@ def measure(evidence: Evidence) -> Measured:
 
 def judge(measured: Measured) -> Verdict:
     """Holds if the endpoint scales by itself and the cluster does not; with a condition if both do."""
-    favours = measured.of("sagemaker")
+    favours = _scaled(measured, "sagemaker")
     if fixed := tuple(side for side in favours if not measured.flag("scales", side)):
         return Verdict("does not hold", favours, (Reason("does not scale", fixed),))
     if scaling := tuple(side for side in measured.of("emr") if measured.flag("scales", side)):
@@ -72,7 +73,9 @@ def word(measured: Measured, verdict: Verdict) -> str:
     text = " ".join(_counted(measured, side) for side in measured.sides)
     if verdict.reason("scales as well"):
         hands = [
-            f"{measured.shown('by_hand', side)} numbers for the {_what(measured, side)}" for side in measured.sides
+            f"{measured.shown('by_hand', side)} numbers for the {_what(measured, side)}"
+            for side in measured.sides
+            if side in (*_scaled(measured, "sagemaker"), *_scaled(measured, "emr"))
         ]
         text += f" {'Both' if len(hands) == 2 else 'All'} have limits chosen by hand: {', '.join(hands)}."
     simulated = [side for side in measured.sides if measured.known("unmet", side)]
@@ -89,6 +92,8 @@ def word(measured: Measured, verdict: Verdict) -> str:
 def _counted(measured: Measured, side: SideName) -> str:
     endpoint = side in measured.of("sagemaker")
     scales = "scales by itself" if measured.flag("scales", side) else "does not scale by itself"
+    if endpoint and side not in _scaled(measured, "sagemaker"):
+        return f"On {TITLES[side]} there is nothing to scale: a job's number of machines is fixed."
     stages = f"{measured.shown('stages', side)} of {len(STAGES)} stages"
     more = f", and {stages} do: a job's number of machines is fixed" if endpoint else f", for {stages}"
     return f"On {TITLES[side]} the {'endpoint' if endpoint else 'cluster'} {scales}{more}."
@@ -97,7 +102,13 @@ def _counted(measured: Measured, side: SideName) -> str:
 def _what(measured: Measured, side: SideName) -> str:
     """The name of the thing that scales on a side, and of which side where there are several."""
     name: Service = "sagemaker" if side in measured.of("sagemaker") else "emr"
-    return _WHAT[name] if len(measured.of(name)) == 1 else f"{_WHAT[name]} of {TITLES[side]}"
+    return _WHAT[name] if len(_scaled(measured, name)) == 1 else f"{_WHAT[name]} of {TITLES[side]}"
+
+
+def _scaled(measured: Measured, name: Service) -> tuple[SideName, ...]:
+    """The sides of a service with something that may scale; all of them where none has it."""
+    sides = measured.of(name)
+    return tuple(side for side in sides if measured.text("between", side) != _NOTHING) or sides
 
 
 def _serverless(template: SideTemplate) -> bool:
@@ -116,7 +127,7 @@ def _between(template: SideTemplate) -> str:
         return f"{nodes[0]} and {nodes[1]} nodes"
     if policy := endpoint_policy(template):
         return f"{policy.minimum} and {policy.maximum} instances"
-    return "0 and its concurrency (serverless)" if _serverless(template) else "nothing to scale"
+    return "0 and its concurrency (serverless)" if _serverless(template) else _NOTHING
 
 
 def _decides(template: SideTemplate) -> str:

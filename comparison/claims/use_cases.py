@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from comparison.claims.base import Evidence, Measured, Outcome, Reason, Verdict, join, number
+from comparison.claims.base import TEMPLATES, Evidence, Measured, Outcome, Reason, Verdict, join, number
 from comparison.summary import TITLES, agreed, seconds, size, total_rejected
 from record.schema import SideName, StageName
 
@@ -39,8 +39,10 @@ def measure(evidence: Evidence) -> Measured:
             "#stages",
             unit="rows/s",
         )
-    figures["engine"] = evidence.each("Engine", lambda side: evidence.sides[side].engine, evidence.origin, "#stages")
     for stage in _JUDGED:
+        figures[f"engine_{stage}"] = evidence.each(
+            f"Engine of {stage}", partial(_engine, evidence, stage=stage), TEMPLATES, evidence.template("emr").machine
+        )
         figures[f"seconds_{stage}"] = evidence.each(
             f"Time of {stage}",
             partial(evidence.seconds, stage=stage),
@@ -54,28 +56,31 @@ def measure(evidence: Evidence) -> Measured:
 def judge(measured: Measured) -> Verdict:
     """Holds if EMR is faster with the logs and SageMaker with the model; with a condition if one of these is so.
 
-    Only sides of one engine tell services apart: where no two of them share one, it is not measured. Nor is it by
-    stages of a few seconds, nor where the sides did not make the same features.
+    Only sides of one engine tell services apart: where no two of them share that of a stage, it is not measured. Nor is
+    it by stages of a few seconds, nor where the sides did not make the same features.
     """
+    compared = {stage: _same_engine(measured, stage) for stage in _JUDGED}
+    of = {stage: (*ml, *data) or measured.sides for stage, (ml, data) in compared.items()}
     for stage in _JUDGED:
-        if unknown := tuple(side for side in measured.sides if not measured.number(f"rate_{stage}", side)):
+        if unknown := tuple(side for side in of[stage] if not measured.number(f"rate_{stage}", side)):
             return Verdict("not measured", reasons=(Reason("rate not measured", unknown, (stage,)),))
+    if apart := tuple(stage for stage, (ml, _) in compared.items() if not ml):
+        return Verdict("not measured", reasons=(Reason("engines differ", measured.sides, apart),))
     short = tuple(
         Reason("too short", (side,), (stage,))
         for stage in _JUDGED
-        for side in measured.sides
+        for side in of[stage]
         if (taken := measured.number(f"seconds_{stage}", side)) is not None and taken < _LEAST_SECONDS
     )
     if short:
         return Verdict("not measured", reasons=short)
     if measured.flag("features_equal") is False:
         return Verdict("not measured", reasons=(Reason("features not equal", measured.sides),))
-    ml, data = _same_engine(measured)
-    if not ml:
-        return Verdict("not measured", reasons=(Reason("engines differ", measured.sides),))
     wrong = []
+    ml, data = compared["train"]
     if not _faster(measured, "train", ml, data):
         wrong.append(Reason("not faster", ml, ("train",)))
+    ml, data = compared["prepare"]
     if not _faster(measured, "prepare", data, ml):
         wrong.append(Reason("not faster", data, ("prepare",)))
     outcomes: tuple[Outcome, ...] = ("holds", "holds with a condition", "does not hold")
@@ -104,9 +109,9 @@ def word(measured: Measured, verdict: Verdict) -> str:
         ]
         why = f"But {join(short)} took less than {_LEAST_SECONDS} s, which is mostly the start of processes: "
         return f"{text}{scale} {why}no verdict rests on these rates."
-    if verdict.reason("engines differ"):
-        engines = join([f"{measured.text('engine', side)} on {TITLES[side]}" for side in (*ml, *data)])
-        return f"{text}{scale} But that is {engines}: no two sides share an engine, so the services are not compared."
+    if apart := verdict.reason("engines differ"):
+        engines = "; ".join(_engines(measured, stage, (*ml, *data)) for stage in apart.names)
+        return f"{text}{scale} But {engines}: the services do not share an engine there, and are not compared."
     if verdict.outcome == "holds with a condition":
         models = verdict.reasons[0].names != ("train",)
         half = "the models, not for the logs" if models else "the logs, not for the models"
@@ -114,12 +119,18 @@ def word(measured: Measured, verdict: Verdict) -> str:
     return text + scale
 
 
-def _same_engine(measured: Measured) -> tuple[tuple[SideName, ...], tuple[SideName, ...]]:
-    """The sides of each service whose engine a side of the other one has as well."""
+def _engine(evidence: Evidence, side: SideName, *, stage: StageName) -> str:
+    """The engine of a stage: a side's own, but a Training job is XGBoost without it, on a side of Spark too."""
+    training = "AlgorithmSpecification" in evidence.templates[side].request(stage)[1]
+    return "XGBoost alone" if training else evidence.sides[side].engine
+
+
+def _same_engine(measured: Measured, stage: StageName) -> tuple[tuple[SideName, ...], tuple[SideName, ...]]:
+    """The sides of each service whose engine of a stage a side of the other one has as well."""
+    key = f"engine_{stage}"
     ml, data = measured.of("sagemaker"), measured.of("emr")
-    engines = [{measured.text("engine", side) for side in sides} for sides in (ml, data)]
-    shared = engines[0] & engines[1]
-    of = [tuple(side for side in sides if measured.text("engine", side) in shared) for sides in (ml, data)]
+    shared = {measured.text(key, side) for side in ml} & {measured.text(key, side) for side in data}
+    of = [tuple(side for side in sides if measured.text(key, side) in shared) for sides in (ml, data)]
     return of[0], of[1]
 
 
@@ -129,6 +140,12 @@ def _faster(measured: Measured, stage: StageName, these: tuple[SideName, ...], t
     return least > max(measured.number(f"rate_{stage}", side) or 0 for side in those)
 
 
+def _engines(measured: Measured, stage: str, sides: tuple[SideName, ...]) -> str:
+    key = f"engine_{stage}"
+    return f"{stage} is {join([f'{measured.text(key, side)} on {TITLES[side]}' for side in sides])}"
+
+
 def _rates(measured: Measured, stage: StageName, sides: tuple[SideName, ...], rows: str = "rows ") -> str:
-    first, *others = (f"{number(measured.number(f'rate_{stage}', side))} {{}}on {TITLES[side]}" for side in sides)
+    known = [side for side in sides if measured.known(f"rate_{stage}", side)]
+    first, *others = (f"{number(measured.number(f'rate_{stage}', side))} {{}}on {TITLES[side]}" for side in known)
     return join([first.format(rows), *(each.format("") for each in others)])

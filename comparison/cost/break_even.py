@@ -1,4 +1,4 @@
-"""Which side is cheaper, and where that changes: the cost of a month along one driver, everything else held equal."""
+"""Which side is cheapest, and where that changes: the cost of a month along one driver, everything else held equal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 from comparison.cost.formula import Tree, evaluate, parse
 from comparison.cost.lines import Estimate, drivers, inputs, number
-from comparison.summary import TITLES
+from comparison.summary import TITLES, join
 from record.schema import SideName
 
 __all__ = ["AXES", "Along", "Curve", "Stretch", "axis_end", "break_even", "find_stretches", "number"]
@@ -69,15 +69,19 @@ SENTENCES: list[tuple[Tree, str]] = [
     (parse(condition), text)
     for condition, text in (
         (
-            "along_requests_per_second and serving and served",
-            "{others} brings no endpoint, so there is no break-even along requests: {served_costs} "
+            "along_requests_per_second and serving and served and others",
+            "{others_bring} no endpoint, so there is no break-even along requests: {served_costs} "
             "from 0 to {end} requests a second.",
         ),
         (
-            "along_requests_per_second and (0 if serving and served else 1)",
-            "Requests change neither side's cost without the endpoint.",
+            "along_requests_per_second and serving and served and (0 if others else 1)",
+            "{served_costs} from 0 to {end} requests a second.",
         ),
-        ("unknown", "Which side is cheaper is not known: there is no price for {missing}."),
+        (
+            "along_requests_per_second and (0 if serving and served else 1)",
+            "Requests do not change the cost without the endpoint.",
+        ),
+        ("unknown", "Which side is {comparative} is not known: there is no price for {missing}."),
         *(
             (f"{condition} and {count}", text.format(of=of))
             for condition, of in (
@@ -108,8 +112,8 @@ SENTENCES: list[tuple[Tree, str]] = [
             "More than {requests_per_second_limit} requests a second are not carried: {requests_per_second_why}.",
         ),
         (
-            "served and serving and stretches",
-            "Only {served_names} brings an endpoint along: what serving takes on {others} is not in {others}'s cost.",
+            "served and others and serving and stretches",
+            "Only {served_bring} an endpoint along: what serving takes on {others} is not in the cost.",
         ),
     )
 ]
@@ -222,10 +226,11 @@ def _sentences(
         "end": end,
         "serving": int(serving),
         "served": len(served),
+        "others": len(estimate.sides) - len(served),
         "unknown": len(missing),
         "stretches": len(shown),
     }
-    texts = {"missing": ", ".join(missing), **served_texts(estimate)}
+    texts = {"missing": ", ".join(missing), **constant_texts(estimate)}
     for name, axis in AXES.items():
         limit = evaluate(axis.limit, values)
         own = {"limit": limit, "end": end, "usage": values[name], "own": int(name == along)}
@@ -241,7 +246,7 @@ def _sentences(
             )
             for side in served
         ]
-        texts["served_costs"] = " and ".join(costs)
+        texts["served_costs"] = join(costs)
     if shown:
         for edge, each in (("first", shown[0]), ("last", shown[-1])):
             values |= {f"{edge}_start": each.start, f"{edge}_end": each.end}
@@ -261,8 +266,14 @@ def served_sides(estimate: Estimate) -> list[SideName]:
 
 def cheaper(estimate: Estimate) -> dict[SideName | None, str]:
     """What is said where a side is cheapest, or none is."""
-    both = "Both" if len(estimate.sides) == 2 else "Several"
-    return {None: f"{both} cost the same", **{side: f"{TITLES[side]} is cheaper" for side in estimate.sides}}
+    level = "Both cost the same" if len(estimate.sides) == 2 else "Several cost the least"
+    word = comparative(estimate.sides)
+    return {None: level, **{side: f"{TITLES[side]} is {word}" for side in estimate.sides}}
+
+
+def comparative(sides: Sequence[SideName]) -> str:
+    """The word for the side that costs least: of two the cheaper one, of more the cheapest."""
+    return "cheaper" if len(sides) == 2 else "cheapest"
 
 
 def names(estimate: Estimate) -> dict[SideName | None, str]:
@@ -270,10 +281,16 @@ def names(estimate: Estimate) -> dict[SideName | None, str]:
     return {None: "neither" if len(estimate.sides) == 2 else "none", **{side: TITLES[side] for side in estimate.sides}}
 
 
-def served_texts(estimate: Estimate) -> dict[str, str]:
-    """The sides that bring an endpoint along, and the others, in words."""
+def constant_texts(estimate: Estimate) -> dict[str, str]:
+    """What no usage changes of the sentences: the sides that bring an endpoint along, and the others."""
     served = served_sides(estimate)
     others = [side for side in estimate.sides if side not in served]
     return {
-        name: " and ".join(TITLES[side] for side in of) for name, of in (("served_names", served), ("others", others))
+        "comparative": comparative(estimate.sides),
+        "others": join([TITLES[side] for side in others]),
+        **{f"{name}_bring": _bring(sides) for name, sides in (("served", served), ("others", others))},
     }
+
+
+def _bring(sides: Sequence[SideName]) -> str:
+    return f"{join([TITLES[side] for side in sides])} {'brings' if len(sides) == 1 else 'bring'}"

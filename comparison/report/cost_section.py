@@ -53,7 +53,7 @@ class CostSection:
 
     @property
     def words(self) -> str:
-        """Which side is cheaper, and up to where."""
+        """Which side is cheapest, and up to where."""
         return " ".join(self.curve.sentences)
 
     @property
@@ -76,8 +76,13 @@ class CostSection:
 
     @property
     def served(self) -> str:
-        """The sides that bring an endpoint along."""
-        return curves.served_texts(self.estimate)["served_names"]
+        """The sides that bring an endpoint along, as in `A and B bring`."""
+        return curves.constant_texts(self.estimate)["served_bring"]
+
+    @property
+    def comparative(self) -> str:
+        """The word for the side that costs least."""
+        return curves.comparative(self.estimate.sides)
 
     @property
     def examples(self) -> str:
@@ -169,7 +174,7 @@ class CostSection:
             "names": curves.names(self.estimate),
             "served": served,
             "served_cost": curves.SERVED_COST,
-            "texts": curves.served_texts(self.estimate),
+            "texts": curves.constant_texts(self.estimate),
             "money": {
                 "digits": lines.DIGITS,
                 "below": lines.BELOW,

@@ -157,7 +157,8 @@ def _conclusion(record: Record, found: ReportData) -> summary.Conclusion:
     """The conclusion with what costs and claims add to it, which say nothing of a run that one side did not finish."""
     if any(side.status == "failed" for side in record.sides.values()):
         return summary.conclude(record)
-    return summary.conclude(record, cost=found.cost.verdict if found.cost else "", claims=found.claims_sentence)
+    cost = f"{found.cost.verdict}{summary.engines_differ(record)}" if found.cost else ""
+    return summary.conclude(record, cost=cost, claims=found.claims_sentence)
 
 
 def _json(value: Any) -> Markup:

@@ -9,7 +9,7 @@ from stacks.data.stack import DataStack
 from stacks.emr_serverless import SIDE
 from stacks.emr_serverless.application import logs
 from stacks.emr_serverless.session import INTEGRATION_ERRORS, ApplicationSession
-from stacks.settings import Settings
+from stacks.settings import JOB_RUN_MARGIN, Settings
 from stacks.shared.layout import archive
 from stacks.shared.pipeline import StageRun
 from stacks.shared.spark import PYTHON, SparkStages, executor, options, training_memory
@@ -18,9 +18,9 @@ from stacks.shared.states import Task
 # Where a worker unpacks the archive of the packages, in its working folder.
 _PACKAGES = "packages"
 
-# What may be set as a job run's longest time, in minutes: a week at the most (EMR-Serverless-UserGuide/jobs-spark.html,
-# as quoted 2026-11-28), by moto 5.2.5 five minutes at least.
-_SHORTEST_MINUTES, _LONGEST_MINUTES = 5, 10_080
+# What may be set as a job run's longest time, in minutes: a week (EMR-Serverless-UserGuide/jobs-spark.html, as quoted
+# 2026-11-28).
+_LONGEST_MINUTES = 10_080
 
 
 class Stages(SparkStages):
@@ -45,7 +45,7 @@ class Stages(SparkStages):
             "Name": self._session.run_name(stage),
             "ExecutionRoleArn": self._job_role.role_arn,
             # It ends before the state gives it up, which would leave it running until the clean-up finds it.
-            "ExecutionTimeoutMinutes": max(_SHORTEST_MINUTES, min(self._settings.stage_minutes - 1, _LONGEST_MINUTES)),
+            "ExecutionTimeoutMinutes": min(self._settings.stage_minutes - JOB_RUN_MARGIN, _LONGEST_MINUTES),
             "JobDriver": {
                 "SparkSubmit": {
                     "EntryPoint": f"{self._data.code}/workloads/spark/{stage}.py",

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import DictLoader
 from typer.testing import CliRunner, Result
 
 from assembly.template import REPOSITORY
-from cli import run as run_command
 from cli.main import app
+from cli.report import make_report
 from common.command import InputError
 from record.errors import UserError
 from record.runs.folders import extends
@@ -330,9 +331,13 @@ class TestRun:
         assert result.exit_code == 130
         assert (tmp_path / "a-1" / "comparison.json").exists()
 
-    @pytest.mark.parametrize("what", ["save", "make_report"])
     @pytest.mark.parametrize(
-        ("fault", "code"), [(OSError(errno.ENOSPC, "No space left on device"), 1), (KeyboardInterrupt(), 130)]
+        ("what", "fault", "code"),
+        [
+            ("save", OSError(errno.ENOSPC, "No space left on device"), 1),
+            ("save", KeyboardInterrupt(), 130),
+            ("make_report", KeyboardInterrupt(), 130),
+        ],
     )
     def test_a_run_whose_end_cannot_be_written_leaves_nothing(
         self,
@@ -356,21 +361,62 @@ class TestRun:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["before", "latest"]
         assert (tmp_path / "latest").readlink() == Path("before")
 
+    @pytest.mark.parametrize(
+        ("broken", "said"),
+        [
+            ("comparison.report.jinja.FileSystemLoader", r"page\.py, line \d+: UndefinedError: .*nothing"),
+            ("comparison.summary.order", r"comparison/report/page\.py, line \d+: ZeroDivisionError: by nothing"),
+            ("comparison.report.data.posture", r"comparison/report/data\.py, line \d+: ZeroDivisionError"),
+            ("comparison.report.page.CHART_LIBRARY", "plotly.js: cannot be read: No such file.*`npm ci` installs it"),
+            ("comparison.report.page.write_text", "No space left on device"),
+        ],
+    )
     def test_a_run_without_a_page_is_recorded_and_shown(
+        self, broken: str, said: str, laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the page fails by; the runs that are still to come run, and the page can be made later."""
+
+        def fail(*_: object) -> None:
+            full = OSError(errno.ENOSPC, "No space left on device")
+            raise full if broken.endswith("write_text") else ZeroDivisionError("by nothing")
+
+        damaged = DictLoader({"report.html.j2": "\n{{ record.nothing }}"})
+        missing = {"FileSystemLoader": lambda _: damaged, "CHART_LIBRARY": tmp_path / "plotly.js"}
+        monkeypatch.setattr("cli.run.make_report", make_report)
+        monkeypatch.setattr("local.preflight.chart_library", lambda: None)
+        monkeypatch.setattr(broken, missing.get(broken.rsplit(".", 1)[1], fail))
+        laptop.outcomes = [sample(), sample()]
+        runs = tmp_path / "my runs"
+        result = compare("run", "--run-id", "a", "--repeat", 2, "--output", runs, "--json")
+        assert result.exit_code == 1
+        assert [each["run_id"] for each in json.loads(result.stdout)["runs"]] == ["a-1", "a-2"]
+        for name in ("a-1", "a-2"):
+            assert load(runs / name / "comparison.json").repeat_of == "a"
+            assert [path.name for path in (runs / name).iterdir() if path.is_file()] == ["comparison.json"]
+            line = rf"error: run {name} is recorded in \S* ?\S*/comparison\.json, but it has no page: .*{said}"
+            assert re.search(rf"^{line}.*; `compare report '.*/my runs/{name}'` makes it again$", result.stderr, re.M)
+        assert (runs / "latest").readlink() == Path("a-2")
+        again = compare("report", "a-1", "--output", runs)
+        assert (again.exit_code, again.stdout) == (2 if "CHART" in broken else 1, ""), again.output
+        monkeypatch.undo()
+        assert compare("report", "a-1", "--output", runs).exit_code == 0
+        assert (runs / "a-1" / "report.html").is_file()
+
+    def test_a_run_without_a_page_is_shown(
         self, laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
-            raise UserError("report.html: cannot be written: No space left on device")
+            raise UserError("report.html: is too much")
 
-        monkeypatch.setattr(run_command, "make_report", fail)
+        monkeypatch.setattr("cli.run.make_report", fail)
+        (tmp_path / "latest").mkdir()
         laptop.outcomes = [sample()]
         result = compare("run", "--run-id", "a", "--output", tmp_path)
         assert result.exit_code == 1
         assert "Both sides finished" in result.stdout
-        assert re.fullmatch(r"error: run a is recorded in .*, but it has no page: .* No space left.*\n", result.stderr)
-        assert [path.name for path in (tmp_path / "latest").resolve().iterdir() if path.is_file()] == [
-            "comparison.json"
-        ]
+        assert "Report:" not in result.stdout
+        assert "but it has no page: report.html: is too much" in result.stderr
+        assert re.search(r"but latest cannot point at it: .*(directory|exists)", result.stderr)
 
     @pytest.mark.parametrize(
         ("run_id", "said"),

@@ -20,7 +20,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
     output = tmp_path_factory.mktemp("runs")
     with run(Options("small", SMALL, output), Progress()) as result:
         save(result.record, result.folder / "comparison.json")
-        write_page(result.record, result.folder)
+        assert write_page(result.record, result.folder) is None
     point_latest(result.record, result.folder)
     assert json.loads((result.folder / "comparison.json").read_text())["run_id"] == "small"
     return load(output / "latest" / "comparison.json"), result.folder

@@ -1,3 +1,6 @@
+import json
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,6 +139,131 @@ def test_bad_setting_is_one_clear_line(context: dict[str, object], message: str)
     with pytest.raises(InputError, match=message) as error:
         Settings.from_context(context)
     assert "\n" not in str(error.value)
+
+
+# What the sides that are not there by default have: whole numbers from and to, and instance types.
+NUMBERS = {
+    "emr_serverless.executors": (1, 1_000),
+    "emr_serverless.vcpus": (1, 32),
+    "emr_serverless.memory_gb": (8, 30),
+    "emr_serverless.disk_gb": (20, 200),
+    "emr_serverless.maximum_vcpus": (1, 100_000),
+    "emr_serverless.maximum_memory_gb": (1, 1_000_000),
+    "emr_serverless.idle_minutes": (1, 10_080),
+    **{f"sagemaker_spark.{stage}.instance_count": (1, 100) for stage in ("prepare", "train", "evaluate", "score")},
+    **{f"sagemaker_spark.{stage}.volume_gb": (1, 16_384) for stage in ("prepare", "train", "evaluate")},
+}
+INSTANCES = {
+    "sagemaker_spark.prepare.instance_type": "SageMaker Processing",
+    "sagemaker_spark.train.instance_type": "SageMaker Training",
+    "sagemaker_spark.evaluate.instance_type": "SageMaker Processing",
+    "sagemaker_spark.score.instance_type": "SageMaker Batch Transform",
+}
+
+
+def said_of(context: dict[str, object]) -> str:
+    with pytest.raises(InputError) as error:
+        Settings.from_context(context)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_every_setting_of_the_further_sides_has_its_bad_values_here() -> None:
+    further = [name for name in setting_names() if name.startswith(("emr_serverless.", "sagemaker_spark."))]
+    assert sorted(further) == sorted([*NUMBERS, *INSTANCES])
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_a_further_side_is_a_whole_one_within_its_limits(name: str) -> None:
+    least, most = NUMBERS[name]
+    others: tuple[object, ...] = (True, "1.0", 2.0, "many", "", "\uff18", None, [], {"more": 1})
+    for other in others:
+        said = said_of({name: other})
+        assert said.startswith(f"setting {name}={json.dumps(other)}: ")
+        assert re.search("whole number|valid integer", said)
+    group, _, short = name.rpartition(".")
+    for value, limit in ((least - 1, least), (-1, least), (most + 1, most), (10**12, most)):
+        said = said_of({name: value})
+        assert re.match(f"setting ({name}|{group}: {short})={value}: ", said), said
+        assert re.search(rf"\b{limit}\b", said), said
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_an_instance_type_of_a_further_side_is_one_that_its_job_runs_on(name: str) -> None:
+    unknown = f"is not an instance type of {INSTANCES[name]}"
+    for value, message in {
+        "m5.xlarge": f"{unknown}; did you mean ml.m5.xlarge?",
+        "ml.m5.xlrge": f"{unknown}; did you mean ml.m5.xlarge?",
+        "": unknown,
+        "ml.g5.xlarge": "has a GPU or another accelerator, which nothing here uses",
+    }.items():
+        assert said_of({name: value}).startswith(f'setting {name}="{value}": {message}')
+    for other in (True, 5, None):
+        assert said_of({name: other}) == f"setting {name}={json.dumps(other)}: input should be a valid string"
+
+
+@pytest.mark.parametrize("stage", ["prepare", "evaluate"])
+def test_sparks_processing_needs_a_size_that_executors_fit_into(stage: str) -> None:
+    name = f"sagemaker_spark.{stage}.instance_type"
+    assert said_of({name: "ml.m5.large"}).startswith(f'setting {name}="ml.m5.large": is not in stacks/node_sizes.csv')
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "fit", "sizes", "not_fit"),
+    [
+        (1, (2, 8), "2 to 8", (1, 9)),
+        (2, (4, 16), "4 to 16", (3, 17)),
+        (4, (8, 30), "8 to 30", (7, 31)),
+        (8, (16, 60), "16 to 60 by 4", (15, 18, 62, 64)),
+        (16, (32, 120), "32 to 120 by 8", (31, 36, 124, 128)),
+        (32, (60, 120, 244), "60, 120, 244", (59, 61, 64, 128, 256)),
+    ],
+)
+def test_a_worker_is_one_that_emr_serverless_has(
+    vcpus: int, fit: tuple[int, ...], sizes: str, not_fit: tuple[int, ...]
+) -> None:
+    context = {
+        "emr_serverless.vcpus": vcpus,
+        "emr_serverless.maximum_vcpus": 100,
+        "emr_serverless.maximum_memory_gb": 1000,
+    }
+    for memory in fit:
+        assert Settings.from_context({**context, "emr_serverless.memory_gb": memory}).emr_serverless.memory_gb == memory
+    for memory in not_fit:
+        assert (
+            said_of({**context, "emr_serverless.memory_gb": memory})
+            == f"setting emr_serverless: memory_gb={memory}: a worker with vcpus={vcpus} has {sizes}"
+        )
+
+
+@pytest.mark.parametrize("vcpus", [3, 5, 12, 24, 64])
+def test_a_worker_has_as_many_vcpus_as_emr_serverless_offers(vcpus: int) -> None:
+    said = said_of({"emr_serverless.vcpus": vcpus})
+    assert said == f"setting emr_serverless: vcpus={vcpus}: a worker has 1, 2, 4, 8, 16, 32"
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"maximum_vcpus": 7}, "maximum_vcpus=7: 2 workers (the driver is one) of 4 take 8"),
+        ({"maximum_memory_gb": 31}, "maximum_memory_gb=31: 2 workers (the driver is one) of 16 take 32"),
+        ({"executors": 4}, "maximum_vcpus=16: 5 workers (the driver is one) of 4 take 20"),
+        ({"memory_gb": 30, "executors": 2}, "maximum_memory_gb=64: 3 workers (the driver is one) of 30 take 90"),
+    ],
+)
+def test_driver_and_executors_fit_into_the_application(context: dict[str, object], message: str) -> None:
+    assert said_of({f"emr_serverless.{name}": value for name, value in context.items()}) == (
+        f"setting emr_serverless: {message}"
+    )
+
+
+def test_a_stage_is_as_long_as_a_job_run_of_emr_serverless_must_be() -> None:
+    assert Settings.from_context({"stage_minutes": 5}).stage_minutes == 5
+    for sides in ("emr-serverless", "all"):
+        assert Settings.from_context({"sides": sides, "stage_minutes": 8}).stage_minutes == 8
+        assert said_of({"sides": sides, "stage_minutes": 7}).startswith(
+            "stage_minutes=7: must be 8 or more where EMR Serverless is a side"
+        )
 
 
 @given(

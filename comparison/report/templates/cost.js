@@ -62,6 +62,9 @@ const Cost = (() => {
     return three(value / size) + unit;
   };
 
+  // comparison/summary.py: join.
+  const join = (names) => [names.slice(0, -1).join(", "), ...names.slice(-1)].filter(Boolean).join(" and ");
+
   // comparison/cost/break_even.py: find_stretches.
   const cheapest = (found) => {
     const [first, second] = [...found].sort((a, b) => a - b);
@@ -108,14 +111,14 @@ const Cost = (() => {
     const texts = {
       ...data.texts,
       missing: missing.join(", "),
-      served_costs: data.served.map((side) => fill(data.served_cost, {
+      served_costs: join(data.served.map((side) => fill(data.served_cost, {
         name: data.names[side], least: shown(month(0)[side]), most: shown(month(end)[side]),
-      })).join(" and "),
+      }))),
       between: told.slice(1, -1).map((each) => fill(data.between, { name: name(each) }, each)).join(", "),
     };
     const values = {
-      ...usage, ...given, end, serving: Number(serving), served: data.served.length, unknown: missing.length,
-      stretches: told.length,
+      ...usage, ...given, end, serving: Number(serving), served: data.served.length,
+      others: sides.length - data.served.length, unknown: missing.length, stretches: told.length,
     };
     if (told.length) {
       const edges = { first: told[0], last: told.at(-1) };

@@ -11,6 +11,7 @@ import pytest
 
 from assembly.posture import Posture
 from assembly.template import REPOSITORY, Assembly
+from cli.readme import MEASURED
 from comparison.claims import (
     Evidence,
     JudgedClaim,
@@ -27,7 +28,7 @@ from comparison.claims import (
     tools,
     use_cases,
 )
-from comparison.claims.base import Claim, Figure, Measured, Rule, service, shown
+from comparison.claims.base import Claim, Figure, Measured, Reason, Rule, Verdict, service, shown
 from comparison.claims.templates import SideTemplate
 from comparison.cost.lines import Estimate
 from comparison.cost.prices import PriceBook
@@ -35,7 +36,7 @@ from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from comparison.summary import NOT_MEASURED, TITLES
 from record.errors import UserError
-from record.schema import Record
+from record.schema import Record, load
 from tests.comparison.claims.conftest import Templates
 from tests.record.sample import account_sample, bare_sample, failed_sample, sample, sample_data
 
@@ -58,9 +59,21 @@ RULES: tuple[Rule, ...] = (
 
 
 def judged(evidence: Evidence, rule: Rule) -> JudgedClaim:
-    measured = rule.measure(evidence)
-    verdict = rule.judge(measured)
-    return JudgedClaim(Claim(1, "", {}, {}), measured, verdict, rule.word(measured, verdict))
+    return again(rule, rule.measure(evidence))
+
+
+def again(rule: Rule, measured: Measured) -> JudgedClaim:
+    """The claim judged by these figures."""
+    found = rule.judge(measured)
+    return JudgedClaim(Claim(1, "", {}, {}), measured, found, rule.word(measured, found))
+
+
+def alike(measured: Measured, *keys: str) -> Measured:
+    """The figures with each of some the same on every side: the last one's."""
+    last = measured.sides[-1]
+    changed = {key: replace(each, values=dict.fromkeys(each.values, each.values[last]))
+               for key, each in measured.figures.items() if key in keys}  # fmt: skip
+    return replace(measured, figures={**measured.figures, **changed})
 
 
 def verdict(evidence: Evidence, rule: Rule) -> str:
@@ -192,6 +205,65 @@ def test_a_third_side_is_judged_and_named(
         assert ("EMR Large" in because) == bool(re.search(r"\bEMR\b(?! Large| charge)", found.because)), because
 
 
+@pytest.fixture
+def four(templates: Templates) -> Evidence:
+    """The kept run of all four sides, with the templates and the costs of all of them."""
+    assembly = templates(sides="all")
+    return Evidence(load(MEASURED), assembly, cost=cost(assembly))
+
+
+def test_claims_of_a_run_of_four_sides_are_about_the_sides_of_the_two_services(four: Evidence) -> None:
+    for found in claims(four):
+        assert found.measured.sides == ("sagemaker", "emr", "sagemaker-spark")
+        assert not re.search(r"\bother's\b|\bcheaper\b|\beither\b|\bneither\b|Both sides|both sides", found.because)
+        assert "EMR Serverless" not in found.because
+
+
+def test_no_verdict_about_a_service_rests_on_another_engine(four: Evidence) -> None:
+    found = {each.claim.number: each for each in claims(four)}
+    # What only the engine decides counts for no service, and is shown.
+    lines = found[4].measured.figures["workload_lines"].values
+    assert lines["emr"] == lines["sagemaker-spark"] != lines["sagemaker"]
+    assert "workload_lines" not in {name for reason in found[4].verdict.reasons for name in reason.names}
+    # Spark on SageMaker distributes as well, however many machines either has.
+    assert found[2].verdict.reason("distributes too") == Reason("distributes too", ("sagemaker-spark",))
+    # A Training job is XGBoost without Spark, on each side of SageMaker.
+    assert found[6].verdict == Verdict(
+        "not measured", (), (Reason("engines differ", found[6].measured.sides, ("train",)),)
+    )
+
+
+def test_of_seconds_the_sides_of_one_engine_are_compared(four: Evidence) -> None:
+    """The single node's, which are a tenth of the others', neither decide nor keep anything from being decided."""
+    measured = use_cases.measure(four)
+    figures = dict(measured.figures)
+    for key, emr, spark in (("prepare", 58.1, 67.6), ("train", 47.4, 40.0)):
+        figures[f"engine_{key}"] = replace(
+            figures[f"engine_{key}"], values={"sagemaker": "single node", "emr": "Spark", "sagemaker-spark": "Spark"}
+        )
+        for name, at in (("seconds", 1.0), ("rate", -1.0)):
+            values = {"sagemaker": 5.0**at, "emr": emr**at, "sagemaker-spark": spark**at}
+            figures[f"{name}_{key}"] = replace(figures[f"{name}_{key}"], values=values)
+    assert again(use_cases, replace(measured, figures=figures)).verdict == Verdict("holds")
+    for stage in ("prepare", "train"):
+        swapped = figures[f"rate_{stage}"].values
+        other = {**swapped, "emr": swapped["sagemaker-spark"], "sagemaker-spark": swapped["emr"]}
+        changed = {**figures, f"rate_{stage}": replace(figures[f"rate_{stage}"], values=other)}
+        found = again(use_cases, replace(measured, figures=changed)).verdict
+        assert (found.outcome, found.reasons[0].names) == (CONDITION, (stage,))
+
+
+def test_a_side_without_an_endpoint_has_nothing_to_scale(four: Evidence) -> None:
+    found = judged(four, scalability)
+    assert (found.verdict.outcome, found.verdict.favours) == (CONDITION, ("sagemaker",))
+    assert "On SageMaker Spark there is nothing to scale" in found.because
+
+
+def test_settings_of_a_side_of_two_words_are_counted(four: Evidence) -> None:
+    settings = ease.measure(four).figures["settings"].values
+    assert settings["sagemaker-spark"] == sum(name.startswith("sagemaker_spark.") for name in four.record.settings) > 0
+
+
 def test_values_in_words() -> None:
     assert [shown(value) for value in (None, True, (), ("a", "b"), "as it is", 1234.0, 0.12345)] == [
         "not measured", "yes", "none", "a, b", "as it is", "1,234", "0.123",
@@ -305,17 +377,25 @@ def test_use_cases(evidence: Make) -> None:
     def seconds(**changed: float | None) -> Record:
         def change(data: dict[str, Any]) -> None:
             for side in ("sagemaker", "emr"):
-                data["sides"][side]["engine"] = "Spark"
                 for each in data["sides"][side]["stages"]:
                     each["seconds"] = changed.get(f"{side}_{each['name']}", each["seconds"] * 100)
 
         return record(change)
 
+    def judged(given: Evidence, rule: Rule) -> JudgedClaim:
+        """As if each stage were of one engine on both sides, which no Training job and step are."""
+        return again(rule, alike(rule.measure(given), "engine_prepare", "engine_train"))
+
+    def verdict(given: Evidence, rule: Rule) -> str:
+        return judged(given, rule).verdict.outcome
+
     assert verdict(evidence(seconds()), use_cases) == CONDITION  # here SageMaker reads the logs faster as well
-    engines = seconds(emr_prepare=31).model_dump(mode="json")
-    engines["sides"]["sagemaker"]["engine"] = "single node"
-    other = judged(evidence(Record.model_validate_json(json.dumps(engines))), use_cases)
-    assert (other.verdict.outcome, "no two sides share an engine" in other.because) == (NOT_MEASURED, True)
+    other = again(use_cases, use_cases.measure(evidence(seconds(emr_prepare=31))))
+    said = "prepare is single node on SageMaker and Spark on EMR; train is XGBoost alone on SageMaker and Spark on EMR"
+    assert (other.verdict.outcome, said in other.because) == (NOT_MEASURED, True)
+    # A Training job beside Spark's: half of the claim would be told by engines.
+    half = again(use_cases, alike(use_cases.measure(evidence(seconds(emr_prepare=31))), "engine_prepare"))
+    assert (half.verdict.outcome, half.verdict.reasons[0].names) == (NOT_MEASURED, ("train",))
     assert verdict(evidence(seconds(emr_prepare=31)), use_cases) == HOLDS
     assert verdict(evidence(seconds(sagemaker_train=9000)), use_cases) == FAILS
     assert verdict(evidence(seconds(emr_train=None)), use_cases) == NOT_MEASURED
@@ -341,7 +421,7 @@ def test_in_an_account_only_billed_seconds_give_a_rate(evidence: Make) -> None:
 
     found = evidence(record(billed, "aws"))
     assert found.rate("emr", "prepare") == 241_310 / 40
-    assert verdict(found, use_cases) == CONDITION
+    assert again(use_cases, alike(use_cases.measure(found), "engine_train")).verdict.outcome == CONDITION
 
 
 def test_processing(evidence: Make, templates: Templates) -> None:

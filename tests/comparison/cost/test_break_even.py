@@ -1,18 +1,21 @@
 """Crossing points against a search that tries everything."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assembly.template import Assembly
-from comparison.cost.break_even import AXES, Along, Curve, axis_end, break_even, find_stretches
+from comparison.cost.break_even import AXES, Along, Curve, axis_end, break_even, cheaper, find_stretches
 from comparison.cost.lines import Estimate, usd
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from record.schema import SideName
 from tests.comparison.cost.conftest import book, model
+from tests.stacks.conftest import synthesise
 
 EMR_WORKS_LESS = {"sagemaker": {"startup_seconds": 900}, "emr": {"startup_seconds": 100}}
 
@@ -121,7 +124,7 @@ def test_along_the_requests_there_is_no_break_even(default: Assembly) -> None:
         "for 1,000 requests a minute each.",
     )
     (without,) = break_even(priced(default, Usage()), "requests_per_second", serving=False).sentences[:1]
-    assert without == "Requests change neither side's cost without the endpoint."
+    assert without == "Requests do not change the cost without the endpoint."
 
 
 def test_an_axis_ends_where_the_templates_do(assemblies: dict[str, Assembly]) -> None:
@@ -163,6 +166,29 @@ def test_a_serverless_endpoint_takes_as_many_as_its_concurrency(assemblies: dict
     slow = priced(template, Usage(request_milliseconds=500))
     assert axis_end(slow, "requests_per_second") == pytest.approx(at_once / 0.5)
     assert axis_end(slow.at(request_milliseconds=0), "requests_per_second") == AXES["requests_per_second"].maximum
+
+
+def test_of_more_than_two_sides_one_is_the_cheapest(tmp_path: Path) -> None:
+    every = priced(synthesise("every side", {"sides": "all"}, tmp_path).assembly, Usage())
+    said = " ".join(break_even(every, "runs_per_day", serving=True).sentences)
+    assert not re.search(r"cheaper|[Bb]oth|neither|EMR and SageMaker Spark and", said), said
+    assert "is cheapest from 0" in break_even(every, "runs_per_day").sentences[0]
+    assert (
+        break_even(every, "requests_per_second")
+        .sentences[0]
+        .startswith(
+            "EMR, SageMaker Spark and EMR Serverless bring no endpoint, so there is no break-even along requests"
+        )
+    )
+    assert cheaper(every)[None] == "Several cost the least"
+
+
+def test_a_side_alone_is_compared_with_none(tmp_path: Path) -> None:
+    alone = priced(synthesise("alone", {"sides": "sagemaker"}, tmp_path).assembly, Usage())
+    said = break_even(alone, "requests_per_second").sentences[0]
+    assert said.startswith("SageMaker's side costs ")
+    assert said.endswith(" requests a second.")
+    assert not any("Only" in each for along in AXES for each in break_even(alone, along, serving=True).sentences)
 
 
 def test_without_a_price_no_side_is_named(default: Assembly) -> None:

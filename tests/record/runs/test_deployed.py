@@ -22,6 +22,7 @@ from cli.main import app
 from local.services import machine_name
 from local.states import Call
 from record.account import collect as collect_run
+from record.errors import UserError
 from record.runs.deployed import bucket, find_run
 from record.runs.folders import extends
 from record.schema import load
@@ -473,6 +474,23 @@ class TestShare:
         assert [path.name for path in tmp_path.iterdir()] == ["runs"]
         again = compare("pull", "--output", str(tmp_path / "runs"))
         assert (again.exit_code, again.stdout) == (2, "")
+
+    def test_a_run_without_a_page_is_recorded_all_the_same(
+        self, account: Account, stacks: Stacks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise UserError("report.html: cannot be made")
+
+        monkeypatch.setattr("cli.run.make_report", fail)
+        account.run()
+        collected = collect(tmp_path / "collected", "--json")
+        pulled = compare("pull", "--output", str(tmp_path / "pulled"), "--json")
+        for result, place in ((collected, "collected"), (pulled, "pulled")):
+            assert result.exit_code == 1, result.output
+            assert "but it has no page: report.html: cannot be made; `compare report " in result.stderr
+            assert load(tmp_path / place / RUN / "comparison.json").run_id == RUN
+        assert json.loads(collected.stdout)["run_id"] == RUN
+        assert json.loads(pulled.stdout) == {"folders": [str(tmp_path / "pulled" / RUN)]}
 
     def test_pull_adds_to_a_record_here_and_never_replaces_another(
         self, account: Account, stacks: Stacks, tmp_path: Path

@@ -1,11 +1,7 @@
 """The driver and executors of every instance type that a Spark job may run on."""
 
-import pytest
-
-from common.command import InputError
 from stacks.instances import sizes
 from stacks.sagemaker_spark.spark import properties
-from stacks.settings import Settings
 
 
 def test_an_executor_and_the_driver_fit_an_instance() -> None:
@@ -26,10 +22,3 @@ def test_an_executor_and_the_driver_fit_an_instance() -> None:
 
 def test_an_instance_has_an_executor() -> None:
     assert properties("ml.m5.xlarge", 3)["spark.executor.instances"] == "3"
-
-
-def test_a_type_of_unknown_size_is_refused() -> None:
-    with pytest.raises(
-        InputError, match=r"sagemaker_spark\.prepare\.instance_type=\"ml\.m5\.large\": is not in stacks/"
-    ):
-        Settings.from_context({"sagemaker_spark.prepare.instance_type": "ml.m5.large"})

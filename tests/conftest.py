@@ -2,10 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
 # Neither a slow machine nor chance fails a test: no time limits, and the same examples every time.
@@ -37,6 +39,15 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, bytes) and not all(32 <= byte < 127 or byte in b"\r\n\t" for byte in val):
         return f"{argname} of {len(val)} bytes"
     return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_read_once() -> Iterator[None]:
+    """Botocore reads a service's model again for every session: most of the time of a test that asks moto something."""
+    read = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -35,7 +35,7 @@ SETTINGS = {"spark.driver.defaultJavaOptions": JVM, "spark.executor.memory": "99
 def code(account: Account) -> None:
     from assembly.template import REPOSITORY
 
-    for name in ("spark/submit.py", "common/packages.py", "common/__init__.py"):
+    for name in ("spark/submit.py", "common/command.py", "common/packages.py", "common/__init__.py"):
         account.put(f"s3://lake/code/{name}", (REPOSITORY / "workloads" / name).read_text())
     account.put("s3://lake/code/spark/script.py", SCRIPT)
     account.put("s3://lake/raw/a.txt", "A")

@@ -33,11 +33,11 @@ def run(repository: Path, sides: str, output: Path) -> tuple[Record, str, str]:
     return record, page, ran.stdout
 
 
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", [*DEFAULT, "sagemaker-spark"])
 def test_one_side_alone(name: str, tmp_path: Path) -> None:
     record, page, printed = run(REPOSITORY, name, tmp_path)
     assert record.agreement == ()
-    (other,) = set(DEFAULT) - {name}
+    other = next(each for each in SIDES if each != name)
     assert f"{SIDES[name].title} finished" in printed
     assert f"US dollars on {SIDES[name].title}" in page
     assert f"US dollars on {SIDES[other].title}" not in page

@@ -11,6 +11,8 @@ from local.container import Container
 from local.s3 import LocalS3
 from local.spark import ELSEWHERE, Host
 
+_PRIMARY = "127.0.0.1"
+
 
 def host_with_spark(name: str, scratch: Path, s3: LocalS3) -> Host:
     """A job's host, whose container has its files in `scratch`."""
@@ -21,8 +23,22 @@ def provide(host: Host, container: Container, s3: LocalS3) -> None:
     """Leave what the stand-in finds."""
     host.folder.mkdir()
     started = {
-        "variables": host.environment(s3, {}, {}, container.scratch / "venv" / "bin" / "python3"),
+        "variables": host.environment(s3, hdfs(host), {}, container.scratch / "venv" / "bin" / "python3"),
         "elsewhere": ELSEWHERE.pattern,
         "buckets": str(host.seen(s3.root)),
     }
     (container.scratch / "venv" / "spark.json").write_text(json.dumps(started))
+
+
+def hdfs(host: Host) -> dict[str, str]:
+    """Settings by which a path without a scheme is one of the cluster's own HDFS, which is empty and goes with the job.
+
+    As in the image (hadoop-config/core-site.xml, where the first instance's address is the name): its HDFS is a folder.
+    """
+    folder = host.folder / "hdfs"
+    folder.mkdir()
+    return {
+        "spark.hadoop.fs.defaultFS": f"hdfs://{_PRIMARY}",
+        "spark.hadoop.fs.hdfs.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+        f"spark.hadoop.fs.viewfs.mounttable.{_PRIMARY}.linkFallback": f"file://{host.seen(folder)}",
+    }

@@ -3,7 +3,7 @@
 from stacks.shared.layout import wheels_prefix
 from stacks.shared.pipeline import StageRun
 from stacks.shared.sagemaker.jobs import PROCESSING
-from stacks.shared.sagemaker.stages import SageMakerStages, raw
+from stacks.shared.sagemaker.stages import SageMakerStages
 
 
 class Stages(SageMakerStages):
@@ -12,7 +12,7 @@ class Stages(SageMakerStages):
     def prepare(self) -> StageRun:
         """A Processing job from the raw tables to the features."""
         tables = self._data.dataset.definition.tables
-        inputs = {f"raw/{table.location}".rstrip("/"): raw(table.location) for table in tables}
+        inputs = {f"raw/{table.location}".rstrip("/"): self._raw(table.location) for table in tables}
         return self._processing(
             "prepare",
             inputs=inputs,
@@ -30,7 +30,7 @@ class Stages(SageMakerStages):
         }
         arguments = {"features": f"{PROCESSING}/input/features", "model": f"{PROCESSING}/input/model"}
         if truth is not None:
-            inputs["truth"] = raw(truth)
+            inputs["truth"] = self._raw(truth)
             arguments["truth"] = f"{PROCESSING}/input/truth"
         return self._processing(
             "evaluate",

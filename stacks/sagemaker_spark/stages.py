@@ -11,7 +11,7 @@ from stacks.shared.layout import wheels_prefix
 from stacks.shared.pipeline import StageRun
 from stacks.shared.sagemaker.images import spark_image
 from stacks.shared.sagemaker.jobs import PROCESSING, SageMakerJobs
-from stacks.shared.sagemaker.stages import SageMakerStages, raw
+from stacks.shared.sagemaker.stages import LONGEST_ARGUMENT, SageMakerStages
 from stacks.shared.spark import options
 
 # Compiling all that is installed takes longer than installing it. pip reads 0 as "no compilation"; the image's own
@@ -28,7 +28,7 @@ class Stages(SageMakerStages):
 
     def prepare(self) -> StageRun:
         """A Processing job from the raw tables to the features."""
-        return self._processing("prepare", {"raw": raw(), "output": self._run("prepare")}, "--csv")
+        return self._processing("prepare", {"raw": self._argument("raw"), "output": self._run("prepare")}, "--csv")
 
     def evaluate(self) -> StageRun:
         """A Processing job that writes the metrics."""
@@ -38,10 +38,14 @@ class Stages(SageMakerStages):
             {
                 "features": self._run("prepare"),
                 "model": self.model,
-                **({} if truth is None else {"truth": raw(truth)}),
+                **({} if truth is None else {"truth": self._argument("truth", truth)}),
                 "output": self._run("evaluate"),
             },
         )
+
+    def _argument(self, option: str, below: str = "") -> str:
+        """The value of an option that is a location below the raw data's prefix."""
+        return self._raw(below, LONGEST_ARGUMENT - len(f"--{option}="))
 
     def _processing(self, stage: str, arguments: Mapping[str, str], *flags: str) -> StageRun:
         """A Processing job of the Spark image; data comes from S3 and goes there by Spark itself."""

@@ -34,3 +34,11 @@ class RawDataset:
                 digest.update((folder / decisive).read_bytes())
         self.folder = f"{chosen.name}-{chosen.events}-{digest.hexdigest()[:8]}"
         self.raw = chosen.location or raw_prefix(bucket, self.folder)
+
+    def check_length(self, below: str, longest: int, where: str) -> None:
+        """Check that a location below an own dataset's is no longer than what names it takes, or raise InputError."""
+        if not self.generated and len(self.raw) + len(below) > longest:
+            raise InputError(
+                f"dataset.location={self.raw!r} has {len(self.raw)} characters; {where} takes {longest - len(below)}"
+                + (f", since {below} comes after it" if below else "")
+            )

@@ -16,17 +16,20 @@ def made() -> dict[Path, str]:
     return files()
 
 
+@pytest.mark.full
 def test_readme_and_picture_are_those_of_the_templates_the_prices_and_the_kept_run(made: dict[Path, str]) -> None:
     stale = [path.name for path, text in made.items() if path.read_text(encoding="utf-8") != text]
     assert stale == [], "run `make readme`"
 
 
+@pytest.mark.full
 def test_readme_answers_for_every_side(made: dict[Path, str]) -> None:
     (header,) = (line for line in made[README].splitlines() if all(side.title in line for side in SIDES.values()))
     assert header == f"|  | {' | '.join(side.title for side in SIDES.values())} |"
     assert "**not equal**" not in made[README]
 
 
+@pytest.mark.full
 def test_picture_says_what_runs_on_every_side_in_both_schemes(made: dict[Path, str]) -> None:
     picture = ElementTree.fromstring(made[PICTURE])
     space = "{http://www.w3.org/2000/svg}"

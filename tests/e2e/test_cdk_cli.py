@@ -2,8 +2,8 @@
 
 The account is moto's (``account.py`` says what it adds). Nothing here proves that AWS would take a property: moto
 validates none, and does not make every resource. It proves that the app, the CLI, the assets, the exports between the
-stacks, the order of the resources and our handlers fit together. The tests of this file follow one deployment, in the
-order of the file.
+stacks, the order of the resources and our handlers fit together. All sides are deployed. The tests of this file follow
+one deployment, in the order of the file.
 """
 
 import io
@@ -19,12 +19,13 @@ import pytest
 
 from assembly.template import ACCOUNT, REGION, Assembly
 from common.hyperparameters import HYPERPARAMETERS
+from sides import SIDES, side_named
 from tests.e2e.account import Account, Request, account
 
 # What moto wants of the CLI: it has no change sets that fit, and parameters of its own for a first deployment.
 pytestmark = pytest.mark.full
 
-DEPLOY = ("--all", "--method=direct", "--no-previous-parameters", "--require-approval=never")
+DEPLOY = ("--context=sides=all", "--all", "--method=direct", "--no-previous-parameters", "--require-approval=never")
 CHANGES = (
     "--context=sagemaker.endpoint.maximum=6",
     f"--context=hyperparameters.max_depth={HYPERPARAMETERS['max_depth'].default + 1}",
@@ -343,12 +344,12 @@ def test_deployed_app_does_not_differ(deployed: Deployed) -> None:
     assert "Number of stacks with differences: 0" in output
 
 
-def test_changed_settings_update_both_sides_only(changed: Deployed) -> None:
+def test_changed_settings_update_the_sides_only(changed: Deployed) -> None:
     first = Assembly(changed.account.folder / "first").templates
     differing = {stack for stack, template in changed.assembly.templates.items() if template != first[stack]}
     updated = {stack for stack, status in changed.statuses().items() if status == "UPDATE_COMPLETE"}
     assert updated == differing
-    assert {"sagemaker", "emr"} <= {stack.rsplit("-", 1)[1] for stack in updated}
+    assert set(SIDES) <= {side_named(stack) for stack in updated}
     assert not {"network", "data"} & {stack.rsplit("-", 1)[1] for stack in updated}
     assert set(changed.statuses().values()) == {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
@@ -356,7 +357,7 @@ def test_changed_settings_update_both_sides_only(changed: Deployed) -> None:
 def test_changed_hyper_parameters_train_again(changed: Deployed) -> None:
     runs = [request for request in changed.requests if request.resource_type == "Custom::Execution"]
     assert {request.kind for request in runs} == {"Update", "Delete"}
-    assert {request.stack.rsplit("-", 1)[1] for request in runs} == {"sagemaker"}
+    assert {side_named(request.stack) for request in runs} == {"sagemaker"}
 
 
 def test_destroyed_stacks_are_gone(destroyed: Deployed) -> None:

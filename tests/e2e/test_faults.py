@@ -21,7 +21,7 @@ JOBS = [(side, stage) for side in SIDES for stage in STAGES]
 THROTTLED = {"sagemaker": "SageMaker.AmazonSageMakerException", "emr": "EMR.AmazonElasticMapReduceException"}
 SDK_THROTTLED = "Emr.EmrException"
 # The jobs that are created and then looked at: how their calls are throttled.
-WATCHED = {("sagemaker", "train"): "SageMaker.SageMakerException"}
+WATCHED = {(side, "train"): "SageMaker.SageMakerException" for side in ("sagemaker", "sagemaker-spark")}
 TRIES = 5
 
 # What a call asks of a service that costs money until somebody stops it.

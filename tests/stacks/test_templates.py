@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,13 @@ def test_cfn_lint_finds_nothing_with_one_side_alone(one_side: Synthesised) -> No
 
 def linted(template: dict[str, Any]) -> list[str]:
     """The findings of all levels, but for dependencies that are declared twice: the CDK's own constructs do so."""
-    found = cfnlint.api.lint(json.dumps(template), regions=["us-east-1", "eu-west-1"])
+    return _linted(json.dumps(template))
+
+
+@cache
+def _linted(template: str) -> list[str]:
+    """Many stacks are the same in several configurations."""
+    found = cfnlint.api.lint(template, regions=["us-east-1", "eu-west-1"])
     return [
         f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or []))}"
         for match in found

@@ -70,7 +70,7 @@ class Run:
         return booster.predict(xgboost.DMatrix(array, feature_names=names))
 
 
-@pytest.fixture(scope="module", params=["small", "webshop"])
+@pytest.fixture(scope="module", params=["small", pytest.param("webshop", marks=pytest.mark.full)])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Run:
     """All stages on both sides, up to the evaluation."""
     folder = tmp_path_factory.mktemp(request.param)

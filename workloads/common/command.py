@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -37,14 +38,25 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
     try:
         main(None)
     except InputError as problem:
-        line = f"error: {one_line(str(problem))}"
+        raise SystemExit(failed(problem)) from None
+
+
+def failed(problem: Exception) -> int:
+    """Say why a program fails, in its log and to SageMaker, where it runs there; returns the exit code.
+
+    Describe{Processing,Training}Job shows what is said here instead of the exit code; 1 KB is what the service keeps.
+    """
+    if isinstance(problem, InputError):
+        line, code = f"error: {one_line(str(problem))}", BAD_INPUT
         print(line, file=sys.stderr)
-        # Describe*Job shows this instead of "exit code 2"; 1 KB is what the service keeps.
-        if SAGEMAKER_OUTPUT.is_dir():
-            for name in ("message", "failure"):
-                with contextlib.suppress(OSError):
-                    (SAGEMAKER_OUTPUT / name).write_text(line[:1000], "utf-8")
-        raise SystemExit(BAD_INPUT) from None
+    else:
+        line, code = f"{type(problem).__name__}: {problem}", 1
+        traceback.print_exception(problem)
+    if SAGEMAKER_OUTPUT.is_dir():
+        for name in ("message", "failure"):
+            with contextlib.suppress(OSError):
+                (SAGEMAKER_OUTPUT / name).write_text(line[:1000], "utf-8")
+    return code
 
 
 def one_line(text: str) -> str:

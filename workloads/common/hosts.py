@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from xgboost import collective
 from xgboost.tracker import RabitTracker
+
+from common.command import failed
 
 RESOURCES = Path("/opt/ml/input/config/resourceconfig.json")
 """Where SageMaker says which hosts a job has."""
@@ -58,26 +62,34 @@ class Hosts:
     def together(self) -> Iterator[None]:
         """What is done with XGBoost within is done by all hosts as one; by a single host nothing changes.
 
-        The first of them keeps the tracker, through which they find each other. A host that is gone ends the others
-        with an error of XGBoost.
+        The first of them keeps the tracker, through which they find each other. A host that fails says why and ends
+        its process at once, which ends the others with an error of XGBoost in what they do together next.
         """
         if self.count == 1:
             yield
             return
-        address = _address(self.names[0])
-        tracker = None
-        if self.index == 0:
+        try:
+            address = _address(self.names[0])
             # By task: a host has the same rank in every run, and so the same rows.
-            tracker = RabitTracker(self.count, address, PORT, sortby="task")
-            tracker.start()
-        with collective.CommunicatorContext(
-            dmlc_tracker_uri=address,
-            dmlc_tracker_port=PORT,
-            dmlc_task_id=f"{self.index:04}",
-            dmlc_retry=TRIES,
-            dmlc_timeout=WAIT_SECONDS,
-        ):
+            tracker = RabitTracker(self.count, address, PORT, sortby="task") if self.index == 0 else None
+            if tracker is not None:
+                tracker.start()
+            collective.init(
+                dmlc_tracker_uri=address,
+                dmlc_tracker_port=PORT,
+                dmlc_task_id=f"{self.index:04}",
+                dmlc_retry=TRIES,
+                dmlc_timeout=WAIT_SECONDS,
+            )
             yield
+            collective.finalize()
+        except Exception as problem:
+            # To finalize would wait for hosts that do something else, or try for minutes to reach a first host that is
+            # gone; and Python's own end crashes while hosts are connected (XGBoost 3.2.0).
+            code = failed(problem)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
         if tracker is not None:
             # All rounds are done: that the tracker does not end well takes no model away.
             with contextlib.suppress(Exception):

@@ -10,26 +10,21 @@ ModelTrainer, read 2026-11-26).
 
 import runpy
 import sys
-import traceback
 from pathlib import Path
 
+from common.command import SAGEMAKER_OUTPUT, failed
 from common.packages import install
-
-OUTPUT = Path("/opt/ml/output")
 
 
 def main(script: str, *arguments: str) -> None:
     """Run the script in this process, so that it gets the signals and its exit code is the job's."""
     sys.argv = [str(Path(__file__).with_name(script)), *arguments]
-    OUTPUT.mkdir(parents=True, exist_ok=True)
+    SAGEMAKER_OUTPUT.mkdir(parents=True, exist_ok=True)
     try:
         install()
         runpy.run_path(sys.argv[0], run_name="__main__")
     except Exception as problem:
-        traceback.print_exc()
-        for name in ("message", "failure"):
-            (OUTPUT / name).write_text(f"{type(problem).__name__}: {problem}"[:1000], "utf-8")
-        raise SystemExit(1) from None
+        raise SystemExit(failed(problem)) from None
 
 
 if __name__ == "__main__":

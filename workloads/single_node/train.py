@@ -12,7 +12,7 @@ import xgboost
 
 from common import hyperparameters, local
 from common.arrays import feature_array, feature_names, label_array
-from common.command import Parser, run
+from common.command import InputError, Parser, run
 from common.dataset import Dataset
 from common.hosts import ALONE, Hosts, total
 from common.results import MODEL, STATS, Stats
@@ -54,6 +54,8 @@ def train(
     names = feature_names(dataset, pq.read_schema(train_files[0]).names, str(train_at))
     others = feature_names(dataset, pq.read_schema(validation_files[0]).names, str(validation_at))
     hyperparameters.check_features(names, others, str(validation_at))
+    for split_at, files in ((train_at, train_files), (validation_at, validation_files)):
+        check_shares(sum(pq.read_metadata(file).num_rows for file in files), hosts.count, str(split_at))
 
     with hosts.together():
         # Only bins are kept in memory, one byte per value.
@@ -75,6 +77,15 @@ def train(
     if hosts.index == 0:
         write(booster, stats, output)
     return stats
+
+
+def check_shares(rows: int, hosts: int, where: str) -> None:
+    """Check that every host gets a row of a split, or raise InputError: XGBoost takes no data without any (3.2.0)."""
+    if rows < hosts:
+        raise InputError(
+            f"{where}: holds {rows} rows for {hosts} host{'s' * (hosts > 1)}, which share them out; "
+            "allowed are at least as many rows as hosts (train.instance_count)"
+        )
 
 
 def write(booster: xgboost.Booster, stats: Stats, output: Path) -> None:

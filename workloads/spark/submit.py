@@ -10,37 +10,33 @@ import json
 import signal
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 
+from common.command import SAGEMAKER_OUTPUT, failed
 from common.packages import install
 
 CONFIGURATION = Path("/opt/ml/processing/input/conf/configuration.json")
-OUTPUT = Path("/opt/ml/output")
 _CONF = "--conf="
 
 
 def main(*arguments: str) -> int:
     """Prepare the host, then work as one of the cluster until its application has ended; returns the exit code."""
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    message = OUTPUT / "message"
+    SAGEMAKER_OUTPUT.mkdir(parents=True, exist_ok=True)
     try:
         install()
         settings = [each.removeprefix(_CONF).split("=", 1) for each in arguments if each.startswith(_CONF)]
         configure(dict(settings))
     except Exception as problem:
-        traceback.print_exc()
-        message.write_text(f"{type(problem).__name__}: {problem}"[:1000], "utf-8")
-        return 1
+        return failed(problem)
     submitted = ["smspark-submit", *(each for each in arguments if not each.startswith(_CONF))]
     with subprocess.Popen(submitted) as process:
         # As the first process of a container it would not hear of a stopped job otherwise.
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         code = process.wait()
     # smspark writes over what the script has said of itself that spark-submit failed; the script has said it twice.
-    said = OUTPUT / "failure"
+    said = SAGEMAKER_OUTPUT / "failure"
     if code and said.is_file():
-        message.write_text(said.read_text("utf-8"), "utf-8")
+        said.with_name("message").write_text(said.read_text("utf-8"), "utf-8")
     return code if code >= 0 else 128 - code
 
 

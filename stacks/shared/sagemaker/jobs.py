@@ -23,9 +23,9 @@ from stacks.shared.states import Task, wait_permission
 PROCESSING = "/opt/ml/processing"
 CHANNELS = "/opt/ml/input/data"
 
-# Names that Step Functions gives to failed calls of SageMaker: API failures and throttling
-# (docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html, archived copy of 2023, read 2026-11-22).
-INTEGRATION_ERRORS = ("SageMaker.AmazonSageMakerException",)
+# Names that Step Functions gives to failed calls of SageMaker: API failures and throttling, and a quota that is used up
+# (docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html, whose example retries both; read 2026-11-28).
+INTEGRATION_ERRORS = ("SageMaker.AmazonSageMakerException", "SageMaker.ResourceLimitExceededException")
 
 # Calls by the AWS SDK fail by other names: <service>.<error>, always with Exception at its end
 # (step-functions/latest/dg/supported-services-awssdk.html). CreateTrainingJob names ResourceInUse (there is a job of

@@ -13,6 +13,10 @@ from stacks.shared.sagemaker.jobs import CHANNELS, INTEGRATION_ERRORS, SageMaker
 from stacks.shared.sagemaker.kinds import MODEL, PROCESSING_JOB, TRANSFORM_JOB
 from stacks.shared.states import Task, run_location
 
+# How long a request's locations and arguments may be (S3Uri, ContainerArgument; botocore 1.44.5).
+LONGEST_URI = 1024
+LONGEST_ARGUMENT = 256
+
 
 class SageMakerStages:
     """A model from XGBoost's image, trained on instances together; a side says how data is prepared and measured."""
@@ -92,11 +96,14 @@ class SageMakerStages:
         """The location of a stage's output of the running execution."""
         return run_location(self._data.bucket.bucket_name, self._jobs.side, f"{OUTPUTS[stage]}/{below}")
 
+    def _raw(self, below: str = "", longest: int = LONGEST_URI) -> str:
+        """A location below the raw data's prefix, which is an input of the execution.
+
+        Raises InputError if the dataset's own location makes it longer than a request takes.
+        """
+        self._data.dataset.check_length(below, longest, "a SageMaker job")
+        return sfn.JsonPath.format(f"{{}}{below}", sfn.JsonPath.string_at("$.raw"))
+
     @property
     def _dataset(self) -> str:
         return f"datasets/{self._settings.dataset.name}"
-
-
-def raw(below: str = "") -> str:
-    """A location below the raw data's prefix, which is an input of the execution."""
-    return sfn.JsonPath.format(f"{{}}{below}", sfn.JsonPath.string_at("$.raw"))

@@ -98,6 +98,7 @@ def test_a_failed_job_says_why_and_leaves_its_log_where_the_service_keeps_it(
     assert account.left_behind() == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("module", ["numpy", "pandas", "duckdb", "pydantic"])
 def test_a_job_finds_no_package_that_it_does_not_bring(serverless: EmrServerless, module: str) -> None:
     """What the release has on its Python 3.11 AWS does not publish: nothing relies on that."""
@@ -166,6 +167,7 @@ def test_a_job_has_no_network(serverless: EmrServerless) -> None:
     assert failed.value.reason == "ConnectionRefusedError: [Errno 111] Connection refused"
 
 
+@pytest.mark.full
 def test_a_stopped_job_leaves_nothing(account: Account, serverless: EmrServerless) -> None:
     account.put("s3://lake/raw/a.csv", "wait")
     before = account.keys()

@@ -95,6 +95,58 @@ def test_a_host_that_fails_ends_the_others_and_says_why(account: Account) -> Non
     assert account.left_behind() == []
 
 
+# One host cannot go on while the other is busy. The job lasts until that one too has ended, so that it shows how.
+ALONE = '''\
+import json, pathlib, socket, subprocess, sys, time
+resources = json.loads(pathlib.Path("/opt/ml/input/config/resourceconfig.json").read_text())
+current, failing = resources["current_host"], resources["hosts"][FAILING]
+program = """
+import sys, time
+from common.command import InputError
+from common.hosts import Hosts, total
+with Hosts.of_job().together():
+    if sys.argv[1:]:
+        raise InputError("this host alone has bad data")
+    time.sleep(5)
+    total(1)
+"""
+if current == failing:
+    server = socket.create_server((current, 9100))
+    server.settimeout(100)
+code = subprocess.call([sys.executable, "-c", program, *["fail"] * (current == failing)])
+print("ended with", code, flush=True)
+if current == failing:
+    began = time.monotonic()
+    server.accept()
+    print("the other", "soon" if time.monotonic() - began < 30 else "late", flush=True)
+    sys.exit(code)
+with socket.create_connection((failing, 9100)):
+    pass
+'''
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_host_that_fails_while_others_work_says_why_and_they_end_by_themselves(
+    failing: int, account: Account
+) -> None:
+    """Whichever it is: the first also keeps the tracker, which others would look for in vain."""
+    if container_mode() == "directory":
+        pytest.skip("the tracker's port is this machine's then")
+    account.s3.path("s3://lake/code").mkdir(parents=True)
+    account.s3.path("s3://lake/code/common").symlink_to(CODE / "common")
+    account.put("s3://lake/code/single_node/train.py", ALONE.replace("FAILING", str(failing)))
+    account.put("s3://lake/raw/a.txt", "A")
+    with pytest.raises(JobFailed) as failed:
+        account.sagemaker.create_training_job(on_hosts("t", 2) | {"StoppingCondition": {"MaxRuntimeInSeconds": 120}})
+    assert failed.value.reason == "AlgorithmError: error: this host alone has bad data, exit code: 2"
+    ours, other = ("t.log", "t-algo-2.log")[:: -1 if failing else 1]
+    assert (account.logs / ours).read_text().splitlines()[-2:] == ["ended with 2", "the other soon"]
+    said = (account.logs / other).read_text()
+    assert "xgboost.core.XGBoostError" in said
+    assert "ended with 1" in said
+
+
 def rows(seed: int) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Rows as prepare writes them: integers, continuous values and gaps."""
     random = np.random.default_rng(seed)

@@ -27,6 +27,17 @@ if memory == "0.5":
 spark.stop()
 """
 
+# What is written to a path without a scheme can be read there, and nothing of the host's own files.
+BARE = """\
+import pathlib, sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+spark.range(3).write.csv("/opt/ml/processing/output/rows")
+print("rows", spark.read.csv("/opt/ml/processing/output/rows").count())
+print("there", pathlib.Path("/opt/ml/processing/output/rows").exists())
+spark.read.text("/opt/ml/processing/input/code/spark/script.py").show()
+"""
+
 JVM = "-XX:+ExitOnOutOfMemoryError"
 SETTINGS = {"spark.driver.defaultJavaOptions": JVM, "spark.executor.memory": "99g", "spark.executor.instances": "7"}
 
@@ -35,7 +46,7 @@ SETTINGS = {"spark.driver.defaultJavaOptions": JVM, "spark.executor.memory": "99
 def code(account: Account) -> None:
     from assembly.template import REPOSITORY
 
-    for name in ("spark/submit.py", "common/packages.py", "common/__init__.py"):
+    for name in ("spark/submit.py", "common/command.py", "common/packages.py", "common/__init__.py"):
         account.put(f"s3://lake/code/{name}", (REPOSITORY / "workloads" / name).read_text())
     account.put("s3://lake/code/spark/script.py", SCRIPT)
     account.put("s3://lake/raw/a.txt", "A")
@@ -53,6 +64,7 @@ def submitted(name: str, *arguments: str, count: int = 1, **settings: str) -> di
     return request
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("each_mode")
 def test_a_script_runs_on_spark_once_whatever_the_number_of_hosts(account: Account) -> None:
     account.sagemaker.create_processing_job(submitted("p", count=2))
@@ -71,6 +83,34 @@ def test_why_a_script_failed_is_the_job_s_message_and_nothing_is_left(account: A
     assert failed.value.answer["ExitMessage"] == "error: this is what is wrong"
     assert (failed.value.reason, failed.value.exit_code) == ("this is what is wrong", 2)
     assert account.keys("s3://lake/runs/") == []
+    assert account.left_behind() == []
+
+
+@pytest.mark.full
+def test_a_path_without_a_scheme_is_one_of_hdfs_whose_files_go_with_the_job(account: Account) -> None:
+    account.put("s3://lake/code/spark/script.py", BARE)
+    with pytest.raises(JobFailed) as failed:
+        account.sagemaker.create_processing_job(submitted("p"))
+    log = (account.logs / "p.log").read_text()
+    assert "rows 3\nthere False\n" in log
+    assert "Path does not exist: hdfs://127.0.0.1/opt/ml/processing/input/code/spark/script.py" in log
+    assert failed.value.exit_code == 1
+    assert account.left_behind() == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("killed", "exit_code", "said"), [("getpid", 137, "exit status 137"), ("getppid", 247, "SIGKILL")]
+)
+def test_a_driver_that_is_killed_ends_the_job_with_the_code_of_the_image_s_command(
+    killed: str, exit_code: int, said: str, account: Account
+) -> None:
+    """Of Python's end the JVM says 128 + 9, of the JVM's own the image's command 256 - 9."""
+    account.put("s3://lake/code/spark/script.py", f"import os, signal\nos.kill(os.{killed}(), signal.SIGKILL)\n")
+    with pytest.raises(JobFailed) as failed:
+        account.sagemaker.create_processing_job(submitted("p"))
+    assert failed.value.exit_code == exit_code
+    assert said in failed.value.answer["ExitMessage"]
     assert account.left_behind() == []
 
 

@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import botocore.loaders
 import pytest
 
 import stacks.settings
@@ -8,6 +9,8 @@ import stacks.shared.dataset
 from common.command import InputError
 from stacks.settings import DATASETS, Settings
 from stacks.shared.dataset import RawDataset
+from stacks.shared.sagemaker.stages import LONGEST_ARGUMENT, LONGEST_URI
+from tests.stacks.conftest import synthesise
 
 
 @pytest.fixture
@@ -43,3 +46,22 @@ def test_what_decides_the_content_decides_the_folder(datasets: Path) -> None:
         generator.write("# changed\n")
     folders.add(RawDataset(Settings(), "b").folder)
     assert len(folders) == 4
+
+
+@pytest.mark.parametrize(
+    ("side", "longest"),
+    [
+        # --truth=, and truth/ after the location, in the 256 characters of an argument.
+        ("sagemaker-spark", 256 - 8 - 6),
+        # customers/ after it, the longest of the tables, in the 1,024 of an input.
+        ("sagemaker", 1024 - 10),
+    ],
+)
+def test_a_location_that_a_request_cannot_name_is_refused(side: str, longest: int, tmp_path: Path) -> None:
+    model = botocore.loaders.Loader().load_service_model("sagemaker", "service-2")["shapes"]
+    assert (model["ContainerArgument"]["max"], model["S3Uri"]["max"]) == (LONGEST_ARGUMENT, LONGEST_URI)
+    location = f"s3://theirs/{'a' * (longest - 13)}/"
+    synthesise("fits", {"sides": side, "dataset.location": location}, tmp_path / "fits")
+    message = f"dataset.location=.* has {longest + 1} characters; a SageMaker job takes {longest}, since [a-z]+/ comes"
+    with pytest.raises(InputError, match=message):
+        synthesise("long", {"sides": side, "dataset.location": f"{location[:-1]}b/"}, tmp_path / "long")

@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from common import hyperparameters
+from common.command import InputError
 from common.dataset import Dataset
 from common.hosts import ALONE, Hosts, total
 from tests.workloads.small import write_definition
-from workloads.single_node.train import Batches
+from workloads.single_node.train import Batches, train
 
 
 def test_hosts_are_what_sagemaker_says(tmp_path: Path) -> None:
@@ -43,3 +44,29 @@ def test_each_row_is_one_host_s(count: int, tmp_path: Path, monkeypatch: pytest.
         shares.append([row for batch in batches.batches for row in batch.column("age").to_pylist()])
     assert sorted(row for share in shares for row in share) == list(range(23))
     assert {len(share) for share in shares} <= {23 // count, -(-23 // count)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "count", "message"),
+    [
+        ({"train": 2, "validation": 9}, 3, "train: holds 2 rows for 3 hosts, which share them out; allowed are at lea"),
+        ({"train": 9, "validation": 2}, 3, "validation: holds 2 rows for 3 hosts"),
+        ({"train": 9, "validation": 0}, 1, "validation: holds 0 rows for 1 host,"),
+    ],
+)
+def test_a_host_without_rows_is_refused_before_hosts_wait_for_each_other(
+    rows: dict[str, int], count: int, message: str, tmp_path: Path
+) -> None:
+    for split, number in rows.items():
+        for part in ("a", "b"):
+            # The last file of each is empty.
+            values = list(range(number if part == "a" else 0))
+            (tmp_path / split).mkdir(exist_ok=True)
+            table = pa.table({"visitor_id": values, "bought": values, "age": values})
+            pq.write_table(table, tmp_path / split / f"{part}.parquet")
+    names = tuple(f"algo-{number}" for number in range(count))
+    dataset = write_definition(tmp_path / "dataset")
+    places = (tmp_path / "train", tmp_path / "validation", tmp_path / "model")
+    with pytest.raises(InputError, match=message):
+        train(dataset, *places, {}, Hosts(names, names[-1]))
+    assert not (tmp_path / "model").exists()

@@ -113,6 +113,7 @@ def test_spark_agrees_with_sklearn(spark: SparkSession) -> None:
         check(by_spark(spark, scores), scores)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("lowest", [0.0, 2.0**-12, 2.0**-31])
 def test_no_task_of_spark_ranks_more_than_a_slice(lowest: float, tmp_path: Path, spark: SparkSession) -> None:
     """Of 300,000 distinct scores a task sees those of some slices, also where all are near one another or zero."""

@@ -176,6 +176,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert message == f"error: --output {tmp_path}: logs/ is not empty; name a new folder\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_ends_the_children(stop: signal.Signals, tmp_path: Path) -> None:
     """Ctrl-C goes to the whole group, a service's SIGTERM to the parent alone; nothing stays behind either way."""

@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
@@ -21,6 +23,7 @@ from workloads.single_node import prepare as sagemaker_prepare
 from workloads.spark import prepare, train
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistakes(name: str, place: Place, tmp_path: Path, spark: SparkSession) -> None:
     """The same mistakes, the same messages; nothing is left at the output's place."""
@@ -36,6 +39,23 @@ def test_mistakes(name: str, place: Place, tmp_path: Path, spark: SparkSession) 
         with duck.connect() as engine, pytest.raises(InputError) as other:
             sagemaker_prepare.prepare(engine, dataset, raw, output)
         assert str(raised.value) == str(other.value)
+
+
+def test_csv_for_batch_transform(
+    place: Place, tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the flag the rows to score lie there once more: the entity, then the features, as the model takes them."""
+    monkeypatch.setattr(prepare, "connect", lambda _: nullcontext(spark))
+    places = [f"--dataset={place.dataset.as_uri()}", f"--raw={place.raw.as_uri()}", f"--output={tmp_path.as_uri()}"]
+    prepare.main([*places, "--csv"])
+    # No _SUCCESS, which would be scored too.
+    (file,) = (each for each in (tmp_path / "score-csv").iterdir() if each.suffix != ".crc")
+    table = pq.read_table(tmp_path / "score").drop_columns("bought")
+    types = pacsv.ConvertOptions(column_types={field.name: field.type for field in table.schema})
+    rows = pacsv.read_csv(file, pacsv.ReadOptions(column_names=table.column_names), convert_options=types)
+    assert table.column_names[0] == "visitor_id"
+    assert rows.to_pylist() == table.to_pylist()
+    assert rows.num_rows
 
 
 def test_a_finished_result_is_not_replaced(place: Place, tmp_path: Path, spark: SparkSession) -> None:
@@ -83,6 +103,7 @@ prepare.main([f"--{{name}}={{at}}" for name, at in zip(("dataset", "raw", "outpu
     assert {split: pq.read_table(output / split).num_rows for split in SPLITS} == stats.rows
 
 
+@pytest.mark.full
 def test_the_number_of_shuffle_partitions_changes_no_file(place: Place, tmp_path: Path, spark: SparkSession) -> None:
     """A split of few rows is one file, with the rows in order, whatever the cluster and its settings."""
     written = []
@@ -95,6 +116,7 @@ def test_the_number_of_shuffle_partitions_changes_no_file(place: Place, tmp_path
         finally:
             spark.conf.set("spark.sql.shuffle.partitions", before)
             spark.catalog.clearCache()
+        assert not (output / "score-csv").exists()
         files = {split: sorted((output / split).glob("part-*")) for split in SPLITS}
         assert {split: len(names) for split, names in files.items()} == dict.fromkeys(SPLITS, 1)
         written.append({split: pq.read_table(names[0]) for split, names in files.items()})

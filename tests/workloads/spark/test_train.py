@@ -38,6 +38,7 @@ train.main({arguments})
 """
 
 
+@pytest.mark.full
 def test_a_worker_has_all_cores_of_its_executor(
     place: Place, features: Path, tmp_path: Path, spark: SparkSession
 ) -> None:

@@ -101,7 +101,7 @@ def word(measured: Measured, verdict: Verdict) -> str:
         built = join([TITLES[side] for side in more.sides])
         text += f" {built} built, evaluated and scored with a model too, so only the deployment sets SageMaker apart."
     if wide := verdict.reason("distributes too"):
-        text += f" {titles(wide.sides)} distributes data processing too, so that is the engine's rather than EMR's."
+        text += f" Data processing is distributed on {titles(wide.sides)} too: that is the engine's, not EMR's."
     if verdict.reason("one machine only"):
         text += " More than one node was not tried: this run had one machine."
     return text

@@ -13,6 +13,7 @@ from local.services import machine_name
 from local.states import Answer, Call, Execution, TaskFailed, engine
 from record.schema import STAGES
 from sides import DEFAULT as SIDES
+from sides import SIDES as ALL_SIDES
 from tests.stacks.conftest import synthesise
 
 pytestmark = pytest.mark.full
@@ -25,7 +26,7 @@ WATCHED = {(side, "train"): "SageMaker.SageMakerException" for side in ("sagemak
 TRIES = 5
 
 # What a call asks of a service that costs money until somebody stops it.
-STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|runJobFlow")
+STARTS = re.compile(r"create(Processing|Training|Transform)Job|addStep|runJobFlow|startJobRun")
 
 
 @pytest.fixture(scope="module", params=["persistent", "transient"])
@@ -125,7 +126,7 @@ def check_failed(account: Account, execution: Execution, side: str, stage: str) 
     after = [call for call in account.calls if call[0] == side]
     last = max(number for number, call in enumerate(after) if call[1] == stage)
     assert not [call for call in after[last + 1 :] if STARTS.search(call[2])]
-    other = next(each for each in SIDES if each != side)
+    (other,) = {call[0] for call in account.calls} & set(ALL_SIDES) - {side}
     assert [state for state in account.states(other) if state in STAGES] == list(STAGES)
 
 

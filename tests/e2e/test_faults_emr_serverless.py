@@ -1,6 +1,5 @@
 """Each stage of EMR Serverless under each fault, on the synthesised definitions; the jobs themselves are left out."""
 
-import re
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from assembly.template import Assembly
 from local.states import Call, TaskFailed
 from record.schema import STAGES
-from tests.e2e.test_faults import TRIES, Account, waited
+from tests.e2e.test_faults import TRIES, Account, check_failed, waited
 from tests.stacks.conftest import synthesise
 
 __all__ = ["waited"]
@@ -46,14 +45,6 @@ class JobRuns(Account):
         self.active.append({"Id": "00ours", "Name": f"side-by-side-faults-{stage}", "State": "RUNNING"})
 
 
-def check_failed(account: Account, execution: Any, stage: str) -> None:
-    assert (execution.status, execution.error) == ("FAILED", "SideFailed")
-    assert re.search(rf"{stage.capitalize()}Failed: .*out of luck", execution.cause)
-    started = [state for state in account.states(SIDE) if state in STAGES]
-    assert list(dict.fromkeys(started)) == list(STAGES[: STAGES.index(stage) + 1])
-    assert [state for state in account.states("sagemaker") if state in STAGES] == list(STAGES)
-
-
 def test_a_run_that_goes_well_cancels_nothing(assembly: Assembly) -> None:
     account = JobRuns()
     assert account.compare(assembly).status == "SUCCEEDED"
@@ -64,7 +55,7 @@ def test_a_run_that_goes_well_cancels_nothing(assembly: Assembly) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_job_that_fails_is_not_tried_again(stage: str, assembly: Assembly, waited: list[float]) -> None:
     account = JobRuns((SIDE, stage), "States.TaskFailed", times=1)
-    check_failed(account, account.compare(assembly), stage)
+    check_failed(account, account.compare(assembly), SIDE, stage)
     assert account.states(SIDE).count(stage) == 1
     assert account.requests(CANCEL) == []
     assert waited == []
@@ -86,7 +77,7 @@ def test_throttled_call_is_made_again_and_starts_no_second_job_run(
 
 def test_call_that_is_always_throttled_ends_the_side(assembly: Assembly, waited: list[float]) -> None:
     account = JobRuns((SIDE, "train"), THROTTLED, times=TRIES)
-    check_failed(account, account.compare(assembly), "train")
+    check_failed(account, account.compare(assembly), SIDE, "train")
     assert waited == [5, 10, 20, 40]
 
 
@@ -94,7 +85,7 @@ def test_call_that_is_always_throttled_ends_the_side(assembly: Assembly, waited:
 def test_job_run_that_is_too_slow_is_cancelled_and_no_other(stage: str, assembly: Assembly) -> None:
     account = JobRuns((SIDE, stage), "States.Timeout", times=1)
     account.goes_on(stage)
-    check_failed(account, account.compare(assembly), stage)
+    check_failed(account, account.compare(assembly), SIDE, stage)
     assert [request["JobRunId"] for request in account.requests(CANCEL)] == ["00ours"]
     (listed,) = account.requests(LIST)
     assert set(listed["States"]) == {"SUBMITTED", "QUEUED", "PENDING", "SCHEDULED", "RUNNING"}
@@ -110,4 +101,4 @@ def test_clean_up_that_fails_keeps_the_first_cause(refused: str, assembly: Assem
             raise TaskFailed("EmrServerless.ValidationException", "not now")
         return account(call)
 
-    check_failed(account, account.compare(assembly, answer), "score")
+    check_failed(account, account.compare(assembly, answer), SIDE, "score")

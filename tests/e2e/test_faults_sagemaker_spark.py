@@ -1,13 +1,10 @@
 """Each stage of Spark on SageMaker under each fault, on the synthesised definitions; the jobs are left out."""
 
-import re
-from typing import Any
-
 import pytest
 
 from assembly.template import Assembly
 from record.schema import STAGES
-from tests.e2e.test_faults import STARTS, TRIES, WATCHED, Account, waited
+from tests.e2e.test_faults import TRIES, WATCHED, Account, check_failed, waited
 from tests.stacks.conftest import synthesise
 
 __all__ = ["waited"]
@@ -28,16 +25,6 @@ def throttled(stage: str) -> str:
     return SDK if stage == "train" else INTEGRATION
 
 
-def check_failed(account: Account, execution: Any, stage: str) -> None:
-    """The side ended in the state that names the stage, started nothing more, and the other side went on."""
-    assert (execution.status, execution.error) == ("FAILED", "SideFailed")
-    assert re.search(rf"{stage.capitalize()}Failed: .*out of luck", execution.cause)
-    calls = [call for call in account.calls if call[0] == SIDE]
-    last = max(number for number, call in enumerate(calls) if call[1] == stage)
-    assert not [call for call in calls[last + 1 :] if STARTS.search(call[2])]
-    assert [state for state in account.states("emr") if state in STAGES] == list(STAGES)
-
-
 def test_jobs_have_names_of_their_own_beside_those_of_the_other_side(assembly: Assembly) -> None:
     account = Account()
     assert account.compare(assembly).status == "SUCCEEDED"
@@ -54,7 +41,7 @@ def test_jobs_have_names_of_their_own_beside_those_of_the_other_side(assembly: A
 @pytest.mark.parametrize("stage", STAGES)
 def test_job_that_fails_is_not_tried_again(stage: str, assembly: Assembly, waited: list[float]) -> None:
     account = Account((SIDE, stage), "States.TaskFailed", times=1)
-    check_failed(account, account.compare(assembly), stage)
+    check_failed(account, account.compare(assembly), SIDE, stage)
     assert account.states(SIDE).count(stage) == 1
     assert waited == []
     assert ("delete model of a failure" in account.states(SIDE)) == (stage == "score")
@@ -63,7 +50,7 @@ def test_job_that_fails_is_not_tried_again(stage: str, assembly: Assembly, waite
 @pytest.mark.parametrize("stage", STAGES)
 def test_job_that_runs_out_of_time_is_stopped(stage: str, assembly: Assembly, waited: list[float]) -> None:
     account = Account((SIDE, stage), "States.Timeout", times=1)
-    check_failed(account, account.compare(assembly), stage)
+    check_failed(account, account.compare(assembly), SIDE, stage)
     stopped = [value for request in account.requests("aws-sdk:sagemaker:stop") for value in request.values()]
     assert stopped == [f"side-by-side-faults-{stage}-spark"]
 
@@ -83,6 +70,6 @@ def test_throttled_call_or_one_beyond_a_quota_is_tried_again_with_patience(
 @pytest.mark.parametrize("stage", STAGES)
 def test_call_that_is_always_throttled_ends_the_side(stage: str, assembly: Assembly, waited: list[float]) -> None:
     account = Account((SIDE, stage), throttled(stage), times=TRIES)
-    check_failed(account, account.compare(assembly), stage)
+    check_failed(account, account.compare(assembly), SIDE, stage)
     assert account.states(SIDE).count(stage) == TRIES
     assert waited == [5, 10, 20, 40]

@@ -1,10 +1,14 @@
 """What every test of the record needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 
 import pytest
+from botocore.stub import Stubber
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+from record.clients import client
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +18,26 @@ def _definitions_are_checked_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StepFunctionsParserBackend, "_validate_definition", staticmethod(check))
         yield
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:
+    """The client of a service gives the answers that a test adds, in their order, each of which has to be asked for."""
+    for name, value in (
+        ("DEFAULT_REGION", "us-east-1"),
+        ("ACCESS_KEY_ID", "testing"),
+        ("SECRET_ACCESS_KEY", "testing"),
+    ):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    client.cache_clear()
+    stubs: list[Stubber] = []
+    with ExitStack() as opened:
+
+        def of(service: str) -> Stubber:
+            stubs.append(opened.enter_context(Stubber(client(service))))
+            return stubs[-1]
+
+        yield of
+        for stub in stubs:
+            stub.assert_no_pending_responses()
+    client.cache_clear()

@@ -1,7 +1,7 @@
 """What EMR Serverless tells of a run, by hand-made histories and answers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from record import emr_serverless
-from record.clients import client
 from record.collector import message_of
 from record.schema import Instances, Utilization
 from record.services import Billed
@@ -95,15 +94,8 @@ def test_a_failed_run_is_found_in_its_cause_and_says_why() -> None:
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    client.cache_clear()
-    with Stubber(client("emr-serverless")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
-    client.cache_clear()
+def service(stubbed: Callable[[str], Stubber]) -> Stubber:
+    return stubbed("emr-serverless")
 
 
 def answer(run: str, seconds: int | None = None, **hours: float) -> dict[str, Any]:

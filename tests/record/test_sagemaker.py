@@ -1,6 +1,6 @@
 """What SageMaker tells of a run of Spark on several instances, by hand-made requests and answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from record import sagemaker
-from record.clients import client
 from record.schema import Instances
 from record.services import Billed
 
@@ -27,15 +26,8 @@ SCORE = {
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    client.cache_clear()
-    with Stubber(client("sagemaker")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
-    client.cache_clear()
+def service(stubbed: Callable[[str], Stubber]) -> Stubber:
+    return stubbed("sagemaker")
 
 
 def processed(**times: datetime) -> dict[str, Any]:

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from assembly.template import Assembly
+from comparison.cost.lines import LineItem, drivers, idle_drivers, run_drivers
 from comparison.cost.prices import KINDS, InstanceType, Price, PriceBook, kind_of
+from comparison.cost.run import RunCost
 from comparison.cost.runtime import RuntimeModel, SideRuntime, StageRuntime
-from record.schema import STAGES
+from comparison.cost.template import estimate
+from comparison.cost.usage import Usage
+from record.schema import STAGES, SideName
 from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
 
 REGION = "us-east-1"
@@ -99,3 +103,18 @@ def model(**changed: Any) -> RuntimeModel:
         measured_events=(1_000, 1_000_000),
         sides={"sagemaker": sagemaker, "sagemaker-spark": sagemaker, "emr": emr, "emr-serverless": serverless},
     )
+
+
+def line(assembly: Assembly, side: SideName, name: str, usage: Usage) -> tuple[LineItem, dict[str, float]]:
+    """A side's line item of this name, and its amount in US dollars of a run, of a month, and of one without runs."""
+    found = estimate(assembly, usage, book(), model())
+    (only,) = [each for each in found.lines if each.name == name and each.side == side]
+    periods = {"run": run_drivers, "month": drivers, "idle": idle_drivers}
+    return only, {name: only.amount(of(found.usage, found.parameters)) or 0.0 for name, of in periods.items()}
+
+
+def amount(cost: RunCost, name: str, **where: Any) -> float:
+    """The US dollars of a run's lines of this name, and with these values."""
+    lines = [each for each in cost.lines if each.name == name]
+    lines = [each for each in lines if all(getattr(each, key) == value for key, value in where.items())]
+    return sum(each.amount or 0 for each in lines)

@@ -6,16 +6,15 @@ from typing import Any, Literal
 import pytest
 
 from assembly.template import Assembly
-from comparison.cost.lines import LineItem, drivers, idle_drivers, run_drivers
 from comparison.cost.prices import PRICES, PriceBook
-from comparison.cost.run import RunCost, run_cost
+from comparison.cost.run import run_cost
 from comparison.cost.runtime import RuntimeModel, fit_runtime
 from comparison.cost.table import run_table
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from record.errors import UserError
 from record.schema import Record
-from tests.comparison.cost.conftest import book, model
+from tests.comparison.cost.conftest import amount, book, line, model
 from tests.record.sample import sample_data
 from tests.stacks.conftest import ONE_SIDE, OTHERS, synthesise
 
@@ -33,35 +32,28 @@ def alone(made: Callable[[dict[str, Any]], Assembly]) -> Assembly:
     return made(ONE_SIDE[f"{SIDE} alone"])
 
 
-def line(assembly: Assembly, name: str, usage: Usage) -> tuple[LineItem, dict[str, float]]:
-    found = estimate(assembly, usage, book(), model())
-    (only,) = [each for each in found.lines if each.name == name and each.side == SIDE]
-    periods = {"run": run_drivers, "month": drivers, "idle": idle_drivers}
-    return only, {name: only.amount(of(found.usage, found.parameters)) or 0.0 for name, of in periods.items()}
-
-
 def test_workers_are_billed_by_what_they_have_for_as_long_as_a_job_run(alone: Assembly) -> None:
     usage = Usage(runs_per_day=1, events_per_run=100_000_000)
     # 15 s + 10 s + 4e-6 s x 100,000,000 events / 4 vCPUs of the one executor = 125 s; the driver has as many.
-    item, amounts = line(alone, "prepare: vCPUs", usage)
+    item, amounts = line(alone, SIDE, "prepare: vCPUs", usage)
     assert amounts["run"] == pytest.approx(2 * 4 * 125 / 3600 * 0.05)
     assert amounts["month"] == pytest.approx(DAYS * 2 * 4 * 125 / 3600 * 0.05)
     assert amounts["idle"] == 0
     assert item.detail == "2 x 4 vCPU, 16 GB"
-    _, amounts = line(alone, "prepare: memory", usage)
+    _, amounts = line(alone, SIDE, "prepare: memory", usage)
     assert amounts["run"] == pytest.approx(2 * 16 * 125 / 3600 * 0.005)
 
 
 def test_a_worker_is_billed_for_a_minute_at_least(alone: Assembly) -> None:
     # 15 s + 10 s + 4e-6 x 10 M / 4 = 35 s; a minute is billed.
-    _, amounts = line(alone, "score: vCPUs", Usage(events_per_run=10_000_000))
+    _, amounts = line(alone, SIDE, "score: vCPUs", Usage(events_per_run=10_000_000))
     assert amounts["run"] == pytest.approx(2 * 4 * 60 / 3600 * 0.05)
 
 
 def test_storage_beyond_what_is_free_is_billed(made: Callable[[dict[str, Any]], Assembly], alone: Assembly) -> None:
     larger = made(OTHERS["emr serverless"])
     # Three executors of 8 vCPUs: 25 s + 4e-6 x 240 M / 24 = 65 s; of 120 GB each 20 are free, on four workers.
-    _, amounts = line(larger, "train: storage", Usage(events_per_run=240_000_000))
+    _, amounts = line(larger, SIDE, "train: storage", Usage(events_per_run=240_000_000))
     assert amounts["run"] == pytest.approx(4 * 100 * 65 / 3600 * 0.0001)
     names = {each.name for each in estimate(alone, Usage(), book(), model()).lines}
     assert "train: storage" not in names
@@ -110,12 +102,6 @@ def ran(where: Literal["local", "aws"], **stage: Any) -> Record:
     data |= {"sides": {SIDE: side}, "agreement": [], "definitions": {}, "settings": {"emr_serverless.disk_gb": 30}}
     data["dataset"]["events"] = 100_000_000
     return Record.model_validate(data)
-
-
-def amount(cost: RunCost, name: str, **where: Any) -> float:
-    lines = [each for each in cost.lines if each.name == name]
-    lines = [each for each in lines if all(getattr(each, key) == value for key, value in where.items())]
-    return sum(each.amount or 0 for each in lines)
 
 
 def test_a_run_in_an_account_costs_what_was_billed() -> None:

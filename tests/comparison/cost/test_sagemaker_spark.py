@@ -5,13 +5,12 @@ from typing import Any, Literal
 import pytest
 
 from assembly.template import Assembly
-from comparison.cost.lines import LineItem, drivers, idle_drivers, run_drivers
-from comparison.cost.run import RunCost, run_cost
+from comparison.cost.run import run_cost
 from comparison.cost.runtime import RuntimeModel, fit_runtime
 from comparison.cost.template import estimate
 from comparison.cost.usage import Usage
 from record.schema import Record
-from tests.comparison.cost.conftest import book, model
+from tests.comparison.cost.conftest import amount, book, line, model
 from tests.record.sample import sample_data
 from tests.stacks.conftest import ONE_SIDE, synthesise
 
@@ -24,30 +23,23 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesise("cost", ONE_SIDE[f"{SIDE} alone"], tmp_path_factory.mktemp("cost")).assembly
 
 
-def line(assembly: Assembly, name: str, usage: Usage) -> tuple[LineItem, dict[str, float]]:
-    found = estimate(assembly, usage, book(), model())
-    (only,) = [each for each in found.lines if each.name == name and each.side == SIDE]
-    periods = {"run": run_drivers, "month": drivers, "idle": idle_drivers}
-    return only, {name: only.amount(of(found.usage, found.parameters)) or 0.0 for name, of in periods.items()}
-
-
 @pytest.mark.parametrize("stage", ["prepare", "train", "evaluate"])
 def test_every_instance_is_billed_for_the_start_and_they_share_the_work(stage: str, alone: Assembly) -> None:
     usage = Usage(runs_per_day=1, events_per_run=100_000_000)
     # Two instances of 4 vCPUs: 60 s + 10 s + 4e-6 s x 100,000,000 events / 8 = 120 s, of each.
-    item, amounts = line(alone, f"{stage}: instances", usage)
+    item, amounts = line(alone, SIDE, f"{stage}: instances", usage)
     assert item.detail == "2 x ml.m5.xlarge"
     assert amounts["run"] == pytest.approx(2 * 120 / 3600 * 0.23)
     assert amounts["month"] == pytest.approx(DAYS * 2 * 120 / 3600 * 0.23)
     assert amounts["idle"] == 0
-    _, amounts = line(alone, f"{stage}: storage", usage)
+    _, amounts = line(alone, SIDE, f"{stage}: storage", usage)
     gb_month = 0.14 if stage == "train" else 0.1
     assert amounts["run"] == pytest.approx(2 * 120 / 3600 / 730 * 30 * gb_month)
 
 
 def test_scoring_is_on_one_instance(alone: Assembly) -> None:
     # 70 s + 4e-6 s x 100,000,000 events / 4 vCPUs = 170 s.
-    item, amounts = line(alone, "score: instances", Usage(events_per_run=100_000_000))
+    item, amounts = line(alone, SIDE, "score: instances", Usage(events_per_run=100_000_000))
     assert item.detail == "1 x ml.m5.xlarge"
     assert amounts["run"] == pytest.approx(170 / 3600 * 0.23)
 
@@ -83,12 +75,6 @@ def ran(where: Literal["local", "aws"], seconds: float | None = None, count: int
     data |= {"sides": {SIDE: side}, "agreement": [], "definitions": {}, "settings": settings}
     data["dataset"]["events"] = 100_000_000
     return Record.model_validate(data)
-
-
-def amount(cost: RunCost, name: str, **where: Any) -> float:
-    lines = [each for each in cost.lines if each.name == name]
-    lines = [each for each in lines if all(getattr(each, key) == value for key, value in where.items())]
-    return sum(each.amount or 0 for each in lines)
 
 
 def test_a_run_in_an_account_costs_what_was_billed_of_every_instance() -> None:

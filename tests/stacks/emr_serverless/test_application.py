@@ -51,6 +51,14 @@ def test_application_is_private_encrypted_and_stops_by_itself(app: Synthesised) 
         assert properties(request)["spark.ssl.internode.enabled"] == "true"
 
 
+def test_a_change_waits_for_the_pipeline_that_uses_the_application(app: Synthesised) -> None:
+    template = app.templates()[SIDE]
+    waits = [each["Properties"] for each in template["Resources"].values() if "StateMachineArn" in each["Properties"]]
+    stack = next(name for name, found in app.assembly.templates.items() if found is template)
+    arns = [app.assembly.resolve(stack, each["StateMachineArn"]) for each in waits]
+    assert arns == [arn for arn in app.assembly.state_machines() if arn.endswith(SIDE)]
+
+
 def test_group_lets_in_its_own_members_only(order: Order) -> None:
     (group,) = order.of_type("AWS::EC2::SecurityGroup")
     assert "SecurityGroupIngress" not in order.resources[group]["Properties"]

@@ -19,6 +19,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Python compiles a module once and keeps it, in this folder; without, every command here takes seconds longer to begin.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -94,7 +96,7 @@ clean:  ## Remove what was built and installed
 PARTS := .cache/wheels .venv/environments node_modules/aws-cdk node_modules/plotly.js-basic-dist-min
 .PHONY: again
 .venv/installed: install.py requirements.txt requirements.lock package.json package-lock.json workloads/wheels.sh \
-  $(wildcard workloads/packages/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py local/environments/*/bin/*) \
+  $(filter-out %.pyc,$(wildcard workloads/packages/*/requirements.* local/environments/*.py local/environments/*/*.* local/environments/*/*/*.py local/environments/*/bin/*)) \
   $(if $(filter-out $(wildcard $(PARTS)),$(PARTS)),again)
 	@[ -n "$(PYTHON)" ] || { echo "error: needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found (set PYTHON=/path/to/python)" >&2; exit 2; }
 	@"$(PYTHON)" -I install.py

@@ -14,7 +14,6 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 from nbclient import NotebookClient
-from sagemaker.core.resources import Endpoint
 
 from assembly.template import REGION, REPOSITORY
 from comparison.summary import checks
@@ -104,6 +103,8 @@ def test_a_kept_run_is_asked_as_an_endpoint_in_an_account(small_run: tuple[Recor
     side = next(folder.glob("s3/*/runs/small/sagemaker"))
     rows = next((side / "features" / "score-csv").glob("*.csv")).read_text().splitlines()[:5]
     batch = dict(line.split(",") for file in (side / "predictions").glob("*.out") for line in file.open())
+    from sagemaker.core.resources import Endpoint  # takes seconds to import, in every process that collects tests
+
     served = Endpoint(endpoint_name="side-by-side")
     text = {"content_type": "text/csv", "accept": "text/csv", "region": REGION}
     with endpoint(folder) as session:

@@ -1,6 +1,6 @@
 """The app synthesised once in each configuration, for every test of the stacks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -134,6 +134,19 @@ OTHERS["sagemaker spark"] = {
 # A side may be deployed alone.
 ONE_SIDE: dict[str, dict[str, Any]] = {f"{side} alone": {"sides": side} for side in SIDES}
 
+# What decides over permissions, each alone, where no other configuration has it so.
+PERMISSIONS: dict[str, dict[str, Any]] = {
+    "capture": {"sagemaker.endpoint.capture_percent": 10},
+    "session manager": {"network.session_manager": True},
+    "deletable": {"data.deletable": True, DELETE_DATA: "true"},
+}
+ALL = CONFIGURATIONS | OTHERS | ONE_SIDE | PERMISSIONS
+
+
+def but_check(names: Iterable[str]) -> list[Any]:
+    """Configurations as parameters of a fixture: `make check` has the default and the changed one, and no other."""
+    return [name if name in CONFIGURATIONS else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
 
 @dataclass(frozen=True)
 class Synthesised:
@@ -156,8 +169,7 @@ class Synthesised:
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesised]:
     """Synthesise a configuration by its name, once: a fixture with parameters is made anew in each file."""
-    settings = CONFIGURATIONS | OTHERS | ONE_SIDE
-    return cache(lambda name: synthesise(name, settings[name], tmp_path_factory.mktemp("cdk")))
+    return cache(lambda name: synthesise(name, ALL[name], tmp_path_factory.mktemp("cdk")))
 
 
 @pytest.fixture(scope="session", params=list(CONFIGURATIONS))
@@ -166,13 +178,13 @@ def synthesised(request: pytest.FixtureRequest, once: Callable[[str], Synthesise
     return once(request.param)
 
 
-@pytest.fixture(scope="session", params=list(OTHERS))
+@pytest.fixture(scope="session", params=but_check(OTHERS))
 def other(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app in the configurations that exclude settings of the first two."""
     return once(request.param)
 
 
-@pytest.fixture(scope="session", params=list(ONE_SIDE))
+@pytest.fixture(scope="session", params=but_check(ONE_SIDE))
 def one_side(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app with one side alone."""
     return once(request.param)

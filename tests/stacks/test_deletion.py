@@ -152,6 +152,7 @@ def test_everything_but_the_data_goes_with_its_stack(synthesised: Synthesised) -
     assert kept == (data if synthesised.name == "default" else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [{"data.deletable": True}, {DELETE_DATA: True}, {DELETE_DATA: "false"}])
 def test_one_key_alone_keeps_the_data_and_a_warning_says_so(keys: dict[str, Any], tmp_path: Path) -> None:
     templates = synthesise("one key", keys, tmp_path).templates()
@@ -217,6 +218,7 @@ def test_the_schedule_goes_when_everything_that_costs_money_is_gone(synthesised:
         assert [each for each in costly if schedule not in order.needs(each)] == []
 
 
+@pytest.mark.slow
 def test_more_time_to_live_changes_nothing_else(synthesised: Synthesised, tmp_path: Path) -> None:
     """No job, endpoint or cluster is made anew because somebody needs an hour more."""
     if synthesised.name != "default":

@@ -41,6 +41,7 @@ def test_a_type_that_is_not_known_may_have_disks() -> None:
     assert has_local_disks("ml.z99.xlarge")
 
 
+@pytest.mark.slow
 def test_keys_for_volumes_are_left_out_just_where_the_type_has_disks(tmp_path: Any) -> None:
     types = {"prepare": "ml.r5d.xlarge", "train": "ml.r5d.2xlarge", "evaluate": "ml.m5.xlarge", "score": "ml.c5.xlarge"}
     settings = {f"sagemaker.{stage}.instance_type": kind for stage, kind in types.items()}

@@ -12,7 +12,6 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from assembly.template import ACCOUNT, app_context
 from local.services import machine_name
-from stacks.network.stack import DELETE_DATA
 from stacks.settings import Settings
 from tests.stacks.calls import (
     EMR_ALLOCATION_STRATEGY,
@@ -28,28 +27,20 @@ from tests.stacks.calls import (
     findings,
     statements,
 )
-from tests.stacks.conftest import CONFIGURATIONS, ONE_SIDE, OTHERS, synthesise
+from tests.stacks.conftest import ALL, Synthesised, but_check
 from tests.stacks.reference import ANYTHING, matches, overlap, resource_kinds, works_on
 from tests.stacks.source_code import CodeError, module_actions, s3_copies
-
-# What decides over permissions, each alone, where no other configuration has it so.
-ALONE: dict[str, dict[str, Any]] = {
-    "capture": {"sagemaker.endpoint.capture_percent": 10},
-    "session manager": {"network.session_manager": True},
-    "deletable": {"data.deletable": True, DELETE_DATA: "true"},
-}
-ALL = CONFIGURATIONS | OTHERS | ONE_SIDE | ALONE
 
 Make = Callable[[str], Calls]
 
 
 @pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+def make(once: Callable[[str], Synthesised]) -> Make:
     """The calls of a configuration, derived once."""
 
     @cache
     def made(name: str) -> Calls:
-        assembly = synthesise(name, ALL[name], tmp_path_factory.mktemp("cdk")).assembly
+        assembly = once(name).assembly
         chosen = Settings.from_context(app_context(ALL[name]))
         templates = Templates(assembly.templates, assembly.folder)
         return Calls(templates, session_manager=chosen.network.session_manager)
@@ -57,7 +48,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     return made
 
 
-@pytest.fixture(params=list(ALL))
+@pytest.fixture(params=but_check(ALL))
 def calls(request: pytest.FixtureRequest, make: Make) -> Calls:
     return make(request.param)
 

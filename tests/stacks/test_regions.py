@@ -1,6 +1,7 @@
 """Where it can be deployed: every region in which each resource type and image of the templates exists."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -10,7 +11,7 @@ from cfnlint.schema import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from stacks.shared.sagemaker.images import XGBOOST_ACCOUNTS
-from tests.stacks.conftest import CONFIGURATIONS, OTHERS, synthesise
+from tests.stacks.conftest import CONFIGURATIONS, OTHERS, Synthesised
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
 BUDGET = "AWS::Budgets::Budget"
@@ -28,12 +29,12 @@ AUTO_TERMINATION = {
 
 
 @pytest.fixture(scope="module")
-def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def types(once: Callable[[str], Synthesised]) -> set[str]:
     """Every resource type that any configuration has."""
     return {
         resource["Type"]
-        for name, settings in {**CONFIGURATIONS, **OTHERS}.items()
-        for template in synthesise(name, settings, tmp_path_factory.mktemp("regions")).templates().values()
+        for name in (*CONFIGURATIONS, *OTHERS)
+        for template in once(name).templates().values()
         for resource in template["Resources"].values()
         if not resource["Type"].startswith("Custom::")
     }
@@ -56,6 +57,7 @@ def documented(heading: str) -> set[str]:
     return set(re.findall(r"`([a-z0-9-]+)`", row))
 
 
+@pytest.mark.slow
 def test_documented_regions_are_those_that_have_everything(types: set[str]) -> None:
     commercial = set(boto3.session.Session().get_available_regions("ec2", partition_name="aws"))
     missing = {

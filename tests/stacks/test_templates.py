@@ -44,9 +44,9 @@ def test_snapshot(stack: str, synthesised: Synthesised, snapshot: SnapshotAssert
     ("name", "side"),
     [
         ("emr-serverless alone", "emr-serverless"),
-        ("emr serverless", "emr-serverless"),
+        pytest.param("emr serverless", "emr-serverless", marks=pytest.mark.slow),
         ("sagemaker-spark alone", "sagemaker-spark"),
-        ("sagemaker spark", "sagemaker-spark"),
+        pytest.param("sagemaker spark", "sagemaker-spark", marks=pytest.mark.slow),
     ],
 )
 def test_snapshot_of_another_side(
@@ -56,6 +56,7 @@ def test_snapshot_of_another_side(
     assert template == snapshot(name=name, extension_class=JSONSnapshotExtension)
 
 
+@pytest.mark.parametrize("synthesised", ["default", pytest.param("changed", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.parametrize("stack", STACKS)
 def test_cfn_lint_finds_nothing(stack: str, synthesised: Synthesised) -> None:
     assert linted(synthesised.templates()[stack]) == []

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from assembly.template import REPOSITORY
 from local.services import machine_name
 from sides import SERVICES, SIDES
@@ -70,6 +72,7 @@ def test_asset_is_the_code_of_this_repository(synthesised: Synthesised) -> None:
     assert found == {name: (REPOSITORY / name).read_bytes() for name in found}
 
 
+@pytest.mark.slow
 def test_two_syntheses_make_the_same_asset(synthesised: Synthesised, tmp_path: Path) -> None:
     again = synthesise(synthesised.name, CONFIGURATIONS[synthesised.name], tmp_path)
     assert asset(again).name == asset(synthesised).name

@@ -13,7 +13,7 @@ from tests.stacks.conftest import Synthesised, synthesise
 from tests.stacks.test_deletion import Order, referenced
 
 SIDE = "emr-serverless"
-NAMES = [f"{SIDE} alone", "emr serverless"]
+NAMES = [f"{SIDE} alone", pytest.param("emr serverless", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=NAMES)
@@ -173,6 +173,7 @@ def test_time_to_live_goes_when_everything_that_costs_money_is_gone(order: Order
     assert [each for each in costly if schedule not in order.needs(each)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -187,15 +188,16 @@ def test_whatever_changes_the_application_stops_it_before(
     change: dict[str, Any], once: Callable[[str], Synthesised], tmp_path: Path
 ) -> None:
     """CloudFormation changes no started application, not even its tags."""
-    before = Order(once(NAMES[0]).templates()[SIDE])
+    before = Order(once(f"{SIDE} alone").templates()[SIDE])
     after = Order(synthesise("changed", {"sides": SIDE, **change}, tmp_path).templates()[SIDE])
     assert before.resources["Application"] != after.resources["Application"]
     definitions = {each.resources["Leftovers"]["Properties"]["Definition"] for each in (before, after)}
     assert len(definitions) == 2
 
 
+@pytest.mark.slow
 def test_another_time_to_live_leaves_the_application_alone(once: Callable[[str], Synthesised], tmp_path: Path) -> None:
-    before = once(NAMES[0]).templates()[SIDE]["Resources"]
+    before = once(f"{SIDE} alone").templates()[SIDE]["Resources"]
     after = synthesise("longer", {"sides": SIDE, "time_to_live_hours": 13}, tmp_path).templates()[SIDE]["Resources"]
     for name in ("Application", "Leftovers", "StopApplication"):
         assert json.dumps(before[name]) == json.dumps(after[name])

@@ -1,9 +1,12 @@
 """The network: private, with no more than what is needed."""
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from stacks.network.stack import ENDPOINTS, SESSION_MANAGER_ENDPOINTS
-from tests.stacks.conftest import OTHERS, Synthesised, synthesise
+from tests.stacks.conftest import Synthesised, synthesise
 
 
 def resources(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -17,8 +20,8 @@ def endpoints(template: dict[str, Any]) -> list[tuple[str, str]]:
     )
 
 
-def test_default_network_has_no_way_to_the_internet(tmp_path: Any) -> None:
-    network = synthesise("default", {}, tmp_path).templates()["network"]
+def test_default_network_has_no_way_to_the_internet(once: Callable[[str], Synthesised]) -> None:
+    network = once("default").templates()["network"]
     assert not resources(network, "AWS::EC2::InternetGateway")
     assert not resources(network, "AWS::EC2::NatGateway")
     assert not resources(network, "AWS::EC2::Route")
@@ -43,6 +46,7 @@ def test_nat_replaces_the_endpoints(synthesised: Synthesised) -> None:
         assert endpoints(network) == [("Gateway", "s3")]
 
 
+@pytest.mark.slow
 def test_private_subnets_stay_as_they_are_whatever_nat_says(tmp_path: Any) -> None:
     """CloudFormation would replace a subnet of other addresses, which fails while anything is in it."""
     found = []
@@ -59,6 +63,7 @@ def test_private_subnets_stay_as_they_are_whatever_nat_says(tmp_path: Any) -> No
     assert len(found[0]) == 2
 
 
+@pytest.mark.slow
 def test_session_manager_adds_its_endpoints(tmp_path: Any) -> None:
     network = synthesise("shell", {"network.session_manager": True}, tmp_path).templates()["network"]
     assert len(endpoints(network)) == 1 + len(ENDPOINTS) + len(SESSION_MANAGER_ENDPOINTS)
@@ -68,8 +73,9 @@ def test_every_interface_endpoint_says_what_fails_without_it() -> None:
     assert all(len(why.split()) > 3 for _, why in (ENDPOINTS | SESSION_MANAGER_ENDPOINTS).values())
 
 
-def test_network_of_the_users_own_is_used_and_nothing_is_added_to_it(tmp_path: Any) -> None:
-    templates = synthesise("own network", OTHERS["own network"], tmp_path).templates()
+@pytest.mark.slow
+def test_network_of_the_users_own_is_used_and_nothing_is_added_to_it(once: Callable[[str], Synthesised]) -> None:
+    templates = once("own network").templates()
     kinds = {resource["Type"] for resource in templates["network"]["Resources"].values()}
     assert kinds == {"AWS::KMS::Key"}
     text = str(templates["sagemaker"]) + str(templates["emr"])

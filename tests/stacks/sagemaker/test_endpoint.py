@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from assembly.template import Assembly
 from tests.stacks.conftest import Synthesised, synthesise
 
@@ -77,6 +79,7 @@ def test_an_update_keeps_as_many_instances_as_the_scaling_came_to(synthesised: S
     assert "RetainAllVariantProperties" not in only(other.assembly, "AWS::SageMaker::Endpoint")
 
 
+@pytest.mark.slow
 def test_an_update_of_the_endpoint_has_another_configuration(synthesised: Synthesised, tmp_path: Path) -> None:
     """SageMaker refuses an update to the configuration that is in use: no scaling any more is such an update."""
     if synthesised.name != "default":
@@ -112,6 +115,7 @@ def test_data_capture_is_optional(synthesised: Synthesised) -> None:
         assert capture["DestinationS3Uri"].endswith("/capture/")
 
 
+@pytest.mark.slow
 def test_another_instance_type_keeps_the_endpoint(tmp_path: Any) -> None:
     """Only its configuration is replaced: CloudFormation replaces an endpoint when its name changes."""
     folders = [tmp_path / name for name in ("one", "two")]

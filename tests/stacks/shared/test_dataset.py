@@ -48,6 +48,7 @@ def test_what_decides_the_content_decides_the_folder(datasets: Path) -> None:
     assert len(folders) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("side", "longest"),
     [

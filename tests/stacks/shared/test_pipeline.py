@@ -3,9 +3,7 @@
 import itertools
 import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from local.jobs import api_spelling, check_request
 from local.services import machine_name
 from local.states import Call, engine
 from stacks.shared.layout import RUN_ID, STAGES
-from tests.stacks.conftest import Synthesised, synthesise
+from tests.stacks.conftest import Synthesised
 
 OPERATIONS = {
     "codebuild:startBuild.sync": ("codebuild", "StartBuild"),
@@ -165,28 +163,27 @@ ALLOWED = ["a", "1", "a" * 26, "2026-11-27", "latest-2", "deploy-1b4e28ba2fa1"]
 
 
 @pytest.fixture(scope="module")
-def first_states() -> Iterator[Callable[[Any], set[str]]]:
+def first_states(once: Callable[[str], Synthesised]) -> Iterator[Callable[[Any], set[str]]]:
     """What the first state of every machine of ours makes of an input, on the laptop's engine: the errors, or none."""
 
     def answer(call: Call) -> dict[str, Any]:
         raise AssertionError(f"{call.action} is called")
 
-    with tempfile.TemporaryDirectory() as folder:
-        app = synthesise("default", {}, Path(folder))
-        machines = definitions(app)
-        assert {"publish", "generate", "sagemaker", "emr", "comparison"} <= set(machines)
-        # Of each its first state, and an end where the next one begins.
-        for machine in machines.values():
-            first = machine["States"][machine["StartAt"]]
-            (rule,) = first["Choices"]
-            ends = {rule["Next"]: {"Type": "Pass", "End": True}, first["Default"]: machine["States"][first["Default"]]}
-            machine["States"] = {machine["StartAt"]: first, **ends}
-        arns = {name: f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}" for name in machines}
-        with engine(answer, {arn: machines[name] for name, arn in arns.items()}) as running:
-            names = itertools.count()
-            yield lambda run: {running.execute(arn, f"run-{next(names)}", run).error for arn in arns.values()}
+    machines = definitions(once("default"))
+    assert {"publish", "generate", "sagemaker", "emr", "comparison"} <= set(machines)
+    # Of each its first state, and an end where the next one begins.
+    for machine in machines.values():
+        first = machine["States"][machine["StartAt"]]
+        (rule,) = first["Choices"]
+        ends = {rule["Next"]: {"Type": "Pass", "End": True}, first["Default"]: machine["States"][first["Default"]]}
+        machine["States"] = {machine["StartAt"]: first, **ends}
+    arns = {name: f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}" for name in machines}
+    with engine(answer, {arn: machines[name] for name, arn in arns.items()}) as running:
+        names = itertools.count()
+        yield lambda run: {running.execute(arn, f"run-{next(names)}", run).error for arn in arns.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run_id", REFUSED, ids=ascii)
 def test_a_run_id_that_is_not_well_formed_ends_every_machine_in_its_first_state(
     run_id: Any, first_states: Callable[[Any], set[str]]

@@ -1,18 +1,28 @@
+"""The images are those that AWS's own package names. Its import takes seconds: no test waits for it but these."""
+
+from importlib import import_module
+from types import ModuleType
+
 import pytest
-from sagemaker.core import image_uris
 
 from stacks.shared.sagemaker.images import SPARK_ACCOUNTS, SPARK_IMAGE, XGBOOST_ACCOUNTS, XGBOOST_IMAGE
 from tests.stacks.conftest import Synthesised
 
-REGIONS = image_uris.config_for_framework("xgboost")["training"]["versions"]["3.2-0"]["registries"]
+
+@pytest.fixture(scope="module")
+def image_uris() -> ModuleType:
+    return import_module("sagemaker.core.image_uris")
 
 
-def test_every_region_that_the_sagemaker_package_knows_is_mapped() -> None:
-    assert XGBOOST_ACCOUNTS == REGIONS
+@pytest.mark.slow
+def test_every_region_that_the_sagemaker_package_knows_is_mapped(image_uris: ModuleType) -> None:
+    known = image_uris.config_for_framework("xgboost")["training"]["versions"]["3.2-0"]["registries"]
+    assert known == XGBOOST_ACCOUNTS
 
 
-@pytest.mark.parametrize("region", sorted(REGIONS))
-def test_image_is_the_one_that_the_sagemaker_package_names(region: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("region", sorted(XGBOOST_ACCOUNTS))
+def test_image_is_the_one_that_the_sagemaker_package_names(region: str, image_uris: ModuleType) -> None:
     uri = image_uris.retrieve("xgboost", region, version="3.2-0")
     account, _, rest = uri.partition(".dkr.ecr.")
     assert account == XGBOOST_ACCOUNTS[region]
@@ -20,7 +30,8 @@ def test_image_is_the_one_that_the_sagemaker_package_names(region: str) -> None:
     assert rest.split("/", 1)[1] == XGBOOST_IMAGE
 
 
-def test_the_spark_image_is_the_one_that_the_sagemaker_package_names() -> None:
+@pytest.mark.slow
+def test_the_spark_image_is_the_one_that_the_sagemaker_package_names(image_uris: ModuleType) -> None:
     """It knows no tags of py312's releases, but where the image is."""
     known = image_uris.config_for_framework("spark")["processing"]["versions"]["3.5"]
     assert known["registries"] == SPARK_ACCOUNTS

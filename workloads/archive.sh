@@ -12,5 +12,14 @@ for wheel in "$scratch"/wheels/*.whl; do
   python3 -m zipfile --extract "$wheel" "$scratch/packages/${3:-}"
 done
 find "$scratch/packages" -exec touch --date='1980-01-02 UTC' {} +
-(cd "$scratch/packages" && python3 -m zipfile --create "$scratch/archive.zip" *)
+# Not `python3 -m zipfile`, which has no level: the lightest takes half the time for an eighth more bytes.
+python3 - "$scratch/packages" "$scratch/archive.zip" <<'END'
+import sys, zipfile
+from pathlib import Path
+
+folder, archive = map(Path, sys.argv[1:])
+with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+    for path in sorted(folder.rglob("*")):
+        packed.write(path, path.relative_to(folder))
+END
 mv "$scratch/archive.zip" "$2"

@@ -50,6 +50,7 @@ def test_a_damaged_report_is_named(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.full
 def test_check_leaves_the_report_of_the_app_and_nothing_at_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

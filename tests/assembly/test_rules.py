@@ -15,7 +15,9 @@ from tests.stacks.test_templates import without_generator_hash
 PACKS = {"AwsSolutions", "NIST.800.53.R5"}
 
 
-@pytest.fixture(scope="module", params=[*CONFIGURATIONS, *OTHERS])
+@pytest.fixture(
+    scope="module", params=[*CONFIGURATIONS, *(pytest.param(name, marks=pytest.mark.full) for name in OTHERS)]
+)
 def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     settings = {**CONFIGURATIONS, **OTHERS}[request.param]
     return request.param, check(build, app_context(settings), tmp_path_factory.mktemp("rules"))

@@ -62,7 +62,7 @@ def test_cfn_lint_finds_nothing(stack: str, synthesised: Synthesised) -> None:
     assert linted(synthesised.templates()[stack]) == []
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_cfn_lint_finds_nothing_in_other_configurations(other: Synthesised) -> None:
     assert {stack: found for stack, template in other.templates().items() if (found := linted(template))} == {}
 

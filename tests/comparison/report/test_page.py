@@ -105,8 +105,15 @@ def changed(*path: Any, value: Any) -> Record:
     return Record.model_validate(data)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(390, "light", marks=pytest.mark.full),
+        pytest.param(1280, "dark", marks=pytest.mark.full),
+    ],
+)
 @pytest.mark.parametrize("name", RECORDS)
 def test_page_opens_clean_everywhere(
     chromium: Browser, pages: dict[str, Path], name: str, width: int, scheme: str

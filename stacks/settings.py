@@ -383,11 +383,11 @@ WORKERS: dict[int, Sequence[int]] = {
 }
 
 
-JOB_RUN_MINUTES, JOB_RUN_MARGIN = 5, 3
+JOB_RUN_MINUTES, JOB_RUN_MARGIN = 5, 5
 """The least that a job run of EMR Serverless may have (moto 5.2.5), and by how much it ends before its state gives up.
 
-The state counts from its call, the service from when it has taken the job run: in between lies a queue of some seconds,
-and after the end the cancelling of all workers.
+The state counts from its call, the service perhaps from the start only, which takes one to three minutes, and after the
+end all workers are cancelled.
 """
 
 

@@ -95,7 +95,11 @@ class DataStack(Stack):
                     expired_object_delete_marker=True,
                 ),
                 # Those of clusters and job runs, as long as those in CloudWatch.
-                s3.LifecycleRule(prefix=f"{LOGS}/", expiration=Duration.days(30)),
+                s3.LifecycleRule(
+                    prefix=f"{LOGS}/",
+                    expiration=Duration.days(30),
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
             ],
             removal_policy=removal_policy,
         )

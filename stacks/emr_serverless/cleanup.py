@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.emr_serverless.application import digest
-from stacks.emr_serverless.roles import on_applications
+from stacks.emr_serverless.roles import cancel_job_runs, on_applications
 from stacks.settings import Settings
 from stacks.shared.custom_resources import CustomResources, delete_interfaces, look_at_stack
 
@@ -59,6 +59,8 @@ def clean_up(
     )
     before.node.add_dependency(group)
     made.node.add_dependency(before)
-    after = resources.add("StopApplication", "StoppedApplication", {"ApplicationName": name})
+    after = resources.add(
+        "StopApplication", "StoppedApplication", {"ApplicationName": name}, cancel_job_runs(stack, made.ref)
+    )
     after.node.add_dependency(made, *used)
     return after

@@ -99,6 +99,13 @@ def on_applications(scope: Construct, project: str, *actions: str) -> iam.Policy
     )
 
 
+def cancel_job_runs(scope: Construct, application: str) -> iam.PolicyStatement:
+    """Cancel all job runs of an application, those without a tag among them: somebody may have started one by hand."""
+    return iam.PolicyStatement(
+        actions=["emr-serverless:CancelJobRun"], resources=[_application_arn(scope, application, "/jobruns/*")]
+    )
+
+
 def _application_arn(scope: Construct, application: str = "*", below: str = "") -> str:
     """The ARN of an application, or of what is below it; with ``*`` of all, and all that is below them."""
     stack = Stack.of(scope)

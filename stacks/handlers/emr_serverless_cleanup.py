@@ -10,7 +10,7 @@ applications), CancelJobRun (on job runs), and what ``executions`` and ``interfa
 import executions
 import interfaces
 from clients import client, suppress_client_errors
-from events import Answer, Event, complete, deletes, is_stack_deletion, named
+from events import Answer, Event, complete, deletes, is_stack_deletion, is_update_rollback, named
 
 # What of an application holds up its change or deletion, which want CREATED or STOPPED, and is gone by itself or by a
 # stop (API_Application, botocore 1.44.5).
@@ -28,13 +28,16 @@ def is_complete(event: Event) -> Answer:
     """Stop the application: on Update once nothing runs in it, when the stack goes at once; then free the groups.
 
     A run that goes on while its application is about to change is not cut off, nor stopped between two of its stages,
-    of which the next would start the application again: its end is waited for.
+    of which the next would start the application again: its end is waited for. But for a rollback, mostly of an update
+    that waited too long for that end: it finds the application as it was, and must not fail as well.
     """
     properties = event["ResourceProperties"]
     name = properties["ApplicationName"]
     if event["RequestType"] == "Update":
         pipelines = [properties["StateMachineArn"]] if "StateMachineArn" in properties else []
         running = [each for pipeline in pipelines for each in executions.found(pipeline, "RUNNING")]
+        if running and is_update_rollback(event):
+            return complete()
         return complete(running or _stopped(name, cancel=False))
     if not deletes(event) or not is_stack_deletion(event):
         return complete()

@@ -32,10 +32,21 @@ def is_stack_deletion(event: Event) -> bool:
     it in. The stack then lives on, and so must what it works with: data, clusters, models.
     Calls cloudformation: DescribeStacks (on the stack).
     """
-    if not deletes(event):
-        return False
+    return deletes(event) and _stack_status(event) in ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+
+
+def is_update_rollback(event: Event) -> bool:
+    """True if the resource goes back to what it was before an update of the stack that failed.
+
+    One that fails here, too, leaves a stack that takes no update (UPDATE_ROLLBACK_FAILED).
+    Calls cloudformation: DescribeStacks (on the stack).
+    """
+    return event["RequestType"] == "Update" and _stack_status(event) == "UPDATE_ROLLBACK_IN_PROGRESS"
+
+
+def _stack_status(event: Event) -> str:
     (stack,) = client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
-    return stack["StackStatus"] in ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+    return str(stack["StackStatus"])
 
 
 def named(event: Event) -> Answer:

@@ -19,9 +19,10 @@ from stacks.shared.states import log_group, state_machine_log_name
 
 _HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 
-# CloudFormation waits for a custom resource for one hour at the most
-# (AWS::CloudFormation::CustomResource, ServiceTimeout; read 2026-11-22).
-LONGEST_MINUTES = 60
+# CloudFormation waits for a custom resource for one hour at the most (AWS::CloudFormation::CustomResource,
+# ServiceTimeout; read 2026-11-22). The framework counts its pauses only, not the calls between them, and must answer
+# before, or it waits on beside the rollback (github.com/aws/aws-cdk/issues/24974, read 2026-11-28).
+LONGEST_MINUTES = 55
 
 
 class CustomResources(Construct):

@@ -104,7 +104,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 OTHERS["emr serverless"] = {
     "sides": "sagemaker,emr,emr-serverless",
     "sagemaker.endpoint.maximum": 1,
-    "stage_minutes": 8,
+    "stage_minutes": 10,
     "emr_serverless.executors": 3,
     "emr_serverless.vcpus": 8,
     "emr_serverless.memory_gb": 60,

@@ -260,9 +260,9 @@ def test_driver_and_executors_fit_into_the_application(context: dict[str, object
 def test_a_stage_is_as_long_as_a_job_run_of_emr_serverless_must_be() -> None:
     assert Settings.from_context({"stage_minutes": 5}).stage_minutes == 5
     for sides in ("emr-serverless", "all"):
-        assert Settings.from_context({"sides": sides, "stage_minutes": 8}).stage_minutes == 8
-        assert said_of({"sides": sides, "stage_minutes": 7}).startswith(
-            "stage_minutes=7: must be 8 or more where EMR Serverless is a side"
+        assert Settings.from_context({"sides": sides, "stage_minutes": 10}).stage_minutes == 10
+        assert said_of({"sides": sides, "stage_minutes": 9}).startswith(
+            "stage_minutes=9: must be 10 or more where EMR Serverless is a side"
         )
 
 

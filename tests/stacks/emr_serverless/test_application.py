@@ -106,7 +106,7 @@ def test_a_job_run_ends_before_its_state_gives_it_up(app: Synthesised) -> None:
     machine = next(states for arn, states in app.assembly.state_machines().items() if arn.endswith(SIDE))["States"]
     for stage in STAGES:
         minutes = machine[stage]["TimeoutSeconds"] / 60
-        assert machine[stage]["Parameters"]["ExecutionTimeoutMinutes"] == minutes - 3 >= 5
+        assert machine[stage]["Parameters"]["ExecutionTimeoutMinutes"] == minutes - 5 >= 5
 
 
 def test_archive_is_published_where_a_side_needs_it_only(app: Synthesised, once: Callable[[str], Synthesised]) -> None:

@@ -109,6 +109,16 @@ def test_what_can_be_deleted_is_left_alone(handlers: ModuleType, wire: Callable[
     assert requests.requests == ["ListApplications"]
 
 
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+def test_a_rollback_waits_for_no_pipeline(handlers: ModuleType, wire: Callable[[str], Wire], status: str) -> None:
+    """The update before it waited in vain and changed nothing; a rollback that fails leaves a stack without updates."""
+    identifier = application()
+    machine = state_machine(NAME, executions=1)
+    wire("cloudformation").answer("DescribeStacks", stack(status), times=9)
+    assert len(left(handlers, update(StateMachineArn=machine))) == (1 if status == "UPDATE_IN_PROGRESS" else 0)
+    assert state(identifier) == "STARTED"
+
+
 @pytest.mark.parametrize("on_its_way", ["CREATING", "STOPPING"])
 def test_an_application_on_its_way_is_waited_for(handlers: ModuleType, on_its_way: str) -> None:
     identifier = application(state=on_its_way)

@@ -253,7 +253,11 @@ USAGES: list[dict[str, float | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("name", "usage"), [*(("complete", usage) for usage in USAGES), *(("kept", usage) for usage in USAGES[:4])]
+    ("name", "usage"),
+    [
+        *(("complete", usage) for usage in USAGES),
+        *(pytest.param("kept", usage, marks=pytest.mark.full) for usage in USAGES[:4]),
+    ],
 )
 def test_cost_in_the_page_is_the_cost_in_python(
     chromium: Browser, pages: dict[str, Path], beside: dict[str, ReportData], name: str, usage: dict[str, float | None]

@@ -307,7 +307,10 @@ def test_the_generator_damages_one_line_in_a_hundred(raw: Path, connection: Any)
     assert 0.005 < bad / len(lines) < 0.02
 
 
-@pytest.mark.parametrize("ansi", [False, True], ids=["ansi off", "ansi on"])
+# Prepare switches it on.
+@pytest.mark.parametrize(
+    "ansi", [pytest.param(False, id="ansi off", marks=pytest.mark.full), pytest.param(True, id="ansi on")]
+)
 def test_both_engines_agree_exactly(ansi: bool, raw: Path, results: Results, spark: SparkSession) -> None:
     """Columns, types, and every row to the last digit, over generated and made-up data."""
     found = run_spark(spark, raw, ansi)

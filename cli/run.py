@@ -66,7 +66,7 @@ def run(
     """
     # Here, since a command that only reads records needs neither Spark nor moto.
     from local.preflight import Options, check
-    from stacks.shared.layout import RUN_ID
+    from stacks.shared.layout import RUN_ID, RUN_ID_ALLOWED
 
     settings = settings_of(setting or [])
     for option, key, value in (("--events", "dataset.events", events), ("--sides", "sides", sides)):
@@ -77,9 +77,7 @@ def run(
     name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S") if run_id is None else run_id
     names = [name] if repeat == 1 else [f"{name}-{number}" for number in range(1, repeat + 1)]
     if not RUN_ID.fullmatch(names[-1]):
-        raise UserError(
-            f"run id {names[-1]!r}: allowed are 1 to 26 lower-case letters, digits and hyphens, but not {LATEST!r}"
-        )
+        raise UserError(f"run id {names[-1]!r}: {RUN_ID_ALLOWED}")
     check_output(output)
     options = [Options(each, settings, output.resolve(), raw) for each in names]
     for used in names:

@@ -429,9 +429,12 @@ def load(path: Path) -> Record:
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         field = ".".join(str(part) for part in first["loc"]) or "record"
-        given = "" if first["type"] in {"missing", "extra_forbidden"} else f", not {_short(first['input'])}"
+        given = (
+            "" if first["type"] in {"missing", "extra_forbidden", "value_error"} else f", not {_short(first['input'])}"
+        )
         more = f" (and {len(others)} more)" if others else ""
         expected = "is not a field of this schema" if first["type"] == "extra_forbidden" else first["msg"]
+        expected = expected.removeprefix("Value error, ")
         raise RecordError(one_line(f"{path}: {_cut(field)}: {expected}{given}{more}")) from error
 
 

@@ -131,8 +131,15 @@ TransformInstance = Annotated[str, _known("sagemaker", "TransformInstanceType", 
 EndpointInstance = Annotated[str, _known("sagemaker", "ProductionVariantInstanceType", "SageMaker Hosting"), _Usable]
 EmrInstance = Annotated[str, _known("ec2", "InstanceType", "EC2"), _Usable, AfterValidator(_emr_node)]
 
+
 # EMR 7 holds Spark 3.5, Hadoop, Hive and Python 3.11. emr-spark-8 has no Hive; releases before 7 have no Python 3.11.
-EmrRelease = Annotated[str, Field(pattern=r"^emr-7\.[0-9]+\.[0-9]+$")]
+def _release(value: str) -> str:
+    if not re.fullmatch(r"emr-7\.[0-9]+\.[0-9]+", value, re.ASCII):
+        raise ValueError("must be one of EMR 7, like emr-7.14.0")
+    return value
+
+
+EmrRelease = Annotated[str, AfterValidator(_release)]
 
 
 def _listed(value: object) -> object:
@@ -537,6 +544,10 @@ class Settings(_Group):
         return dict(_leaves(self))
 
 
+_LONGEST_SHOWN = 300
+"""Characters of a value in a message: more than any allowed value has, but for lists of text."""
+
+
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -545,7 +556,9 @@ def _one_line(error: ValidationError) -> str:
         return message
     if isinstance(first["input"], dict | BaseModel) and where not in setting_names():
         return f"setting {where}: {message}"
-    return f"setting {where}={json.dumps(first['input'])}: {message[0].lower()}{message[1:]}"
+    given = json.dumps(first["input"])
+    given = given if len(given) <= _LONGEST_SHOWN else f"{given[:_LONGEST_SHOWN]}..."
+    return f"setting {where}={given}: {message[0].lower()}{message[1:]}"
 
 
 def _leaves(group: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -126,7 +126,10 @@ def fit_runtime(records: Sequence[Record], book: PriceBook, base: RuntimeModel |
                 f"run {record.run_id}: not of the same place, machine and dataset as run {first.run_id}; "
                 "a runtime model is fitted to runs that are"
             )
-    sides = {name: _side(name, records, book, base.of(name)) for name in first.sides}
+    try:
+        sides = {name: _side(name, records, book, base.of(name)) for name in first.sides}
+    except UserError as error:
+        raise UserError(f"run {first.run_id}: {error}") from None
     events = [record.dataset.events or 0 for record in records]
     base = base.model_copy(update={"sides": {**base.sides, **sides}, "measured_events": (min(events), max(events))})
     sizes = [(r.dataset.bytes, r.dataset.events) for r in records if r.dataset.bytes is not None]

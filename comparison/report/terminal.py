@@ -191,7 +191,12 @@ def print_diff(a: str, b: str, diff: Diff, console: Console) -> None:
             table.add_row(each.name, *_difference(each))
         console.print(table)
     equal = sum(each.verdict == "equal" for each in diff.differences)
-    console.print(f"{equal} other numbers are equal." if shown else f"All {equal} numbers that both have are equal.")
+    if shown:
+        console.print(f"{equal} other numbers are equal.")
+    else:
+        console.print(
+            f"All {equal} numbers that both have are equal." if equal else "The runs have no number in common."
+        )
     if any(each.verdict == "not comparable" for each in diff.differences):
         console.print("The runs are of different machines: their times are not compared.")
     if diff.noise_known:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.container import Container
 from local.s3 import LocalS3
-from local.spark import ELSEWHERE, Host
+from local.spark import ELSEWHERE, SETTINGS, Host
 
 _PRIMARY = "127.0.0.1"
 
@@ -26,6 +26,7 @@ def provide(host: Host, container: Container, s3: LocalS3) -> None:
         "variables": host.environment(s3, hdfs(host), {}, container.scratch / "venv" / "bin" / "python3"),
         "elsewhere": ELSEWHERE.pattern,
         "buckets": str(host.seen(s3.root)),
+        "settings": str(host.seen(host.folder / SETTINGS)),
     }
     (container.scratch / "venv" / "spark.json").write_text(json.dumps(started))
 

@@ -36,7 +36,8 @@ found = spark.sql(
     " ROW_NUMBER() OVER (PARTITION BY path ORDER BY id) AS place,"
     " SUM(copies) OVER (PARTITION BY path) AS many FROM rows)"
     " SELECT a.id, a.path, ROUND(LN(CAST(a.id AS DOUBLE) + 1), 6) AS log,"
-    " CASE WHEN a.place > 3 THEN 1 ELSE 0 END AS label, COALESCE(b.many, 0) AS many FROM numbered a LEFT JOIN numbered b ON a.id = b.id AND b.place < 9 ORDER BY a.id"
+    " CASE WHEN a.place > 3 THEN 1 ELSE 0 END AS label, COALESCE(b.many, 0) AS many"
+    " FROM numbered a LEFT JOIN numbered b ON a.id = b.id AND b.place < 9 ORDER BY a.id"
 )
 found.persist().createOrReplaceTempView("found")
 spark.sql("SELECT path, COUNT(DISTINCT id), AVG(log), MAX(many) FROM found GROUP BY path HAVING COUNT(*) > 1").collect()

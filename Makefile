@@ -52,7 +52,7 @@ define lint-and-test
 endef
 
 test: .venv/installed-dev  ## Lint, check types, test (FULL=1: every test)
-	@$(call lint-and-test,$(if $(FULL),,-m "not full"))
+	@$(call lint-and-test,$(if $(FULL),,--snapshot-warn-unused -m "not full"))
 
 check: .venv/installed-dev  ## Lint, check types, test the stacks
 	@$(call lint-and-test,--snapshot-warn-unused -m "not slow" --ignore tests/stacks/handlers tests/stacks)

@@ -1,6 +1,5 @@
 """What holds for every test: names that are given, no clock in Hypothesis, progress by area, and what was left out."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -33,12 +32,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--areas") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Progress(config), "progress")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than cores: at any time some test waits, for a browser, a server or a process to end."""
-    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

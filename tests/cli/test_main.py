@@ -160,6 +160,12 @@ class TestDiff:
             assert {each["verdict"] for each in self.diff(tmp_path, "a", other).values()} <= {"equal", "not measured"}
         assert "Nothing was given differently." in compare("diff", "a", "a", "--output", tmp_path).stdout
 
+    def test_runs_of_other_sides_have_nothing_in_common(self, tmp_path: Path) -> None:
+        data = sample().model_dump(mode="json")
+        for run_id, side in (("a", "sagemaker"), ("b", "emr")):
+            keep(tmp_path, run_id, sides={side: data["sides"][side]}, agreement=[], definitions={})
+        assert "The runs have no number in common." in compare("diff", "a", "b", "--output", tmp_path).stdout
+
     def test_repeats_tell_noise_from_change(self, tmp_path: Path) -> None:
         # s of 10 12 14 is 2, and of 20 20 20 it is 0: pooled sqrt(8 / 4); t of 4 is 2.7764; by sqrt(2 / 3): 3.2060.
         repeated(tmp_path, "a", [10, 12, 14])
@@ -433,6 +439,12 @@ class TestRun:
         keep(tmp_path, "used-2")
         assert said in refused(compare("run", "--run-id", run_id, "--repeat", 3, "--output", tmp_path))
         assert laptop.ran == []
+
+
+def test_the_whole_rule_for_a_run_id_is_said(laptop: Laptop, tmp_path: Path) -> None:
+    said = refused(compare("run", "--run-id", "a-", "--output", tmp_path))
+    assert "run id 'a-': allowed are" in said
+    assert "the first and the last no hyphen" in said
 
 
 @pytest.mark.parametrize("run_id", ["latest", "a\n"])

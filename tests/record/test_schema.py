@@ -1,6 +1,7 @@
 """The run record: what is saved is what is loaded, and a bad file says what is wrong with it."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,6 +135,8 @@ def test_one_line_names_file_field_and_what_is_expected(
     message = str(caught.value)
     assert message.startswith(f"{path}: {field}: "), message
     assert expected in message
+    assert "Value error" not in message
+    assert not re.search(r", not [\[{]", message) or expected.startswith("at least"), message
     assert "\n" not in message
 
 

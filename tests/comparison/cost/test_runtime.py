@@ -99,6 +99,12 @@ def test_runs_that_do_not_belong_together() -> None:
     here, account, unknown = run(1000, 50), run(2000, 50, "aws"), run(None, 50)
     with pytest.raises(UserError, match=r"^run run-2000: not of the same place, machine and dataset as run run-1000"):
         fit_runtime([here, account], book())
+    foreign = run(1_000, 25).model_dump(mode="json")
+    foreign["sides"]["of-a-colleague"] = foreign["sides"].pop("emr")
+    foreign["agreement"], foreign["definitions"] = [], {}
+    one_side = {"of-a-colleague": foreign["sides"]["of-a-colleague"]}
+    with pytest.raises(UserError, match=r"^run run-1000: how long side of-a-colleague works is not known; allowed: "):
+        fit_runtime([Record.model_validate(foreign | {"sides": one_side})], book())
     with pytest.raises(UserError, match=r"^run run-None: dataset\.events is not known"):
         fit_runtime([unknown], book())
     with pytest.raises(UserError, match=r"^no run"):

@@ -143,7 +143,7 @@ PERMISSIONS: dict[str, dict[str, Any]] = {
 ALL = CONFIGURATIONS | OTHERS | ONE_SIDE | PERMISSIONS
 
 
-def but_check(names: Iterable[str]) -> list[Any]:
+def slow_others(names: Iterable[str]) -> list[Any]:
     """Configurations as parameters of a fixture: `make check` has the default and the changed one, and no other."""
     return [name if name in CONFIGURATIONS else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
@@ -178,13 +178,13 @@ def synthesised(request: pytest.FixtureRequest, once: Callable[[str], Synthesise
     return once(request.param)
 
 
-@pytest.fixture(scope="session", params=but_check(OTHERS))
+@pytest.fixture(scope="session", params=slow_others(OTHERS))
 def other(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app in the configurations that exclude settings of the first two."""
     return once(request.param)
 
 
-@pytest.fixture(scope="session", params=but_check(ONE_SIDE))
+@pytest.fixture(scope="session", params=slow_others(ONE_SIDE))
 def one_side(request: pytest.FixtureRequest, once: Callable[[str], Synthesised]) -> Synthesised:
     """The app with one side alone."""
     return once(request.param)

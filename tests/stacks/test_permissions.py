@@ -27,7 +27,7 @@ from tests.stacks.calls import (
     findings,
     statements,
 )
-from tests.stacks.conftest import ALL, Synthesised, but_check
+from tests.stacks.conftest import ALL, Synthesised, slow_others
 from tests.stacks.reference import ANYTHING, matches, overlap, resource_kinds, works_on
 from tests.stacks.source_code import CodeError, module_actions, s3_copies
 
@@ -48,7 +48,7 @@ def make(once: Callable[[str], Synthesised]) -> Make:
     return made
 
 
-@pytest.fixture(params=but_check(ALL))
+@pytest.fixture(params=slow_others(ALL))
 def calls(request: pytest.FixtureRequest, make: Make) -> Calls:
     return make(request.param)
 

@@ -1,7 +1,9 @@
 """The security posture of a run's stacks: what the rules of two packs found, and which findings are acknowledged.
 
-    check(app_context(settings), folder)     # after a run: some seconds, in a process of its own
-    posture(folder)                          # None: not measured
+    with checking(app_context(settings), folder) as wait:  # some seconds, in a process of its own
+        ...
+        wait()
+    posture(folder)                                        # None: not measured
 
 The rules are run by `assembly.rules`, which the tests use as well.
 """
@@ -10,7 +12,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -87,27 +90,37 @@ class Posture(ShownModel):
         )
 
 
-def check(context: Mapping[str, object], folder: Path) -> None:
-    """Run the rules over the app with this context, and leave their report in the folder.
+@contextmanager
+def checking(context: Mapping[str, object], folder: Path) -> Iterator[Callable[[], None]]:
+    """Run the rules over the app with this context, in a process beside this one.
 
-    Raises:
-        UserError: the app cannot be synthesised; nothing is written.
+    Gives what waits for them and leaves their report in the folder. It raises UserError when the app cannot be
+    synthesised; nothing is written then, nor when nobody waits.
     """
     report = folder / RULES
     temporary = folder.resolve() / f".{RULES}.{os.getpid()}.tmp"
-    try:
-        rules = subprocess.run(
-            [sys.executable, "-m", "assembly.rules", json.dumps(dict(context)), str(temporary)],
-            cwd=REPOSITORY,
-            env=app_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    rules = subprocess.Popen(
+        [sys.executable, "-m", "assembly.rules", json.dumps(dict(context)), str(temporary)],
+        cwd=REPOSITORY,
+        env=app_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def wait() -> None:
+        _, said = rules.communicate()
         if rules.returncode != 0:
-            lines = rules.stderr.strip().splitlines() or [f"assembly.rules ended with {rules.returncode}"]
+            lines = said.strip().splitlines() or [f"assembly.rules ended with {rules.returncode}"]
             raise UserError(f"the security rules could not be run: {lines[-1]}")
         temporary.replace(report)
+
+    try:
+        with rules:
+            try:
+                yield wait
+            finally:
+                rules.kill()
     finally:
         temporary.unlink(missing_ok=True)
 

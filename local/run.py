@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from assembly.posture import check as check_rules
+from assembly.posture import checking
 from assembly.template import synthesise
 from comparison.report.reproduce import OWN_DATA
 from local import processes, signals
@@ -59,18 +59,19 @@ def _run(options: Options, checked: tuple[dict[str, object], Settings], folder: 
         own = s3.path(OWN_DATA)
         own.parent.mkdir(parents=True)
         own.symlink_to(options.raw.resolve(), target_is_directory=True)
-    with progress.step("app", "synth"):
-        assembly = synthesise(work / "cdk.out", context)
-        assembly.copy_templates(folder / "templates")
+    with checking(context, folder) as check_rules:
+        with progress.step("app", "synth"):
+            assembly = synthesise(work / "cdk.out", context)
+            assembly.copy_templates(folder / "templates")
+        # Before the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
+        with suppress(UserError, OSError), progress.step("app", "rules"):
+            check_rules()
     services = Services(assembly, s3, folder / "logs", work, progress)
     with engine(services.answer, services.definitions) as machines:
         services.machines = machines
         services.prepare_account()
         services.compare(options.run_id)
         record = build_record(options.run_id, services, settings)
-    # After the stages, whose times it must not disturb; a run without the rules' report is a run all the same.
-    with suppress(UserError, OSError), progress.step("app", "rules"):
-        check_rules(context, folder)
     return Result(record, folder, services.bad_input)
 
 

@@ -108,7 +108,7 @@ class StateMachines:
                         execution.get("error", ""),
                         execution.get("cause", ""),
                     )
-                time.sleep(0.05)
+                time.sleep(0.25)
         finally:
             with self._waiting:
                 self._waits -= 1

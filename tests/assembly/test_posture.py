@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from assembly.posture import check, posture
+from assembly.posture import checking, posture
 from assembly.template import app_context
 from record.errors import UserError
 from record.runs.folders import RULES
@@ -56,7 +57,8 @@ def test_check_leaves_the_report_of_the_app_and_nothing_at_home(
 ) -> None:
     """The rules themselves are in tests/stacks/shared/test_rules.py."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    check(app_context({"project": "other"}), tmp_path)
+    with checking(app_context({"project": "other"}), tmp_path) as wait:
+        wait()
     assert [file.name for file in tmp_path.iterdir()] == [RULES]
     found = posture(tmp_path)
     assert found is not None
@@ -66,6 +68,16 @@ def test_check_leaves_the_report_of_the_app_and_nothing_at_home(
 
 
 def test_an_app_that_cannot_be_checked_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"could not be run: .*unknown setting nonsense"):
-        check(app_context({"nonsense": 1}), tmp_path)
+    with (
+        checking(app_context({"nonsense": 1}), tmp_path) as wait,
+        pytest.raises(UserError, match=r"could not be run: .*unknown setting nonsense"),
+    ):
+        wait()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_that_nobody_waits_for_ends(tmp_path: Path) -> None:
+    with checking(app_context({}), tmp_path):
+        (process,) = [each for each in psutil.Process().children() if "assembly.rules" in each.cmdline()]
+    assert not process.is_running()
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -86,7 +88,7 @@ def _read(spark: SparkSession, file: RawFile, start: int, size: int) -> bytes:
         stream = system.open(path)
         try:
             stream.seek(start)
-            return bytes(_jvm(spark).org.apache.commons.io.IOUtils.toByteArray(stream, size))
+            return bytes(_java(spark._jvm, "org.apache.commons.io.IOUtils").toByteArray(stream, size))
         finally:
             stream.close()
     except Py4JJavaError as problem:
@@ -100,7 +102,7 @@ def equal(spark: SparkSession, one: str, other: str) -> bool:
         for uri in (one, other):
             system, path = _open(spark, uri)
             streams.append(system.open(path))
-        return bool(_jvm(spark).org.apache.commons.io.IOUtils.contentEquals(*streams))
+        return bool(_java(spark._jvm, "org.apache.commons.io.IOUtils").contentEquals(*streams))
     finally:
         for stream in streams:
             stream.close()
@@ -120,7 +122,9 @@ def copy(spark: SparkSession, one: str, other: str) -> None:
     """Copy a file."""
     (system, path), (other_system, other_path) = _open(spark, one), _open(spark, other)
     configuration = spark._jsc.hadoopConfiguration()
-    _jvm(spark).org.apache.hadoop.fs.FileUtil.copy(system, path, other_system, other_path, False, configuration)
+    _java(spark._jvm, "org.apache.hadoop.fs.FileUtil").copy(
+        system, path, other_system, other_path, False, configuration
+    )
 
 
 def places(spark: SparkSession, files: Sequence[str]) -> list[str]:
@@ -189,7 +193,7 @@ def read(spark: SparkSession, uri: str) -> bytes:
         raise InputError(f"{uri}: no such file")
     stream = system.open(path)
     try:
-        return bytes(_jvm(spark).org.apache.commons.io.IOUtils.toByteArray(stream))
+        return bytes(_java(spark._jvm, "org.apache.commons.io.IOUtils").toByteArray(stream))
     finally:
         stream.close()
 
@@ -207,11 +211,13 @@ def write(spark: SparkSession, uri: str, content: bytes) -> None:
 def _open(spark: SparkSession, uri: str) -> tuple[Any, Any]:
     """The file system behind a URI and the path on it, as Java objects."""
     try:
-        path = _jvm(spark).org.apache.hadoop.fs.Path(uri)
+        path = _java(spark._jvm, "org.apache.hadoop.fs.Path")(uri)
         return path.getFileSystem(spark._jsc.hadoopConfiguration()), path
     except Py4JJavaError as problem:
         raise InputError(f"{uri}: not a place that Hadoop knows: {problem.java_exception.getMessage()}") from None
 
 
-def _jvm(spark: SparkSession) -> Any:
-    return spark._jvm
+@cache
+def _java(jvm: Any, name: str) -> Any:
+    """A class of Java. py4j asks the JVM for every part of its name, which takes longer than most calls."""
+    return attrgetter(name)(jvm)

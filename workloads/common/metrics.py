@@ -1,6 +1,6 @@
 """The metrics of evaluation.json, from the rows of metrics.sql."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -12,13 +12,29 @@ _COUNTS = ("rows", "positives")
 
 
 def metrics_sql() -> str:
-    """The text of metrics.sql, which both engines run over the view `predictions(label, probability)`."""
+    """The text of metrics.sql, which both engines run over the view `predictions(part, label, probability)`."""
     # Not __file__: on a cluster this package is inside a zip.
     return resources.files("common").joinpath("metrics.sql").read_text("utf-8")
 
 
-def collect(rows: Iterable[tuple[str, int | None, float | None]], where: str) -> dict[str, Any]:
-    """Build the metrics from rows (name, bin, value).
+Row = tuple[str, int | None, float | None]
+"""A part's name, bin and value."""
+
+
+def collect(rows: Iterable[tuple[str, str, int | None, float | None]], places: Mapping[str, str]) -> dict[str, Any]:
+    """Build the metrics of each part from the rows of metrics.sql; `places` says where each part comes from.
+
+    Raises:
+        InputError: the rows of a part hold one class only.
+    """
+    by_part: dict[str, list[Row]] = {part: [] for part in places}
+    for part, *row in rows:
+        by_part[part].append(tuple(row))
+    return {part: _metrics(by_part[part], where) for part, where in places.items()}
+
+
+def _metrics(rows: Iterable[Row], where: str) -> dict[str, Any]:
+    """Build the metrics of one part.
 
     Returns:
         rows, positives, auc, average_precision, log_loss (nats), brier; calibration: per bin that holds rows its
@@ -38,10 +54,9 @@ def collect(rows: Iterable[tuple[str, int | None, float | None]], where: str) ->
             roc.setdefault(bin_number, {})[name.removeprefix("roc_")] = value
         else:
             bins.setdefault(bin_number, {"bin": bin_number})[name.removeprefix("bin_")] = value
-    if values["auc"] is None:
-        raise InputError(
-            f"{where}: {values['positives']:.0f} positives in {values['rows']:.0f} rows; metrics need both labels"
-        )
+    if values.get("auc") is None:
+        positives, count = values.get("positives") or 0, values.get("rows") or 0
+        raise InputError(f"{where}: {positives:.0f} positives in {count:.0f} rows; metrics need both labels")
     metrics: dict[str, Any] = {name: values[name] for name in NAMES}
     for name in _COUNTS:
         metrics[name] = round(metrics[name])
@@ -59,12 +74,15 @@ KEYS = ("bin", "rows", "mean_probability", "positive_rate")
 POINT_KEYS = ("false_positive_rate", "true_positive_rate")
 """The fields of one point of the ROC curve."""
 
-TRUTH_GAPS = "SELECT COUNT(*), COUNT(probability) FROM predictions"
+ATTAINABLE = "attainable"
+"""The part that holds the generator's probabilities for the test split's rows: its metrics are the best achievable."""
+
+TRUTH_GAPS = f"SELECT COUNT(*), COUNT(probability) FROM {ATTAINABLE}"
 """The portable SELECT that `check_truth` judges."""
 
 
 def truth_sql(dataset: Dataset, test: str, truth: str, quote: str) -> str:
-    """The portable SELECT behind the view `predictions` that gives the best achievable metrics.
+    """The portable SELECT behind the view `attainable`.
 
     `test` and `truth` are what a FROM clause reads: the rows of the test split and the generator's probabilities.
     `quote` is what the engine takes around a name that is also a word of SQL.

@@ -1,15 +1,17 @@
 -- The metrics of a binary classifier, for DuckDB and for Spark, verbatim.
--- In:  view predictions(label BIGINT of 0 and 1, probability DOUBLE of 0 to 1).
--- Out: rows (name VARCHAR, bin BIGINT, value DOUBLE); bin is NULL but for the calibration's rows, three per bin, and the
--- ROC curve's, two per bin.
+-- In:  view predictions(part VARCHAR, label BIGINT of 0 and 1, probability DOUBLE of 0 to 1); each part is measured alone,
+-- all at once, since most of the time goes into planning where there are few rows.
+-- Out: rows (part VARCHAR, name VARCHAR, bin BIGINT, value DOUBLE); bin is NULL but for the calibration's rows, three per
+-- bin, and the ROC curve's, two per bin. A part without rows has none.
 -- Everything starts from one row per distinct probability: ties are exact.
 -- A running sum over all of them would be one task's work, so it is made of two: within a slice of the probabilities,
 -- and over the slices. Slices follow each other as their probabilities do, 65,536 to a range of 1/1024: of 1, of 2^-10,
 -- of 2^-20 and of 2^-30. That makes 262,145 slices at the most, and of a model's float32 outputs from 2^-40 on no slice
--- holds more than 131,072 distinct ones, however many rows there are: a task of either part sees few rows. Powers of
--- two, for exact products.
+-- holds more than 131,072 distinct ones, however many rows there are: a task of either sum sees few rows. Powers of two,
+-- for exact products.
 WITH scores AS (
     SELECT
+        part,
         probability,
         CASE
             WHEN probability >= 9.765625E-4 THEN CAST(FLOOR(probability * 65536E0) AS BIGINT)
@@ -21,36 +23,41 @@ WITH scores AS (
         COUNT(*) AS n,
         CAST(SUM(label) AS BIGINT) AS pos
     FROM predictions
-    GROUP BY probability
+    GROUP BY part, probability
 ),
 slices AS (
-    SELECT slice, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(pos) AS BIGINT) AS pos
+    SELECT part, slice, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(pos) AS BIGINT) AS pos
     FROM scores
-    GROUP BY slice
+    GROUP BY part, slice
 ),
 above AS (
     -- All rows, and those of the slices with higher probabilities.
     SELECT
+        part,
         slice,
-        CAST(SUM(n) OVER (ORDER BY slice DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) - n AS n_above,
-        CAST(SUM(pos) OVER (ORDER BY slice DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) - pos AS pos_above,
-        CAST(SUM(n) OVER () AS BIGINT) AS n_all,
-        CAST(SUM(pos) OVER () AS BIGINT) AS pos_all
+        CAST(SUM(n) OVER (PARTITION BY part ORDER BY slice DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) - n AS n_above,
+        CAST(SUM(pos) OVER (PARTITION BY part ORDER BY slice DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) - pos
+            AS pos_above,
+        CAST(SUM(n) OVER (PARTITION BY part) AS BIGINT) AS n_all,
+        CAST(SUM(pos) OVER (PARTITION BY part) AS BIGINT) AS pos_all
     FROM slices
 ),
 ranked AS (
     SELECT
+        part,
         slice,
         probability,
         n,
         pos,
-        CAST(SUM(n) OVER (PARTITION BY slice ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS n_within,
-        CAST(SUM(pos) OVER (PARTITION BY slice ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT)
+        CAST(SUM(n) OVER (PARTITION BY part, slice ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT)
+            AS n_within,
+        CAST(SUM(pos) OVER (PARTITION BY part, slice ORDER BY probability DESC ROWS UNBOUNDED PRECEDING) AS BIGINT)
             AS pos_within
     FROM scores
 ),
 running AS (
     SELECT
+        ranked.part,
         ranked.probability,
         ranked.n,
         ranked.pos,
@@ -61,13 +68,14 @@ running AS (
         above.n_all,
         above.pos_all
     FROM ranked
-    JOIN above ON above.slice = ranked.slice
+    JOIN above ON above.part = ranked.part AND above.slice = ranked.slice
 ),
 sums AS (
     SELECT
-        CAST(COALESCE(SUM(n), 0) AS BIGINT) AS n,
-        CAST(COALESCE(SUM(pos), 0) AS BIGINT) AS pos,
-        CAST(COALESCE(SUM(neg), 0) AS BIGINT) AS neg,
+        part,
+        CAST(SUM(n) AS BIGINT) AS n,
+        CAST(SUM(pos) AS BIGINT) AS pos,
+        CAST(SUM(neg) AS BIGINT) AS neg,
         -- Twice the number of (negative, positive) pairs in the right order, ties counting half: an exact integer,
         -- beyond 64 bits from some billions of rows on.
         SUM(CAST(neg AS DECIMAL(19, 0)) * CAST(2 * pos_from - pos AS DECIMAL(19, 0))) AS pairs,
@@ -85,20 +93,23 @@ sums AS (
             + CAST(neg AS DOUBLE) * probability * probability
         ) AS squares
     FROM running
+    GROUP BY part
 ),
 bins AS (
     -- Ten bins of equal width; 1 belongs to the last.
     SELECT
+        part,
         LEAST(CAST(FLOOR(probability * 1E1) AS BIGINT), CAST(9 AS BIGINT)) AS bin,
         CAST(SUM(n) AS DOUBLE) AS n,
         CAST(SUM(pos) AS DOUBLE) AS pos,
         SUM(CAST(n AS DOUBLE) * probability) AS probabilities
     FROM scores
-    GROUP BY LEAST(CAST(FLOOR(probability * 1E1) AS BIGINT), CAST(9 AS BIGINT))
+    GROUP BY part, LEAST(CAST(FLOOR(probability * 1E1) AS BIGINT), CAST(9 AS BIGINT))
 ),
 caught AS (
     -- The share of the negatives and of the positives with this probability or a higher one.
     SELECT
+        part,
         CAST(n_from - pos_from AS DOUBLE) / NULLIF(CAST(n_all - pos_all AS DOUBLE), 0E0) AS negatives,
         CAST(pos_from AS DOUBLE) / NULLIF(CAST(pos_all AS DOUBLE), 0E0) AS positives
     FROM running
@@ -106,14 +117,16 @@ caught AS (
 roc AS (
     -- The curve's last point in each hundredth of the negatives: enough to draw it, however many rows there are.
     SELECT
+        part,
         CAST(FLOOR(negatives * 1E2) AS BIGINT) AS bin,
         MAX(negatives) AS negatives,
         MAX(positives) AS positives
     FROM caught
     WHERE negatives IS NOT NULL AND positives IS NOT NULL
-    GROUP BY CAST(FLOOR(negatives * 1E2) AS BIGINT)
+    GROUP BY part, CAST(FLOOR(negatives * 1E2) AS BIGINT)
 )
 SELECT
+    sums.part,
     metric.name,
     CAST(NULL AS BIGINT) AS bin,
     CASE
@@ -131,6 +144,7 @@ CROSS JOIN (
 ) AS metric(name)
 UNION ALL
 SELECT
+    bins.part,
     metric.name,
     bins.bin,
     CASE
@@ -142,6 +156,7 @@ FROM bins
 CROSS JOIN (VALUES ('bin_rows'), ('bin_mean_probability'), ('bin_positive_rate')) AS metric(name)
 UNION ALL
 SELECT
+    roc.part,
     metric.name,
     roc.bin,
     CASE

@@ -4,20 +4,17 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 from pyspark.sql import functions as sf
-from pyspark.sql.types import FloatType, StructField, StructType
 
 from common import features
-from common.arrays import feature_array, load_model, predict
 from common.command import InputError
 from common.features import Columns
 from common.hadoop import places
@@ -263,20 +260,3 @@ def lines(spark: SparkSession, files: Sequence[str], root: str = "", ending: str
     line = sf.decode(sf.col("value").cast("binary"), "ISO-8859-1")
     whole = sf.when(line.endswith("\r"), line.substr(sf.lit(1), sf.length(line) - 1)).otherwise(line)
     return text.select(whole.alias("line"), sf.crc32(name.cast("binary")).alias("file"))
-
-
-def predictions(rows: DataFrame, keep: str, names: Sequence[str], model: bytes) -> DataFrame:
-    """Predict on the executors: the column `keep` and `probability` (FLOAT), one row for each row."""
-    schema = StructType([rows.schema[keep], StructField("probability", FloatType(), nullable=False)])
-    content = rows.sparkSession.sparkContext.broadcast(model)
-    wanted = rows.select(keep, *(sf.col(name).cast("double") for name in names))
-
-    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        booster = load_model(content.value, names, "the broadcast model")
-        # Spark already runs one task per core.
-        booster.set_param({"nthread": 1})
-        for batch in batches:
-            probability = pa.array(predict(booster, feature_array(batch, names)))
-            yield pa.record_batch([batch.column(keep), probability], names=[keep, "probability"])
-
-    return wanted.mapInArrow(score, schema)

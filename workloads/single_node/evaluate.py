@@ -1,7 +1,7 @@
 """Measure the model on the validation and the test split: a SageMaker Processing job."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -50,17 +50,17 @@ def evaluate(
     model = read_model(model_at)
     stats = Stats()
     with local.publish(output) as folder, tempfile.TemporaryDirectory() as scratch:
-        measured = {}
+        parts, places = {}, {}
         for split in SPLITS:
             files = local.data_files(features_at / split)
             predicted = Path(scratch) / f"{split}.parquet"
             stats.rows_in += write_predictions(dataset, model, files, f"{model_at}", predicted)
-            engine.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS SELECT * FROM {parquet([predicted])}")
-            measured[split] = measure(engine, f"{features_at / split}")
-        attainable = None
+            parts[split], places[split] = parquet([predicted]), f"{features_at / split}"
         if truth_at is not None and dataset.truth is not None:
             read_truth(engine, dataset, truth_at, features_at / "test")
-            attainable = measure(engine, f"{truth_at}")
+            parts[metrics.ATTAINABLE], places[metrics.ATTAINABLE] = metrics.ATTAINABLE, f"{truth_at}"
+        measured = measure(engine, parts, places)
+        attainable = measured.pop(metrics.ATTAINABLE, None)
         (folder / EVALUATION).write_text(to_json({"metrics": measured, "attainable": attainable}), "utf-8")
         (folder / STATS).write_text(stats.json(), "utf-8")
     return stats
@@ -90,20 +90,24 @@ def write_predictions(dataset: Dataset, model: bytes, files: Sequence[Path], mod
 
 
 def read_truth(engine: duckdb.DuckDBPyConnection, dataset: Dataset, truth_at: Path, test_at: Path) -> None:
-    """Make the view `predictions` from the generator's probabilities, one for each row of the test split."""
+    """Make the view `attainable` of the generator's probabilities, one for each row of the test split."""
     truth, test = parquet(local.data_files(truth_at)), parquet(local.data_files(test_at))
     with sql_of(str(truth_at)):
         types = dict(columns_of(engine, f"SELECT {quoted(dataset.entity)} FROM {test}"))
         wanted = {"split": "VARCHAR", **types, "probability": "DOUBLE"}
         features.check_types(wanted, columns_of(engine, f"SELECT * FROM {truth}"), str(truth_at), "evaluate")
         joined = metrics.truth_sql(dataset, test, truth, '"')
-        engine.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS {joined}")
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW {metrics.ATTAINABLE} AS {joined}")
         metrics.check_truth(dataset, rows_of(engine, metrics.TRUTH_GAPS), str(truth_at))
 
 
-def measure(engine: duckdb.DuckDBPyConnection, where: str) -> dict[str, object]:
-    """Run metrics.sql over the view `predictions`."""
-    return metrics.collect(rows_of(engine, metrics.metrics_sql()), where)
+def measure(
+    engine: duckdb.DuckDBPyConnection, parts: Mapping[str, str], places: Mapping[str, str]
+) -> dict[str, object]:
+    """Run metrics.sql over all parts, each given by what a FROM clause reads."""
+    selects = [f"SELECT '{part}' AS part, label, probability FROM {rows}" for part, rows in parts.items()]
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS {' UNION ALL '.join(selects)}")
+    return metrics.collect(rows_of(engine, metrics.metrics_sql()), places)
 
 
 if __name__ == "__main__":

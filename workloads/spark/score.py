@@ -7,8 +7,9 @@ from pyspark.sql import SparkSession
 from common import hadoop
 from common.arrays import feature_names, load_model
 from common.command import Parser, run
+from common.predictions import predictions
 from common.results import MODEL, STATS, Stats
-from common.spark import connect, csv_writer, in_files, parquet, predictions
+from common.spark import connect, csv_writer, in_files, parquet
 
 
 def main(argv: Sequence[str] | None = None) -> None:

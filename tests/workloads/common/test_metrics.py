@@ -1,6 +1,8 @@
 """metrics.sql on both engines against scikit-learn."""
 
 import math
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +48,37 @@ def by_sklearn(scores: Scores) -> dict[str, float]:
     }
 
 
+PARTS = """SELECT 'all' AS part, label, probability FROM scores
+UNION ALL SELECT 'turned' AS part, 1 - label AS label, 1E0 - probability AS probability FROM scores"""
+"""Two parts, the second one's labels and probabilities turned around."""
+
+
+def both(rows: Iterable[Any]) -> dict[str, Any]:
+    """The metrics of the first part; those of the other follow from them."""
+    found = metrics.collect(rows, {"all": "here", "turned": "there"})
+    one, other = found["all"], found["turned"]
+    assert other["rows"] == one["rows"]
+    assert other["positives"] == one["rows"] - one["positives"]
+    # 1 - p may make one of two scores that are nearly the same.
+    assert other["brier"] == pytest.approx(one["brier"], rel=1e-9, abs=1e-12)
+    return dict(one)
+
+
 def by_duckdb(scores: Scores) -> dict[str, Any]:
     """The metrics by metrics.sql on DuckDB."""
     table = pa.table({"label": pa.array([row[0] for row in scores], pa.int64()),
                       "probability": pa.array([row[1] for row in scores], pa.float64())})  # fmt: skip
     with duck.connect() as engine:
-        engine.register("predictions", table)
-        return metrics.collect(duck.rows_of(engine, metrics.metrics_sql()), "here")
+        engine.register("scores", table)
+        engine.execute(f"CREATE TEMP VIEW predictions AS {PARTS}")
+        return both(duck.rows_of(engine, metrics.metrics_sql()))
 
 
 def by_spark(session: SparkSession, scores: Scores) -> dict[str, Any]:
     """The metrics by metrics.sql on Spark."""
-    session.createDataFrame(scores, "label BIGINT, probability DOUBLE").createOrReplaceTempView("predictions")
-    rows = [tuple(row) for row in session.sql(metrics.metrics_sql()).collect()]
-    return metrics.collect(rows, "here")
+    session.createDataFrame(scores, "label BIGINT, probability DOUBLE").createOrReplaceTempView("scores")
+    session.sql(PARTS).createOrReplaceTempView("predictions")
+    return both([tuple(row) for row in session.sql(metrics.metrics_sql()).collect()])
 
 
 def check(found: dict[str, Any], scores: Scores) -> None:
@@ -118,14 +137,16 @@ def test_spark_agrees_with_sklearn(spark: SparkSession) -> None:
 def test_no_task_of_spark_ranks_more_than_a_slice(lowest: float, tmp_path: Path, spark: SparkSession) -> None:
     """Of 300,000 distinct scores a task sees those of some slices, also where all are near one another or zero."""
     exact = np.linspace(lowest, lowest * 1.5 or 1, 300_000, dtype=np.float32).astype(np.float64)
-    rows = pd.DataFrame({"label": np.random.default_rng(1).integers(0, 2, len(exact)), "probability": exact})
+    rows = pd.DataFrame(
+        {"part": "all", "label": np.random.default_rng(1).integers(0, 2, len(exact)), "probability": exact}
+    )
     # By a file: rows are handed over one by one otherwise.
     rows.to_parquet(tmp_path / "predictions.parquet")
     spark.read.parquet((tmp_path / "predictions.parquet").as_uri()).repartition(4).createOrReplaceTempView(
         "predictions"
     )
     executed = spark.sql(metrics.metrics_sql())
-    found = metrics.collect([tuple(row) for row in executed.collect()], "here")
+    found = metrics.collect([tuple(row) for row in executed.collect()], {"all": "here"})["all"]
     assert found["auc"] == pytest.approx(roc_auc_score(rows.label, exact), rel=1e-12)
     distinct = len(np.unique(exact))
     gathered = single_task_rows(executed)
@@ -135,13 +156,15 @@ def test_no_task_of_spark_ranks_more_than_a_slice(lowest: float, tmp_path: Path,
 
 
 def single_task_rows(executed: DataFrame) -> list[int]:
-    """How many rows an executed plan brought into one task, for each time that it did so."""
+    """How many rows an executed plan brought into one task (all of a part), for each time that it did so."""
     found = []
     nodes = [executed._jdf.queryExecution().executedPlan()]
     while nodes:
         node = nodes.pop()
         kind = node.getClass().getSimpleName()
-        if kind == "ShuffleExchangeExec" and node.outputPartitioning().toString() == "SinglePartition":
+        if kind == "ShuffleExchangeExec" and re.match(
+            r"SinglePartition|hashpartitioning\(part#\d+, \d+\)", node.outputPartitioning().toString()
+        ):
             found.append(int(node.metrics().apply("shuffleRecordsWritten").value()))
         if kind == "AdaptiveSparkPlanExec":
             nodes.append(node.executedPlan())
@@ -167,6 +190,7 @@ def test_pairs_do_not_overflow() -> None:
     with duck.connect() as engine:
         engine.execute(
             "CREATE TABLE predictions AS SELECT * FROM "
-            "(VALUES (0, 0.1), (1, 0.2), (0, 0.3), (1, 0.4)) AS given(label, probability)"
+            "(VALUES ('all', 0, 0.1), ('all', 1, 0.2), ('all', 0, 0.3), ('all', 1, 0.4)) "
+            "AS given(part, label, probability)"
         )
-        assert metrics.collect(duck.rows_of(engine, sql), "here")["auc"] == 0.75
+        assert metrics.collect(duck.rows_of(engine, sql), {"all": "here"})["all"]["auc"] == 0.75

@@ -15,7 +15,8 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import boto3
@@ -34,9 +35,13 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from assembly.template import ACCOUNT, REGION
+
+_LONGEST_PAUSE = 0.25
+"""Seconds between two looks at an execution; each takes the processor from the stages for some milliseconds."""
 
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/local"
 
@@ -96,7 +101,7 @@ class StateMachines:
             self._waits += 1
         try:
             started = self._client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(run))
-            arn = started["executionArn"]
+            arn, pause = started["executionArn"], 0.01
             while not self._interrupted.is_set() and not self._broken:
                 execution = self._client.describe_execution(executionArn=arn)
                 if execution["status"] != "RUNNING":
@@ -108,7 +113,8 @@ class StateMachines:
                         execution.get("error", ""),
                         execution.get("cause", ""),
                     )
-                time.sleep(0.25)
+                time.sleep(pause)
+                pause = min(1.5 * pause, _LONGEST_PAUSE)
         finally:
             with self._waiting:
                 self._waits -= 1
@@ -137,64 +143,73 @@ class StateMachines:
         return [event for page in pages for event in page["events"]]
 
 
+class LocalCall(StateTaskServiceUnsupported):  # type: ignore[misc]  # moto is not typed
+    """A Task state whose call is answered by the engine that runs."""
+
+    answer: ClassVar[Answer]
+
+    def __init__(self) -> None:
+        super().__init__()
+        # With the task token, since moto's waiting for an answer is built on one.
+        self._supported_integration_patterns = {
+            ResourceCondition.Sync,
+            ResourceCondition.Sync2,
+            ResourceCondition.WaitForTaskToken,
+        }
+
+    def _validate_service_integration_is_supported(self) -> None:
+        """Every call is; the engine's answer refuses what it does not know."""
+
+    def _eval_service_task(
+        self, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
+    ) -> None:
+        context = env.states.context_object.context_object_data
+        condition = f".{self.resource.condition}" if self.resource.condition else ""
+        action = f"{self.resource.service_name}:{self._api()}{self.resource.api_action}{condition}"
+        call = Call(action, context["StateMachine"]["Id"], context["State"]["Name"], normalised_parameters)
+        try:
+            env.stack.append(LocalCall.answer(call))
+        except TaskFailed as failure:
+            details = TaskFailedEventDetails(
+                error=failure.error,
+                cause=failure.cause,
+                resource=self._get_sfn_resource(),
+                resourceType=self._get_sfn_resource_type(),
+            )
+            raise FailureEventException(
+                FailureEvent(
+                    env=env,
+                    error_name=_error_name(failure.error),
+                    event_type=HistoryEventType.TaskFailed,
+                    event_details=EventDetails(taskFailedEventDetails=details),
+                )
+            ) from failure
+
+    def _api(self) -> str:
+        return f"{self.resource.api_name}:" if self.resource.service_name == "aws-sdk" else ""
+
+    def _build_sync_resolver(self, env: Any, *_arguments: Any, **_named: Any) -> Callable[[], Any]:
+        answered = env.stack.pop()
+        return lambda: answered or {"answered": True}
+
+    _build_sync2_resolver = _build_sync_resolver
+
+
+_parse = cache(AmazonStateLanguageParser.parse)
+"""What moto reads out of a definition, half a second for each: it reads it thrice before the first execution."""
+
+
 @contextmanager
 def engine(answer: Answer, definitions: Mapping[str, dict[str, Any]]) -> Iterator[StateMachines]:
     """moto's engine with the machines in it; calls go to ``answer``."""
-
-    class LocalCall(StateTaskServiceUnsupported):  # type: ignore[misc]  # moto is not typed
-        """A Task state whose call is answered by ``answer``."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            # With the task token, since moto's waiting for an answer is built on one.
-            self._supported_integration_patterns = {
-                ResourceCondition.Sync,
-                ResourceCondition.Sync2,
-                ResourceCondition.WaitForTaskToken,
-            }
-
-        def _validate_service_integration_is_supported(self) -> None:
-            """Every call is; ``answer`` refuses what it does not know."""
-
-        def _eval_service_task(
-            self, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
-        ) -> None:
-            context = env.states.context_object.context_object_data
-            condition = f".{self.resource.condition}" if self.resource.condition else ""
-            action = f"{self.resource.service_name}:{self._api()}{self.resource.api_action}{condition}"
-            call = Call(action, context["StateMachine"]["Id"], context["State"]["Name"], normalised_parameters)
-            try:
-                env.stack.append(answer(call))
-            except TaskFailed as failure:
-                details = TaskFailedEventDetails(
-                    error=failure.error,
-                    cause=failure.cause,
-                    resource=self._get_sfn_resource(),
-                    resourceType=self._get_sfn_resource_type(),
-                )
-                raise FailureEventException(
-                    FailureEvent(
-                        env=env,
-                        error_name=_error_name(failure.error),
-                        event_type=HistoryEventType.TaskFailed,
-                        event_details=EventDetails(taskFailedEventDetails=details),
-                    )
-                ) from failure
-
-        def _api(self) -> str:
-            return f"{self.resource.api_name}:" if self.resource.service_name == "aws-sdk" else ""
-
-        def _build_sync_resolver(self, env: Any, *_arguments: Any, **_named: Any) -> Callable[[], Any]:
-            answered = env.stack.pop()
-            return lambda: answered or {"answered": True}
-
-        _build_sync2_resolver = _build_sync_resolver
 
     # moto logs every failed state with its whole syntax tree; failures are reported from the history instead.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     with (
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
+        patch.object(LocalCall, "answer", staticmethod(answer), create=True),
         patch.object(state_task_factory, "state_task_service_for", lambda service_name: LocalCall()),
+        patch.object(AmazonStateLanguageParser, "parse", _parse),
         patch.object(jsonata, "_eval_jsonata", _jsonata),
         patch.object(Preprocessor, "__init__", _own_scopes),
     ):

@@ -97,6 +97,7 @@ def test_roc_curves_enclose_the_auc(small_run: tuple[Record, Path]) -> None:
         assert area == pytest.approx(auc, abs=0.02)
 
 
+@pytest.mark.full
 def test_a_kept_run_is_asked_as_an_endpoint_in_an_account(small_run: tuple[Record, Path]) -> None:
     """Through the sagemaker package: the answers are the batch job's, refusals arrive as the service's own."""
     _, folder = small_run

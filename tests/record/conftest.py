@@ -6,17 +6,16 @@ from functools import cache
 
 import pytest
 from botocore.stub import Stubber
-from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from record.clients import client
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _definitions_are_checked_once() -> Iterator[None]:
-    """Moto parses a state machine when it is made, half a second each, and again for every execution."""
-    check = cache(StepFunctionsParserBackend._validate_definition)
+def _definitions_are_read_once() -> Iterator[None]:
+    """Moto reads a state machine's definition when it is made and for every execution, half a second each time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StepFunctionsParserBackend, "_validate_definition", staticmethod(check))
+        patch.setattr(AmazonStateLanguageParser, "parse", cache(AmazonStateLanguageParser.parse))
         yield
 
 

@@ -54,7 +54,7 @@ def evaluate(
         for split in SPLITS:
             files = local.data_files(features_at / split)
             predicted = Path(scratch) / f"{split}.parquet"
-            stats.rows_in += write_predictions(dataset, model, files, f"{model_at}", predicted)
+            stats.rows_in += predict_rows(dataset, model, files, f"{model_at}", predicted)
             parts[split], places[split] = parquet([predicted]), f"{features_at / split}"
         if truth_at is not None and dataset.truth is not None:
             read_truth(engine, dataset, truth_at, features_at / "test")
@@ -75,7 +75,7 @@ def read_model(folder: Path) -> bytes:
         return model_in(archive, f"{archives[0]}")
 
 
-def write_predictions(dataset: Dataset, model: bytes, files: Sequence[Path], model_name: str, path: Path) -> int:
+def predict_rows(dataset: Dataset, model: bytes, files: Sequence[Path], model_name: str, path: Path) -> int:
     """Predict for the rows of files, a batch at a time; return the number of rows."""
     names = feature_names(dataset, pq.read_schema(files[0]).names, str(files[0]))
     booster = load_model(model, names, model_name)

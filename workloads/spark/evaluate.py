@@ -54,7 +54,7 @@ def evaluate(
         parts, places = {}, {}
         for split in SPLITS:
             places[split] = hadoop.join(features_at, split)
-            parts[split] = predict(engine, dataset, model, places[split], model_at)
+            parts[split] = predict_rows(engine, dataset, model, places[split], model_at)
         if truth_at is not None and dataset.truth is not None:
             parts[metrics.ATTAINABLE] = read_truth(engine, dataset, truth_at, places["test"])
             places[metrics.ATTAINABLE] = truth_at
@@ -75,7 +75,7 @@ def read_model(engine: SparkSession, uri: str) -> bytes:
     return hadoop.read(engine, hadoop.join(uri, MODEL))
 
 
-def predict(engine: SparkSession, dataset: Dataset, model: bytes, split_at: str, model_at: str) -> DataFrame:
+def predict_rows(engine: SparkSession, dataset: Dataset, model: bytes, split_at: str, model_at: str) -> DataFrame:
     """Predict for the rows of a split, on the executors."""
     rows = parquet(engine, hadoop.data_files(engine, split_at))
     names = feature_names(dataset, rows.columns, split_at)

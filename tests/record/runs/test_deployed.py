@@ -378,6 +378,7 @@ def test_bucket_is_the_one_of_the_data_stack(account: Account, stacks: Stacks) -
     assert bucket(PROJECT) == account.bucket
 
 
+@pytest.mark.full
 class TestShare:
     """Records in the bucket."""
 

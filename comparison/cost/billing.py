@@ -132,7 +132,7 @@ Bill = Callable[[Resource], Iterator[Billed]]
 def ended_after(side: SideName, what: str, seconds: float, fixed: float, per_event: float) -> Iterator[EventsLimit]:
     """The limit of a stage, or of the whole pipeline, that is ended after so many seconds."""
     if per_event:
-        why = f"{what} ({TITLES[side]}) is ended after {number(seconds / 60)} minutes"
+        why = f"{what} ({TITLES[side]}) times out after {number(seconds / 60)} minutes"
         yield EventsLimit(f"time of {side}", Limit(value=max(0.0, seconds - fixed) / per_event, why=why))
 
 

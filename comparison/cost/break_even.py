@@ -109,7 +109,7 @@ SENTENCES: list[tuple[Tree, str]] = [
         ),
         (
             "serving and requests_per_second_exceeded and (0 if unknown else 1)",
-            "More than {requests_per_second_limit} requests a second are not carried: {requests_per_second_why}.",
+            "More than {requests_per_second_limit} requests a second are not served: {requests_per_second_why}.",
         ),
         (
             "served and others and serving and stretches",

@@ -168,7 +168,7 @@ class Limit(_Model):
 
     value: NonNegative
     why: str
-    """Why no more, e.g. ``prepare (EMR) is ended after 50 minutes``."""
+    """Why no more, e.g. ``prepare (EMR) times out after 50 minutes``."""
 
 
 class Parameters(_Model):

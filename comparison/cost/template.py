@@ -170,7 +170,7 @@ def _limit_notes(sides: Sequence[SideName], limits: Sequence[EventsLimit], param
             yield f"By this model, more than {number(first.value)} events a run do not fit: {first.why}."
     requests = parameters.requests_limit
     if requests is not None and not parameters.serverless:
-        yield f"More than {number(requests.value)} requests a second cost no more and are not carried: {requests.why}."
+        yield f"More than {number(requests.value)} requests a second cost no more and are not served: {requests.why}."
     elif requests is not None:
         yield f"More requests than it carries get no response: {requests.why}."
 

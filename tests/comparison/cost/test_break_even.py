@@ -120,7 +120,7 @@ def test_along_the_requests_there_is_no_break_even(default: Assembly) -> None:
     assert curve.sentences == (
         "EMR brings no endpoint, so there is no break-even along requests: SageMaker's side costs "
         f"{least} to {most} US dollars a month from 0 to 66.7 requests a second.",
-        "More than 66.7 requests a second are not carried: the endpoint has 4 instances at most, "
+        "More than 66.7 requests a second are not served: the endpoint has 4 instances at most, "
         "for 1,000 requests a minute each.",
     )
     (without,) = break_even(priced(default, Usage()), "requests_per_second", serving=False).sentences[:1]
@@ -129,7 +129,7 @@ def test_along_the_requests_there_is_no_break_even(default: Assembly) -> None:
 
 def test_an_axis_ends_where_the_templates_do(assemblies: dict[str, Assembly]) -> None:
     found = priced(assemblies["default"], Usage())
-    # A step of 10 s + 4e-6 s x events / 4 vCPUs is ended after 50 minutes; a job starts for 60 s of them, and its 30 GB
+    # A step of 10 s + 4e-6 s x events / 4 vCPUs times out after 50 minutes; a job starts for 60 s of them, and its 30 GB
     # hold 40 bytes of each event.
     on_volume, in_time = 30 * 2**30 / 40, 2930 / 1e-6
     assert axis_end(found, "events_per_run") == pytest.approx(on_volume)
@@ -140,7 +140,7 @@ def test_an_axis_ends_where_the_templates_do(assemblies: dict[str, Assembly]) ->
     slow = priced(assemblies["default"], Usage(), emr={"startup_seconds": 12_800})
     # The whole pipeline ends after 260 minutes, the start of a cluster twice among them: 15,600 s - 12,800 s - 40 s.
     assert axis_end(slow, "events_per_run") == pytest.approx(min(on_volume, in_time, 2760 / 4e-6))
-    assert "the pipeline (EMR) is ended after 260 minutes" in break_even(slow, "events_per_run").sentences[1]
+    assert "the pipeline (EMR) times out after 260 minutes" in break_even(slow, "events_per_run").sentences[1]
     assert axis_end(found, "runs_per_day") == 100
 
 
@@ -153,7 +153,7 @@ def test_the_usage_is_on_the_axis_and_what_of_it_does_not_fit_is_said(default: A
     with_endpoint = break_even(found, "runs_per_day", serving=True).sentences
     assert [each.split(":")[0] for each in with_endpoint[1:3]] == [
         "More than 805 M events a run do not fit",
-        "More than 66.7 requests a second are not carried",
+        "More than 66.7 requests a second are not served",
     ]
     assert not any("requests" in each for each in break_even(found, "runs_per_day").sentences)
 

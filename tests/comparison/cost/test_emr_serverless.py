@@ -63,7 +63,7 @@ def test_application_itself_costs_nothing(alone: Assembly) -> None:
     found = estimate(alone, Usage(), book(), model())
     (why,) = [each.why for each in found.not_priced if each.type == "AWS::EMRServerless::Application"]
     assert why.startswith("free of charge")
-    assert any("prepare (EMR Serverless) is ended after 50 minutes" in each for each in found.assumptions)
+    assert any("prepare (EMR Serverless) times out after 50 minutes" in each for each in found.assumptions)
 
 
 def test_every_price_is_in_the_shipped_book_with_source_and_date() -> None:

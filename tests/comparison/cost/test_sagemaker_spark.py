@@ -50,7 +50,7 @@ def test_nothing_is_open_between_runs_and_no_endpoint_is_priced(alone: Assembly)
     assert not [name for name in names if "endpoint" in name]
     assert {f"{stage}: instances" for stage in ("prepare", "train", "evaluate", "score")} <= names
     # One instance scores: 70 s + 1e-6 s for each of 2.93 G events are 50 minutes.
-    why = "more than 2.93 G events a run do not fit: score (SageMaker Spark) is ended after 50 minutes"
+    why = "more than 2.93 G events a run do not fit: score (SageMaker Spark) times out after 50 minutes"
     assert any(why in each for each in found.assumptions)
 
 

@@ -404,10 +404,10 @@ def test_assumptions_name_where_the_templates_and_the_measurement_end(default: A
     text = " ".join(priced(default).assumptions)
     for said in (
         # 3,000 s - 60 s - 10 s, at 4e-6 s / 4 vCPUs an event; a step has no start. 30 GB / (30 + 10) bytes.
-        "more than 2.93 G events a run do not fit: prepare (SageMaker) is ended after 50 minutes.",
-        "more than 2.99 G events a run do not fit: prepare (EMR) is ended after 50 minutes.",
+        "more than 2.93 G events a run do not fit: prepare (SageMaker) times out after 50 minutes.",
+        "more than 2.99 G events a run do not fit: prepare (EMR) times out after 50 minutes.",
         "more than 805 M events a run do not fit: raw data and what the side writes would fill the 30 GB of prepare",
-        "More than 66.7 requests a second cost no more and are not carried: the endpoint has 4 instances at most",
+        "More than 66.7 requests a second cost no more and are not served: the endpoint has 4 instances at most",
         "12 hours after the deployment; a month counts the usage's hours",
         "Seconds were measured at 1 k to 1 M events; those of any other number of events are extrapolated",
         "they do not grow with the data here",

@@ -12,6 +12,7 @@ import pytest
 
 from assembly.template import REPOSITORY
 from local import processes
+from tests.listening import listening
 
 # A run in small: its folder, a job that starts a daemon deaf to SIGTERM, and a child that is no job.
 RUN = """
@@ -37,7 +38,11 @@ except signals.Interrupted as error:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_process_and_no_folder_is_left(number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", RUN, str(tmp_path)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=listening,
     )
     assert process.stdout is not None
     pids = [int(process.stdout.readline()) for _ in range(3)]

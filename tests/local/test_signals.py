@@ -11,11 +11,12 @@ import pytest
 
 from assembly.template import REPOSITORY
 from local.signals import NUMBERS
+from tests.listening import listening
 
 ANY = [signal.Signals(number) for number in NUMBERS]
 
 
-def started(code: str, before: Callable[[], object] | None = None) -> "subprocess.Popen[str]":
+def started(code: str, before: Callable[[], object] = listening) -> "subprocess.Popen[str]":
     """A Python that has said that it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-c", code],

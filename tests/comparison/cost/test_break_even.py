@@ -129,8 +129,8 @@ def test_along_the_requests_there_is_no_break_even(default: Assembly) -> None:
 
 def test_an_axis_ends_where_the_templates_do(assemblies: dict[str, Assembly]) -> None:
     found = priced(assemblies["default"], Usage())
-    # A step of 10 s + 4e-6 s x events / 4 vCPUs times out after 50 minutes; a job starts for 60 s of them, and its 30 GB
-    # hold 40 bytes of each event.
+    # A step of 10 s + 4e-6 s x events / 4 vCPUs times out after 50 minutes; a job starts for 60 s of them, and its 30
+    # GB hold 40 bytes of each event.
     on_volume, in_time = 30 * 2**30 / 40, 2930 / 1e-6
     assert axis_end(found, "events_per_run") == pytest.approx(on_volume)
     curve = break_even(found, "events_per_run")

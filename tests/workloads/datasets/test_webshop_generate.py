@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from common.command import InputError
 from common.dataset import Dataset
+from tests.listening import listening
 from workloads.datasets.webshop import generate
 
 ROOT = Path(__file__).parents[3]
@@ -159,7 +160,9 @@ def run(*arguments: str) -> "subprocess.Popen[str]":
     """The script as the services start it, in a process group of its own."""
     command = [sys.executable, str(SCRIPT), *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workloads")}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=listening
+    )
 
 
 def test_command_line(tmp_path: Path) -> None:

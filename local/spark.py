@@ -37,7 +37,7 @@ LAPTOP = {
     "spark.eventLog.enabled": "false",  # a cluster's event log goes to HDFS
     "spark.sql.session.timeZone": "UTC",  # the service's time zone
     # Steps of seconds end before the JVM's second compiler pays off: a quarter less time at the default scale. Its
-    # usual garbage collector works beside the program, on cores that the tasks need: another tenth.
+    # usual garbage collector works beside the program, on cores that the tasks need: 5 to 9 % more processor time.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC",
     # Spark's 200 are for a cluster: here each would be a task of some milliseconds. What is written does not follow it.
     "spark.sql.shuffle.partitions": str(4 * len(os.sched_getaffinity(0))),

@@ -2,21 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 
 import pytest
 from botocore.stub import Stubber
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from record.clients import client
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _definitions_are_read_once() -> Iterator[None]:
-    """Moto reads a state machine's definition when it is made and for every execution, half a second each time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AmazonStateLanguageParser, "parse", cache(AmazonStateLanguageParser.parse))
-        yield
 
 
 @pytest.fixture
